@@ -1,0 +1,66 @@
+"""fsstore: a filesystem-native key-value store for AI agents. One directory per namespace, one JSON file per key."""
+
+from fsstore.errors import (
+    AccessDenied,
+    BadValue,
+    BadValues,
+    Blocked,
+    Closed,
+    Conflict,
+    DiskFull,
+    InvalidName,
+    InvalidValue,
+    LockTimeout,
+    NameCollision,
+    NoRun,
+    NotAStore,
+    NotFound,
+    ReadOnly,
+    StorageFailure,
+    StoreError,
+    StoreMissing,
+    TooLarge,
+    Unsupported,
+    UnsupportedType,
+)
+from fsstore.namespace import Operation
+from fsstore.records import Finding, Record, Replaced, Report, Usage
+from fsstore.runner import data_store, run_agent, run_agent_async
+from fsstore.store import Namespace, Store, open
+
+__all__ = [
+    "AccessDenied",
+    "BadValue",
+    "BadValues",
+    "Blocked",
+    "Closed",
+    "Conflict",
+    "DiskFull",
+    "Finding",
+    "InvalidName",
+    "InvalidValue",
+    "LockTimeout",
+    "NameCollision",
+    "Namespace",
+    "NoRun",
+    "NotAStore",
+    "NotFound",
+    "Operation",
+    "ReadOnly",
+    "Record",
+    "Replaced",
+    "Report",
+    "StorageFailure",
+    "Store",
+    "StoreError",
+    "StoreMissing",
+    "TooLarge",
+    "Unsupported",
+    "UnsupportedType",
+    "Usage",
+    "data_store",
+    "open",
+    "run_agent",
+    "run_agent_async",
+]
+__version__ = "0.1.0"

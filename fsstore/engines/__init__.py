@@ -1,0 +1,1 @@
+"""Where records live: engines behind one seam, strangers to each other."""

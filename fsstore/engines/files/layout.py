@@ -1,0 +1,149 @@
+"""What makes a directory a store: its marker, its template, its runtime directory. No records here."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fsstore import keys, values
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.locks import Stripes
+from fsstore.errors import NotAStore, StoreMissing
+
+FORMAT = 1
+MARKER = "fsstore.json"
+META = ".meta"
+RUNTIME = ".fsstore"
+TMP, LOCKS, JOURNAL = f"{RUNTIME}/tmp", f"{RUNTIME}/locks", f"{RUNTIME}/journal"  # noqa: S108
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+_MARKER_LIMIT = 1024 * 1024
+_INIT_STRIPE = 0
+
+
+class Marker(NamedTuple):
+    """What ``fsstore.json`` says."""
+
+    format: int
+    id: str
+    settings: dict[str, Any]
+
+    @property
+    def max_value_bytes(self) -> int:
+        """The largest value's file, in bytes."""
+        return int(self.settings.get("max_value_bytes", MAX_VALUE_BYTES))
+
+
+def read_marker(tree: Tree) -> Marker:
+    """The marker of the store at the tree's root. Raises `StoreMissing` or `NotAStore`."""
+    path = f"{tree.root}/{MARKER}"
+    try:
+        found = values.decode(tree.read(MARKER, _MARKER_LIMIT))
+        return Marker(int(found["format"]), str(found["id"]), dict(found.get("settings", {})))
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreMissing(
+            f"{tree.root} is no fsstore: it has no {MARKER}. Make one with: fsstore init {tree.root}", path=tree.root
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotAStore(
+            f'{path} is damaged ({error}). It should read {{"format": {FORMAT}, "id": "<a uuid>", "settings": {{}}}}; '
+            f"bring it back with: git checkout -- {MARKER}",
+            path=path,
+        ) from None
+
+
+def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
+    """Make the directory a store, or find that it is one; never changes a file that is there.
+
+    The marker is written last, so that an interrupted attempt leaves what the next one completes.
+    Raises `NotAStore` for a directory that holds other things, unless they are to be adopted.
+    """
+    os.makedirs(tree.root, exist_ok=True)
+    try:
+        return read_marker(tree)
+    except StoreMissing:
+        pass
+    templates = {entry.name: entry.read_bytes() for entry in _template().iterdir()}
+    if not adopt and (others := _other_content(tree, templates)):
+        raise NotAStore(
+            f"{tree.root} is not empty and no fsstore (it holds {others[0]!r}{' and more' if others[1:] else ''}). "
+            f"To make its JSON files keys, look first with: fsstore init --adopt --dry-run {tree.root}",
+            path=tree.root,
+        )
+    for directory in (TMP, LOCKS, JOURNAL):
+        os.close(tree.make_directories(directory))
+    stripes = Stripes(tree, LOCKS)
+    try:
+        with stripes.hold([_INIT_STRIPE]):
+            try:
+                return read_marker(tree)  # somebody else was faster
+            except StoreMissing:
+                pass
+            marker = Marker(FORMAT, str(uuid.uuid4()), {})
+            for name, raw in (*templates.items(), (MARKER, values.encode(marker._asdict()))):
+                if not os.path.lexists(f"{tree.root}/{name}"):
+                    _write(tree, name, raw)
+            return marker
+    finally:
+        stripes.close()
+
+
+def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:
+    """What would become of a directory's files: keys by namespace, and paths that would stay foreign."""
+    found: dict[str, list[str]] = {}
+    foreign: list[str] = []
+    for parent, directories, files in os.walk(root):
+        directories[:] = sorted(name for name in directories if parent != root or name not in (".git", RUNTIME))
+        for name in sorted(files):
+            path = os.path.relpath(os.path.join(parent, name), root)
+            namespace, key = name_of(path)
+            regular = stat.S_ISREG(os.lstat(os.path.join(root, path)).st_mode)
+            if namespace is not None and key is not None and regular:
+                found.setdefault(namespace, []).append(key)
+            else:
+                foreign.append(path)
+    return found, foreign
+
+
+def name_of(path: str) -> tuple[str | None, str | None]:
+    """The namespace and key of a path relative to the store; ``None`` for what it does not have."""
+    parts = path.split("/")
+    depth = 1
+    while depth < len(parts) and parts[depth - 1].endswith("%"):
+        depth += 1
+    namespace = keys.decode_namespace("/".join(parts[:depth])) if len(parts) > depth else None
+    return namespace, keys.decode_key("/".join(parts[depth:])) if namespace is not None else None
+
+
+def _template() -> Traversable:
+    packaged = resources.files(__package__) / "template"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / ".store-template"  # a source checkout
+
+
+def _other_content(tree: Tree, templates: dict[str, bytes]) -> list[str]:
+    ours = {".git", RUNTIME}
+    return [
+        name
+        for name in sorted(os.listdir(tree.root))
+        if name not in ours and not (name in templates and _is_template(tree, name, templates[name]))
+    ]
+
+
+def _is_template(tree: Tree, name: str, raw: bytes) -> bool:
+    try:
+        return tree.read(name, _MARKER_LIMIT) == raw
+    except OSError:
+        return False
+
+
+def _write(tree: Tree, name: str, raw: bytes) -> None:
+    staged, _ = tree.stage(TMP, raw)
+    root = os.open(tree.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        tree.rename(staged, root, name)
+    finally:
+        os.close(root)

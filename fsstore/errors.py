@@ -1,0 +1,181 @@
+"""Every error fsstore raises: one tree, each leaf also the built-in a Python programmer would catch.
+
+    StoreError
+    ├── InvalidName        ValueError         a key or namespace that cannot be stored
+    ├── InvalidValue       ValueError         NaN, infinity, too deep, two members of one name
+    ├── UnsupportedType    TypeError          a value JSON has no form for
+    ├── TooLarge           ValueError         over the store's size limit
+    ├── NotFound           KeyError           the key is not there
+    ├── BadValue           ValueError         a stored file that is no readable JSON value
+    ├── BadValues          ValueError         some files of a bulk read were bad; the good ones are in it
+    ├── Conflict           RuntimeError       the key is not what the write expected
+    ├── NameCollision      FileExistsError    the file system takes two names for one
+    ├── Blocked            FileExistsError    something that is no record sits in the way of a key's file
+    ├── LockTimeout        TimeoutError       another writer held the key too long
+    ├── ReadOnly           PermissionError    a write through a handle that only reads
+    ├── AccessDenied       PermissionError    the operating system refuses
+    ├── DiskFull           OSError            no space, no inodes, or the quota is used up
+    ├── StorageFailure     OSError            any other failure of the file system
+    ├── NotAStore          ValueError         the directory holds something else
+    ├── StoreMissing       FileNotFoundError  there is no store at that path (any more)
+    ├── Unsupported        OSError            the platform lacks what a promise needs
+    ├── NoRun              RuntimeError       fsstore.data_store was used outside any run
+    └── Closed             ValueError         the store was closed
+
+An error's facts are attributes, its message names the key or file and the way out, and it pickles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class StoreError(Exception):
+    """The root: ``except StoreError`` catches all that fsstore raises on purpose.
+
+    Keyword arguments become attributes; the message is the only positional one.
+    """
+
+    def __init__(self, message: str, **fields: Any) -> None:
+        super().__init__(message)
+        self.__dict__.update(fields)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class InvalidName(StoreError, ValueError):
+    """A key or namespace that has no path. ``name`` is the offender, ``reason`` says why."""
+
+    name: str
+    reason: str
+
+
+class InvalidValue(StoreError, ValueError):
+    """A value JSON could not give back. ``json_path`` is where in the value (``$.items[3]``)."""
+
+    json_path: str
+
+
+class UnsupportedType(StoreError, TypeError):
+    """A Python type without a JSON form. ``json_path`` is where, ``type_name`` is what."""
+
+    json_path: str
+    type_name: str
+
+
+class TooLarge(StoreError, ValueError):
+    """``size`` bytes, more than the store's ``limit``."""
+
+    size: int
+    limit: int
+
+
+class NotFound(StoreError, KeyError):
+    """No such ``key`` in ``namespace``."""
+
+    namespace: str
+    key: str
+
+
+class BadValue(StoreError, ValueError):
+    """The file of a key holds no readable JSON value; ``set`` repairs it.
+
+    ``line`` and ``column`` count from 1, and are ``None`` where the file as a whole is the trouble.
+    """
+
+    namespace: str
+    key: str
+    path: str
+    reason: str
+    line: int | None
+    column: int | None
+
+
+class BadValues(StoreError, ValueError):
+    """A bulk read met bad files: ``values`` are the good ones, ``errors`` one error per bad key."""
+
+    values: dict[str, Any]
+    errors: Mapping[str, StoreError]
+
+
+class Conflict(StoreError, RuntimeError):
+    """``key`` was not what the write expected: a revision, or ``None`` for "must not exist"."""
+
+    namespace: str
+    key: str
+    expected: str | None
+    actual: str | None
+
+
+class NameCollision(StoreError, FileExistsError):
+    """On this file system ``path`` is another key's file or directory (it folds case or Unicode)."""
+
+    namespace: str
+    key: str
+    path: str
+
+
+class Blocked(StoreError, FileExistsError):
+    """``path``, on the way to a key's file, is a file, a link or a directory that fsstore will not replace."""
+
+    namespace: str
+    key: str
+    path: str
+
+
+class LockTimeout(StoreError, TimeoutError):
+    """The lock was held by somebody else for ``seconds``."""
+
+    seconds: float
+
+
+class ReadOnly(StoreError, PermissionError):
+    """A write through a handle that may only read; ``reason`` says why it may not."""
+
+    reason: str
+
+
+class AccessDenied(StoreError, PermissionError):
+    """The operating system refused access to ``path``."""
+
+    path: str
+
+
+class DiskFull(StoreError, OSError):
+    """No room for ``path``: nothing was changed."""
+
+    path: str
+
+
+class StorageFailure(StoreError, OSError):
+    """The file system failed at ``path`` with ``errno``."""
+
+    path: str
+
+
+class NotAStore(StoreError, ValueError):
+    """``path`` is no store, and not empty."""
+
+    path: str
+
+
+class StoreMissing(StoreError, FileNotFoundError):
+    """There is no store at ``path``: never made, moved away, unmounted or deleted."""
+
+    path: str
+
+
+class Unsupported(StoreError, OSError):
+    """``path`` lies on a file system that lacks what fsstore's promises need."""
+
+    path: str
+
+
+class NoRun(StoreError, RuntimeError):
+    """``fsstore.data_store`` was used outside any run of an agent."""
+
+
+class Closed(StoreError, ValueError):
+    """The store was closed; open it again."""

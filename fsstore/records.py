@@ -1,0 +1,83 @@
+"""What a store tells of a key beside its value; pure data, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+
+class Author(NamedTuple):
+    """Who writes: an agent, in a run. Both ``None`` for a program that gave no name."""
+
+    agent: str | None = None
+    run: str | None = None
+
+
+class Record(NamedTuple):
+    """A value with all that the store knows about it, taken from one read of its file."""
+
+    namespace: str
+    key: str
+    value: Any
+    metadata: dict[str, Any]
+    """What callers of ``set`` gave; ``{}`` where none did."""
+    created_at: str
+    """ISO 8601, UTC."""
+    updated_at: str
+    """ISO 8601, UTC; for a person's edit the file's modification time."""
+    created_by: str | None
+    """The agent's name; ``None`` for a person, or a program that gave no name."""
+    updated_by: str | None
+    """The agent's name; ``None`` for a person, or a program that gave no name."""
+    revision: str
+    """Opaque; the same for the same bytes."""
+    size: int
+    """Bytes of the value's file."""
+    path: str
+    """Where a person finds it."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as a JSON object."""
+        return self._asdict()
+
+
+class Usage(NamedTuple):
+    """How much a namespace, or a store, holds."""
+
+    namespaces: int
+    keys: int
+    bytes: int
+    """Sum of the sizes of the values' files."""
+
+
+class Replaced(NamedTuple):
+    """What ``replace_all`` did, as sorted lists of keys."""
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    unchanged: list[str]
+
+
+class Report(NamedTuple):
+    """A bulk read that met bad files: the good values, and one error per bad key."""
+
+    values: dict[str, Any]
+    errors: Mapping[str, Exception]
+
+
+class Finding(NamedTuple):
+    """Something in a store that is no healthy record, as ``doctor`` reports it."""
+
+    path: str
+    """Relative to the store."""
+    problem: str
+    """A short, stable word for programs: ``bad-value``, ``not-canonical``, ``foreign``, ..."""
+    detail: str
+    """What it is and what to do, for people."""
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the microsecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")

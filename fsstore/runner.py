@@ -1,0 +1,159 @@
+"""Running agents: a global ``data_store`` for the agent, one run id for what it writes. It knows no engine.
+
+An agent is ``run(input_dict, tools)``, ``async def`` or plain, in a file of its own or imported. A file
+finds ``data_store`` among its globals; an imported agent writes ``from fsstore import data_store``, which
+is the handle of whatever run it is called in. Runs may be nested and parallel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import inspect
+import itertools
+import os
+import sys
+import types
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from fsstore.errors import NoRun
+from fsstore.namespace import OpsHook
+from fsstore.store import Namespace, Store
+from fsstore.store import open as open_store
+
+Agent = Callable[[dict[str, Any], dict[str, Any]], Any]
+
+_current: contextvars.ContextVar[Namespace] = contextvars.ContextVar("fsstore_data_store")
+_serial = itertools.count(1)
+
+
+def run_agent(
+    agent: str | os.PathLike[str] | Agent,
+    input: Mapping[str, Any] | None = None,
+    *,
+    store: Store | str | os.PathLike[str],
+    name: str | None = None,
+    namespace: str = "default",
+    tools: Mapping[str, Any] | None = None,
+    ops: OpsHook | None = None,
+) -> Any:
+    """Run an agent, a file's path or a function, and return what it returns.
+
+    ``name`` is noted as the writer of all it stores (default: the file's or function's name); ``store`` is
+    an open store, or the directory of one. What the agent raises is raised. May be called where an event
+    loop is running: the agent then runs in a thread, with a loop of its own.
+    """
+    import asyncio
+
+    def call() -> Any:
+        return asyncio.run(
+            run_agent_async(agent, input, store=store, name=name, namespace=namespace, tools=tools, ops=ops)
+        )
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return call()
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(contextvars.copy_context().run, call).result()
+
+
+async def run_agent_async(
+    agent: str | os.PathLike[str] | Agent,
+    input: Mapping[str, Any] | None = None,
+    *,
+    store: Store | str | os.PathLike[str],
+    name: str | None = None,
+    namespace: str = "default",
+    tools: Mapping[str, Any] | None = None,
+    ops: OpsHook | None = None,
+) -> Any:
+    """The same as `run_agent`, to be awaited."""
+    label = name or _name_of(agent)
+    with _opened(store) as opened:
+        handle = opened.handle(namespace, agent=label, run=uuid.uuid4().hex, ops=ops)
+        token = _current.set(handle)
+        try:
+            with _function_of(agent, handle) as function:
+                result = function(dict(input or {}), dict(tools or {}))
+                return await result if inspect.isawaitable(result) else result
+        finally:
+            _current.reset(token)
+
+
+class CurrentHandle:
+    """``data_store`` for imported agents: forwards everything to the handle of the run it is used in."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_handle(), name)
+
+    def __repr__(self) -> str:
+        return f"<data_store of {_current.get(None)!r}>"
+
+    def __contains__(self, key: object) -> bool:
+        return key in _handle()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_handle())
+
+    def __getitem__(self, key: str) -> Any:
+        return _handle()[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        _handle()[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del _handle()[key]
+
+
+data_store = CurrentHandle()
+
+
+def _handle() -> Namespace:
+    try:
+        return _current.get()
+    except LookupError:
+        raise NoRun("fsstore.data_store is there while an agent runs: fsstore.run_agent(agent, store=DIR)") from None
+
+
+def _name_of(agent: str | os.PathLike[str] | Agent) -> str:
+    if isinstance(agent, str | os.PathLike):
+        return os.path.splitext(os.path.basename(os.fspath(agent)))[0]
+    return getattr(agent, "__name__", type(agent).__name__)
+
+
+@contextlib.contextmanager
+def _opened(store: Store | str | os.PathLike[str]) -> Iterator[Store]:
+    if isinstance(store, Store):
+        yield store
+    else:
+        with open_store(store) as opened:
+            yield opened
+
+
+@contextlib.contextmanager
+def _function_of(agent: str | os.PathLike[str] | Agent, handle: Namespace) -> Iterator[Agent]:
+    """The agent's function. A file is executed anew for each run, as a module of its own with its own globals."""
+    if not isinstance(agent, str | os.PathLike):
+        yield agent
+        return
+    path = os.fspath(agent)
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec")
+    module = types.ModuleType(f"fsstore_agent_{next(_serial)}_{_name_of(agent)}")
+    module.__dict__.update(__file__=path, data_store=handle)
+    sys.modules[module.__name__] = module  # dataclasses and pickle look there
+    try:
+        exec(code, module.__dict__)  # noqa: S102 - running the agent is what was asked for
+        function = module.__dict__.get("run")
+        if not callable(function):
+            raise TypeError(f"{path} defines no run(input_dict, tools): an agent is a file with such a function")
+        yield function
+    finally:
+        del sys.modules[module.__name__]

@@ -1,0 +1,134 @@
+"""A store as a whole: opening, closing, and the public handles. It alone knows which engine lies below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+
+from fsstore.errors import Unsupported
+from fsstore.namespace import Handle, OpsHook
+from fsstore.records import Finding, Usage
+
+if TYPE_CHECKING:
+    from fsstore.engine import Engine
+
+MEMORY = ":memory:"
+
+
+class Namespace(Handle):
+    """The verbs of one namespace, and ``.store``, the store it belongs to."""
+
+    __slots__ = ("_store",)
+
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        *,
+        agent: str | None = None,
+        run: str | None = None,
+        ops: OpsHook | None = None,
+        store: Store | None = None,
+    ) -> None:
+        super().__init__(engine, name, agent=agent, run=run, ops=ops)
+        self._store = store
+
+    @property
+    def store(self) -> Store:
+        """The store of this namespace, for the verbs that concern it as a whole."""
+        assert self._store is not None
+        return self._store
+
+    def use_namespace(self, namespace: str) -> Namespace:
+        """A handle on another namespace, for the same agent; nothing is created before its first write."""
+        return Namespace(self._engine, namespace, agent=self.agent, run=self.run, ops=self._ops, store=self.store)
+
+
+class Store(Namespace):
+    """The handle of one namespace, with the verbs of the whole store beside it; a context manager.
+
+    Made by `open`. Safe to share between threads; a forked child may go on using its copy.
+    """
+
+    __slots__ = ()
+
+    @property
+    def store(self) -> Store:
+        """The store itself."""
+        return self
+
+    def handle(
+        self,
+        namespace: str | None = None,
+        *,
+        agent: str | None = None,
+        run: str | None = None,
+        ops: OpsHook | None = None,
+    ) -> Namespace:
+        """A handle for another agent, run or hook; what is not given is as in this one."""
+        return Namespace(
+            self._engine,
+            namespace or self.name,
+            agent=agent or self.agent,
+            run=run or self.run,
+            ops=ops or self._ops,
+            store=self,
+        )
+
+    def stats(self) -> Usage:
+        """How many namespaces and keys the whole store holds, and how many bytes they take."""
+        each = [self._engine.usage(name) for name in self._engine.namespaces()]
+        return Usage(len(each), sum(usage.keys for usage in each), sum(usage.bytes for usage in each))
+
+    def doctor(self) -> Iterator[Finding]:
+        """Everything in the store that is no healthy record. Reads all, changes nothing."""
+        return self._engine.check()
+
+    def close(self) -> None:
+        """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing."""
+        self._engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def open(
+    path: str | os.PathLike[str],
+    agent: str | None = None,
+    namespace: str = "default",
+    *,
+    create: bool = True,
+    read_only: bool = False,
+    durability: str = "process",
+    ops: OpsHook | None = None,
+) -> Store:
+    """Open the store in directory ``path``; ``":memory:"`` is a new, empty one in memory.
+
+    It is made on demand unless ``create`` is false. The handle is that of ``namespace``.
+    ``agent`` is noted as the writer of what is written. ``durability="process"``: a write that has returned
+    survives the end of the process at any instant, not a power loss. ``ops`` is called with an `Operation`
+    after each verb.
+
+    Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
+    made, `Unsupported` for a file system without flock.
+    """
+    engine = _engine(os.fspath(path), create=create, read_only=read_only)
+    modes = engine.capabilities.durability
+    if durability not in modes:
+        engine.close()
+        raise Unsupported(f"durability={durability!r} is none of {', '.join(sorted(modes))}", path=os.fspath(path))
+    return Store(engine, namespace, agent=agent, ops=ops)
+
+
+def _engine(path: str, *, create: bool, read_only: bool) -> Engine:
+    if path == MEMORY:
+        from fsstore.engines.memory import MemoryEngine
+
+        return MemoryEngine()
+    from fsstore.engines.files.engine import FileEngine
+
+    return FileEngine(path, create=create, read_only=read_only)

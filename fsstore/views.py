@@ -1,0 +1,121 @@
+"""A handle seen as something else: a mutable mapping, or an object to be awaited. They hold nothing of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from typing import Any, Protocol
+
+_CHUNK = 256
+
+
+class _Verbs(Protocol):
+    """What a mapping asks of a handle."""
+
+    def __getitem__(self, key: str) -> Any: ...
+    def __setitem__(self, key: str, value: Any) -> None: ...
+    def __delitem__(self, key: str) -> None: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __contains__(self, key: object) -> bool: ...
+    def count(self) -> int: ...
+    def clear(self) -> int: ...
+
+
+class MappingView(MutableMapping[str, Any]):
+    """A namespace as a mapping: sorted by key, equal to a ``dict`` of the same items, false when empty."""
+
+    def __init__(self, handle: _Verbs) -> None:
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __getitem__(self, key: str) -> Any:
+        return self._handle[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._handle[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self._handle[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handle)
+
+    def __len__(self) -> int:
+        return self._handle.count()
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._handle
+
+    def clear(self) -> None:
+        """Remove every key."""
+        self._handle.clear()
+
+
+class AsyncView:
+    """The verbs of a handle, each run in a thread of the event loop's pool.
+
+    A verb gives a coroutine, a stream (``items``, ``scan``) an async iterator, another handle its own async
+    view, and what is no method is passed through.
+    """
+
+    __slots__ = ("_handle",)
+
+    def __init__(self, handle: object) -> None:
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        return f"{self._handle!r}.aio"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self._handle, name)
+        if name in _STREAMS:
+            return _streamed(found)
+        if name in _IMMEDIATE:
+            return lambda *args, **kwargs: AsyncView(found(*args, **kwargs))
+        return _threaded(found) if callable(found) else found
+
+
+_STREAMS = frozenset({"items", "scan"})
+_IMMEDIATE = frozenset({"use_namespace"})  # it does no input or output
+
+
+def _threaded(verb: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        import asyncio
+
+        return await asyncio.to_thread(verb, *args, **kwargs)
+
+    return call
+
+
+def _streamed(verb: Callable[..., Iterator[Any]]) -> Callable[..., AsyncIterator[Any]]:
+    """Fetch a stream in pieces, so that a thread is not called for each item."""
+
+    async def stream(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        import asyncio
+        from itertools import islice
+
+        source = verb(*args, **kwargs)
+        while True:
+            # An error in the stream comes after the items before it.
+            piece, error = await asyncio.to_thread(_take, islice(source, _CHUNK))
+            for item in piece:
+                yield item
+            if error is not None:
+                raise error
+            if not piece:
+                return
+
+    return stream
+
+
+def _take(source: Iterator[Any]) -> tuple[list[Any], Exception | None]:
+    piece: list[Any] = []
+    try:
+        piece.extend(source)
+    except Exception as error:  # handed over, and raised where the stream is awaited
+        return piece, error
+    return piece, None
