@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 
 from fsstore import keys, values
 from fsstore.engine import Delete, Engine, Expect, Op, Outcome, Put
-from fsstore.errors import BadValues, InvalidName, InvalidValue, NotFound, StoreError, UnsupportedType
+from fsstore.errors import BadValues, InvalidName, InvalidValue, NotFound, ReadOnly, StoreError, UnsupportedType
 from fsstore.records import Author, Record, Replaced, Report, Usage
 from fsstore.views import AsyncView, MappingView
 
@@ -321,6 +321,8 @@ class Handle:
         return self._commit(verb, deletes, key=prefix or None).count(Outcome.DELETED)
 
     def _commit(self, verb: str, ops: Sequence[Op], key: str | None = None, value: Any = _MISSING) -> list[Outcome]:
+        if reason := self._engine.capabilities.read_only:
+            raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
         outcomes = self._engine.commit(ops, Author(self.agent, self.run))
         if self._ops is not None:
             found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING) if key is not None and outcomes else None

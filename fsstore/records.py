@@ -67,6 +67,15 @@ class Report(NamedTuple):
     errors: Mapping[str, Exception]
 
 
+class Adoption(NamedTuple):
+    """What the files of a directory are once it is a store."""
+
+    keys: dict[str, list[str]]
+    """Keys by namespace."""
+    foreign: list[str]
+    """Paths, relative to the directory, of files that are no records."""
+
+
 class Finding(NamedTuple):
     """Something in a store that is no healthy record, as ``doctor`` reports it."""
 

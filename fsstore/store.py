@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from fsstore.errors import Unsupported
 from fsstore.namespace import Handle, OpsHook
-from fsstore.records import Finding, Usage
+from fsstore.records import Adoption, Finding, Usage
 
 if TYPE_CHECKING:
     from fsstore.engine import Engine
@@ -124,11 +124,24 @@ def open(
     return Store(engine, namespace, agent=agent, ops=ops)
 
 
-def _engine(path: str, *, create: bool, read_only: bool) -> Engine:
+def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:
+    """Make a directory with files in it a store, and tell what its files are then; with ``dry_run`` only tell.
+
+    Nothing that is there is changed. Reads no file: what a key's file holds is for `Store.doctor` to say.
+    """
+    from fsstore.engines.files import layout
+
+    found, foreign = layout.adoptable(os.fspath(path))
+    if not dry_run:
+        _engine(os.fspath(path), create=True, read_only=False, adopt=True).close()
+    return Adoption(found, foreign)
+
+
+def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False) -> Engine:
     if path == MEMORY:
         from fsstore.engines.memory import MemoryEngine
 
-        return MemoryEngine()
+        return MemoryEngine(read_only=read_only)
     from fsstore.engines.files.engine import FileEngine
 
-    return FileEngine(path, create=create, read_only=read_only)
+    return FileEngine(path, create=create, read_only=read_only, adopt=adopt)

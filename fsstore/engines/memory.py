@@ -26,9 +26,10 @@ class _Cell(NamedTuple):
 class MemoryEngine:
     """A store in this process alone; a forked child goes on with a copy."""
 
-    capabilities = Capabilities(durability=frozenset({"process"}))
-
-    def __init__(self) -> None:
+    def __init__(self, *, read_only: bool = False) -> None:
+        self.capabilities = Capabilities(
+            read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
+        )
         self._cells: dict[str, dict[str, _Cell]] = {}
         self._lock = threading.RLock()
         self._closed = False
@@ -121,7 +122,7 @@ class MemoryEngine:
         if old is None:
             cells[op.key] = _Cell(op.raw, metadata, now, author.agent, now, author.agent)
             return Outcome.CREATED
-        if old.raw == op.raw and old.metadata == metadata:
+        if old.raw == op.raw and values.encode(old.metadata) == values.encode(metadata):
             return Outcome.UNCHANGED
         cells[op.key] = old._replace(raw=op.raw, metadata=metadata, updated_at=now, updated_by=author.agent)
         return Outcome.UPDATED

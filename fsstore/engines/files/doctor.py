@@ -98,5 +98,15 @@ def _leftovers(tree: Tree) -> Iterator[Finding]:
         return
     for name in names:
         pid = name.partition("-")[0]
-        if not (pid.isdigit() and os.path.exists(f"/proc/{pid}")):
+        if not (pid.isdigit() and _runs(int(pid))):
             yield Finding(f"{layout.TMP}/{name}", "leftover", "a process died before it was done with it; remove it.")
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

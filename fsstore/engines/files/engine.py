@@ -9,8 +9,8 @@ import os
 import stat
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from fsstore import values
 from fsstore.engine import Capabilities, Delete, Expect, Op, Outcome, Put, require_expected
@@ -22,7 +22,6 @@ from fsstore.engines.files.locks import STRIPES, Stripes
 from fsstore.errors import (
     Closed,
     NameCollision,
-    ReadOnly,
     StoreError,
     StoreMissing,
 )
@@ -37,6 +36,7 @@ _ATTEMPTS = 16  # a directory made for a file can be gone before the file arrive
 _CACHED_PATHS = 100_000
 _LARGE = 1024 * 1024
 _NOTHING: Any = object()
+_T = TypeVar("_T")
 _JOURNAL_NAMES = {Outcome.CREATED: "create", Outcome.UPDATED: "update", Outcome.DELETED: "delete"}
 
 
@@ -149,13 +149,7 @@ class FileEngine:
         """The record, its value, revision, size and time from one descriptor."""
         path = self._locate(namespace, key)
         try:
-            fd = self._tree.open(path, READ)
-            try:
-                raw = read_descriptor(fd, self._limit)
-                status = os.fstat(fd)
-            finally:
-                os.close(fd)
-            value = values.decode(raw)
+            raw, value, status = self._patiently(path, lambda: self._load(path))
         except _MISSING:
             self._require_store()
             return None
@@ -206,10 +200,9 @@ class FileEngine:
 
     def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
         """Lock, look, stage, journal, rename: in that order, so that nothing changes before all is ready."""
-        self._require_writable()
         located = [(op, self._locate(op.namespace, op.key)) for op in ops]
         stripes = [self._stripe(path) for _, path in located]
-        with self._failing(layout.LOCKS), self._stripes.hold(sorted(set(stripes))):
+        with self._failing(layout.RUNTIME), self._stripes.hold(sorted(set(stripes))):
             works = [self._look(op, path, stripe) for (op, path), stripe in zip(located, stripes, strict=True)]
             staged: list[tuple[str, int] | None] = []
             try:
@@ -233,7 +226,10 @@ class FileEngine:
 
     def _look(self, op: Op, path: str, stripe: int) -> _Work:
         """What is there, is it what the op expects, and what is therefore to be done?"""
-        status = self._status(op, path)
+        try:
+            status = self._status(op, path)
+        except OSError as error:
+            raise failures.writing(error, op.namespace, op.key, self._absolute(path)) from error
         if op.expect is not Expect.ANYTHING:
             self._require_expected(op, path, status)
         if isinstance(op, Delete):
@@ -400,7 +396,8 @@ class FileEngine:
                 return None
             old = self._sidecar(op.namespace, op.key)
             new = {**old, "metadata": {**old.get("metadata", {}), **op.metadata}}
-            return None if new == old else values.encode(new)
+            raw = values.encode(new)
+            return None if raw == values.encode(old) else raw
         if op.metadata:
             return values.encode({"metadata": dict(op.metadata)})
         try:
@@ -435,22 +432,36 @@ class FileEngine:
             self._require_store()
             return _NOTHING
         except (OSError, values.Malformed):
-            return self._value_in_time(namespace, key, path)
+            return self._late_value(namespace, key, path)
         return _NOTHING if self._folds and self._is_others(path) else value
 
-    def _value_in_time(self, namespace: str, key: str, path: str) -> Any:
-        """Read a file that made no sense again while it is so young that somebody may still be writing it."""
+    def _late_value(self, namespace: str, key: str, path: str) -> Any:
+        """The value of a file that could not be read at once."""
+        try:
+            return self._patiently(path, lambda: self._load(path))[1]
+        except _MISSING:
+            return _NOTHING
+        except (OSError, values.Malformed) as error:
+            return self._reading(error, namespace, key, path)
+
+    def _load(self, path: str) -> tuple[bytes, Any, os.stat_result]:
+        """Bytes, value and status of one file, by one descriptor."""
+        fd = self._tree.open(path, READ)
+        try:
+            raw = read_descriptor(fd, self._limit)
+            return raw, values.decode(raw), os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def _patiently(self, path: str, load: Callable[[], _T]) -> _T:
+        """Load a file again that makes no sense, while it is so young that somebody may still be writing it."""
         until = time.monotonic() + _PATIENCE
         while True:
             try:
-                return values.decode(self._tree.read(path, self._limit))
-            except _MISSING:
-                return _NOTHING
-            except OSError as error:
-                return self._reading(error, namespace, key, path)
-            except values.Malformed as error:
+                return load()
+            except values.Malformed:
                 if time.monotonic() > until or not self._is_young(path):
-                    return self._reading(error, namespace, key, path)
+                    raise
             time.sleep(0.002)
 
     def _is_young(self, path: str) -> bool:
@@ -476,7 +487,7 @@ class FileEngine:
                     close(file)
                 out[key] = decode(raw)
             except (OSError, values.Malformed):
-                value = self._value_in_time(namespace, key, f"{path}/{name}")
+                value = self._late_value(namespace, key, f"{path}/{name}")
                 if value is not _NOTHING:
                     out[key] = value
         return [
@@ -526,12 +537,6 @@ class FileEngine:
     def _require_open(self) -> None:
         if self._closed:
             raise Closed(f"the store {self._tree.root} is closed. Open it again with fsstore.open().")
-
-    def _require_writable(self) -> None:
-        if self.capabilities.read_only:
-            raise ReadOnly(
-                f"{self._tree.root} is read-only: {self.capabilities.read_only}.", reason=self.capabilities.read_only
-            )
 
     def _require_store(self) -> None:
         """Tell a key that is not there from a store that is not there (moved, unmounted, deleted)."""

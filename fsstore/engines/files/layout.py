@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import stat
 import uuid
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.locks import Stripes
 from fsstore.errors import NotAStore, StoreMissing
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 FORMAT = 1
 MARKER = "fsstore.json"
@@ -31,11 +31,8 @@ class Marker(NamedTuple):
     format: int
     id: str
     settings: dict[str, Any]
-
-    @property
-    def max_value_bytes(self) -> int:
-        """The largest value's file, in bytes."""
-        return int(self.settings.get("max_value_bytes", MAX_VALUE_BYTES))
+    max_value_bytes: int = MAX_VALUE_BYTES
+    """A setting: the largest size of a value's file."""
 
 
 def read_marker(tree: Tree) -> Marker:
@@ -43,7 +40,9 @@ def read_marker(tree: Tree) -> Marker:
     path = f"{tree.root}/{MARKER}"
     try:
         found = values.decode(tree.read(MARKER, _MARKER_LIMIT))
-        return Marker(int(found["format"]), str(found["id"]), dict(found.get("settings", {})))
+        settings = dict(found.get("settings", {}))
+        limit = int(settings.get("max_value_bytes", MAX_VALUE_BYTES))
+        return Marker(int(found["format"]), str(found["id"]), settings, limit)
     except (FileNotFoundError, NotADirectoryError):
         raise StoreMissing(
             f"{tree.root} is no fsstore: it has no {MARKER}. Make one with: fsstore init {tree.root}", path=tree.root
@@ -84,7 +83,8 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
             except StoreMissing:
                 pass
             marker = Marker(FORMAT, str(uuid.uuid4()), {})
-            for name, raw in (*templates.items(), (MARKER, values.encode(marker._asdict()))):
+            content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
+            for name, raw in (*templates.items(), (MARKER, content)):
                 if not os.path.lexists(f"{tree.root}/{name}"):
                     _write(tree, name, raw)
             return marker
@@ -120,6 +120,9 @@ def name_of(path: str) -> tuple[str | None, str | None]:
 
 
 def _template() -> Traversable:
+    from importlib import resources
+    from pathlib import Path
+
     packaged = resources.files(__package__) / "template"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / ".store-template"  # a source checkout
 

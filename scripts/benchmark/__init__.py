@@ -1,0 +1,1 @@
+"""The benchmark: fsstore against its peers on the same work, as ratios measured in one run."""

@@ -1,0 +1,31 @@
+"""Anti-pattern, credentials: the store's files are plain text for everybody who may read them, so keep references.
+
+Input: ``service``, a name; ``variable``, the environment variable that holds its secret (needed the first time);
+``message``, the text to sign with it.
+Run:   SHOP_KEY=s3cret fsstore run scripts/examples/credentials.py \
+         --input '{"service": "shop", "variable": "SHOP_KEY", "message": "order 7"}'
+Claims: the store learns where the secret is and never what it is: no file of the store contains it; later runs find
+the variable by the service's name; a variable that is not set is an error that names it. fsstore does not look for
+secrets in values: what an agent sets is on disk as it is.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fsstore import data_store  # whoever runs the agent puts it among its globals
+
+
+async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
+    references = data_store.use_namespace("secret-references")
+    if "variable" in input_dict:
+        references.set(input_dict["service"], {"environment_variable": input_dict["variable"]})
+    variable = references[input_dict["service"]]["environment_variable"]
+    secret = os.environ.get(variable)
+    if not secret:
+        raise LookupError(f"the secret of {input_dict['service']} is read from ${variable}, which is not set")
+    signature = hmac.new(secret.encode(), input_dict["message"].encode(), "sha256").hexdigest()
+    return {"service": input_dict["service"], "signature": signature}
