@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from fsstore.errors import InvalidName
@@ -60,10 +61,15 @@ class Level(NamedTuple):
     chunks: tuple[str, ...] = ()
     """Those chunks, encoded and without their final ``%``."""
 
+    def may_hold(self, prefix: str) -> bool:
+        """Whether a key below can start with ``prefix``."""
+        return self.text.startswith(prefix) or prefix.startswith(self.text)
+
 
 ROOT = Level()
 
 
+@lru_cache(1024)
 def encode_namespace(name: str) -> str:
     """The directory of a namespace, relative to the store's root. Raises `InvalidName`."""
     _require_text(name, "namespace")
@@ -171,14 +177,19 @@ def decode_leaves(level: Level, names: list[str]) -> list[str] | None:
 def path_of(namespace: str, key: str) -> str:
     """The file of a key, relative to the store's root. Raises `InvalidName`."""
     path = f"{encode_namespace(namespace)}/{encode_key(key)}"
-    if len(path.encode()) > MAX_PATH:
+    require_short(path, namespace, key)
+    return path
+
+
+def require_short(path: str, namespace: str, key: str) -> None:
+    """Raise `InvalidName` for a path of more than `MAX_PATH` bytes."""
+    if len(path) * 4 > MAX_PATH and (size := len(path.encode())) > MAX_PATH:
         raise InvalidName(
-            f"key {_short(key)} of namespace {_short(namespace)} is too long: its path takes {len(path.encode())} "
-            f"bytes, the limit is {MAX_PATH}. Store the long text in the value and use a digest of it as the key.",
+            f"key {_short(key)} of namespace {_short(namespace)} is too long: its path takes {size} bytes, the limit "
+            f"is {MAX_PATH}. Store the long text in the value and use a digest of it as the key.",
             name=key,
             reason="too long",
         )
-    return path
 
 
 def join(parts: Iterable[str | int]) -> str:

@@ -48,7 +48,7 @@ class Handle:
     one, and a write that has returned survives the end of the process.
     """
 
-    __slots__ = ("__weakref__", "_engine", "_ops", "agent", "name", "run")
+    __slots__ = ("__weakref__", "_author", "_engine", "_ops", "name")
 
     def __init__(self, engine: Engine, name: str, *, agent: str | None, run: str | None, ops: OpsHook | None) -> None:
         keys.encode_namespace(name)
@@ -56,10 +56,17 @@ class Handle:
         self._ops = ops
         self.name = name
         """The namespace's name."""
-        self.agent = agent
+        self._author = Author(agent, run)
+
+    @property
+    def agent(self) -> str | None:
         """Who writes through this handle."""
-        self.run = run
+        return self._author.agent
+
+    @property
+    def run(self) -> str | None:
         """The run it writes in."""
+        return self._author.run
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} agent={self.agent!r}>"
@@ -323,7 +330,7 @@ class Handle:
     def _commit(self, verb: str, ops: Sequence[Op], key: str | None = None, value: Any = _MISSING) -> list[Outcome]:
         if reason := self._engine.capabilities.read_only:
             raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
-        outcomes = self._engine.commit(ops, Author(self.agent, self.run))
+        outcomes = self._engine.commit(ops, self._author)
         if self._ops is not None:
             found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING) if key is not None and outcomes else None
             self._tell(verb, key, found=found, count=len(outcomes) - outcomes.count(Outcome.MISSING), value=value)

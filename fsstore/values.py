@@ -67,8 +67,9 @@ def encode(value: Any) -> bytes:
     """
     try:
         raw = orjson.dumps(value, None, _FORM)
-        marshal.dumps(value)  # refuses all but exact built-in types; orjson alone would turn a UUID into a str
-        if b"null" not in raw or orjson.loads(raw) == value:  # NaN and infinity leave orjson as null
+        exact = marshal.dumps(value)  # refuses all but exact built-in types; orjson alone makes a UUID a str
+        # NaN and infinity leave orjson as null; as doubles they end in one of these two bytes.
+        if b"null" not in raw or not (b"\x7f" in exact or b"\xff" in exact) or orjson.loads(raw) == value:
             return raw
     except (TypeError, ValueError):
         pass
@@ -103,12 +104,15 @@ def revision(raw: bytes) -> str:
 
 
 def same(stored: bytes, raw: bytes) -> bool:
-    """Do the stored bytes hold the value that ``raw`` is the encoding of, whatever their formatting?"""
+    """Whether stored bytes hold the value that ``raw`` is the encoding of, whatever their formatting."""
     if stored == raw:
         return True
     try:
+        value = orjson.loads(stored)
+        if orjson.dumps(value, None, _FORM) == stored:
+            return False  # in our own form equal values are equal bytes
         return encode(decode(stored)) == raw
-    except (Malformed, ValueError):
+    except (ValueError, TypeError):
         return False
 
 

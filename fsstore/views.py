@@ -79,7 +79,7 @@ class AsyncView:
 
 
 _STREAMS = frozenset({"items", "scan"})
-_IMMEDIATE = frozenset({"use_namespace"})  # it does no input or output
+_IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
 
 
 def _threaded(verb: Callable[..., Any]) -> Callable[..., Any]:

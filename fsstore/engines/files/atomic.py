@@ -24,108 +24,73 @@ DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 HANDLE = DIRECTORY | getattr(os, "O_PATH", 0)
 """A directory that is only a place to start from."""
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-LOCK = os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o666  # less the umask
-_FLAGS = (READ, DIRECTORY, HANDLE, APPEND, LOCK, _CREATE)
 
 _FIRST_READ = 16384
 _OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_NO_SYMLINKS = 0x04
+_NOT_IN_ONE_CALL = frozenset({errno.ENAMETOOLONG, errno.ENOSYS, errno.EINTR})
 _serial = itertools.count()
-_TOKEN = os.urandom(4).hex()  # a process number alone may come back, or live in another container
+
+Opener = Callable[[bytes], int]
 
 
 class IrregularFile(OSError):
     """What lies at the path is no regular file; ``strerror`` says what it is."""
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
-
-
-def _opener(flags: int) -> Callable[[bytes], int]:
-    """A function that opens an absolute path with these flags, following no link, in one system call."""
-    how = _OpenHow(flags, _MODE if flags & os.O_CREAT else 0, _RESOLVE_NO_SYMLINKS)
-    how_address, how_size = ctypes.c_void_p(ctypes.addressof(how)), ctypes.c_size_t(ctypes.sizeof(how))
-    number, no_directory = ctypes.c_long(_OPENAT2), ctypes.c_int(-100)
-    syscall, last_error = ctypes.CDLL(None, use_errno=True).syscall, ctypes.get_errno
-
-    def open_path(path: bytes, how: _OpenHow = how) -> int:  # the default keeps the struct alive
-        fd: int = syscall(number, no_directory, path, how_address, how_size)
-        if fd < 0:
-            code = last_error()
-            if code == errno.EINTR:
-                return open_path(path)
-            raise OSError(code, os.strerror(code), os.fsdecode(path))
-        return fd
-
-    return open_path
-
-
-def _has_openat2() -> bool:
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        os.close(_opener(HANDLE)(b"/"))
-    except (OSError, AttributeError):
-        return False
-    return True
-
-
 class Tree:
-    """The directory tree under a root: opens what lies in it, by paths relative to the root."""
+    """The directory tree under a root: opens what lies in it.
 
-    def __init__(self, root: str, *, one_call: bool | None = None) -> None:
-        """``root`` has no symbolic link in it; ``one_call=False`` forces the portable walk."""
+    A path is text relative to the root, or the bytes that `absolute` made of it once for many uses.
+    """
+
+    def __init__(self, root: str) -> None:
+        """``root`` has no symbolic link in it."""
         self.root = root
         self._base = os.fsencode(root).rstrip(b"/") + b"/"
-        self._fast: dict[int, Callable[[bytes], int]] = {}
-        if _has_openat2() if one_call is None else one_call:
-            self._fast = {flags: _opener(flags) for flags in _FLAGS}
+        make = self._one_call if has_openat2() else self._walking
+        self.open_file, self.open_handle = make(READ), make(HANDLE)
+        self._create = make(_CREATE)
+        self._openers = {READ: self.open_file, HANDLE: self.open_handle} | {
+            flags: make(flags) for flags in (DIRECTORY, APPEND)
+        }
 
-    def open(self, path: str, flags: int) -> int:
+    def absolute(self, path: str) -> bytes:
+        """The path as the operating system takes it."""
+        return self._base + path.encode("utf-8", "surrogateescape")
+
+    def relative(self, path: bytes) -> str:
+        """The path of a file or directory in the tree; empty for the root itself."""
+        return os.fsdecode(path[len(self._base) :])
+
+    def open(self, path: str | bytes, flags: int) -> int:
         """A descriptor for ``path``. ELOOP where a symbolic link lies on the way."""
-        if opener := self._fast.get(flags):
-            try:
-                return opener(self._base + os.fsencode(path))
-            except OSError as error:
-                if error.errno not in (errno.ENAMETOOLONG, errno.ENOSYS):
-                    raise
-        return self._walk(path, flags)
+        return self._openers[flags](path if isinstance(path, bytes) else self.absolute(path))
 
-    def _walk(self, path: str, flags: int) -> int:
-        *parents, last = path.split("/")
-        at = os.open(self.root, HANDLE)
+    def stat(self, path: str | bytes) -> os.stat_result:
+        """The status of ``path`` itself. Unlike `open`, it does not see a link in the middle."""
+        absolute = path if isinstance(path, bytes) else self.absolute(path)
         try:
-            for name in parents:
-                at = _step(at, name)
-            return _open_at(last or ".", flags, at)
-        finally:
-            os.close(at)
-
-    def stat(self, path: str) -> os.stat_result:
-        """The status of ``path`` itself, through no link but those a person may have put in the middle."""
-        try:
-            return os.lstat(self._base + os.fsencode(path))
+            return os.lstat(absolute)
         except OSError as error:
             if error.errno != errno.ENAMETOOLONG:
                 raise
-        fd = self._walk(path.rpartition("/")[0], HANDLE)
+        parent, _, name = absolute.rpartition(b"/")
+        at = self.open_handle(parent)
         try:
-            return os.stat(path.rpartition("/")[2], dir_fd=fd, follow_symlinks=False)
+            return os.stat(name, dir_fd=at, follow_symlinks=False)
+        finally:
+            os.close(at)
+
+    def read(self, path: str | bytes, limit: int) -> bytes:
+        """The whole content of a regular file. `IrregularFile` for anything else, EFBIG over ``limit`` bytes."""
+        fd = self.open(path, READ)
+        try:
+            return read_descriptor(fd, limit)
         finally:
             os.close(fd)
-
-    def open_parent(self, path: str, *, create: bool = False) -> tuple[int, str]:
-        """The directory of ``path`` as a descriptor, and the name in it; made on demand with ``create``."""
-        parent, _, name = path.rpartition("/")
-        try:
-            return self.open(parent, HANDLE), name
-        except FileNotFoundError:
-            if not create:
-                raise
-        return self.make_directories(parent), name
 
     def make_directories(self, path: str) -> int:
         """Make what is missing of a directory path (but never the root) and open it."""
@@ -143,44 +108,98 @@ class Tree:
             raise
         return at
 
-    def read(self, path: str, limit: int) -> bytes:
-        """The whole content of a regular file. `IrregularFile` for anything else, EFBIG over ``limit`` bytes."""
-        fd = self.open(path, READ)
-        try:
-            return read_descriptor(fd, limit)
-        finally:
-            os.close(fd)
-
-    def stage(self, directory: str, raw: bytes, like: os.stat_result | None = None) -> tuple[str, int]:
-        """Write a new file into ``directory``, ready to be renamed; its path and its modification time in ns.
+    def stage(self, directory: bytes, raw: bytes, like: os.stat_result | None = None) -> bytes:
+        """Write a new file into an absolute directory, ready to be renamed; returns its path.
 
         ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
         """
-        path = f"{directory}/{os.getpid()}-{_TOKEN}-{next(_serial)}"
-        fd = self.open(path, _CREATE)
+        path = b"%b/%b%d" % (directory, _prefix, next(_serial))
+        fd = self._create(path)
         try:
             write_all(fd, raw)
-            status = os.fstat(fd)
             if like is not None:
+                status = os.fstat(fd)
                 if (status.st_uid, status.st_gid) != (like.st_uid, like.st_gid) and os.geteuid() == 0:
                     os.fchown(fd, like.st_uid, like.st_gid)
                 if status.st_mode != like.st_mode:
                     os.fchmod(fd, stat.S_IMODE(like.st_mode))
         except BaseException:
-            self.discard(path)
+            discard(path)
             raise
         finally:
             os.close(fd)
-        return path, status.st_mtime_ns
+        return path
 
-    def discard(self, path: str) -> None:
-        """Remove a staged file, or what is left of it."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._base + os.fsencode(path))
+    def _one_call(self, flags: int) -> Opener:
+        """A function that opens an absolute path with these flags by one ``openat2``."""
+        how = _OpenHow(flags, _MODE if flags & os.O_CREAT else 0, _RESOLVE_NO_SYMLINKS)
+        how_address, how_size = ctypes.c_void_p(ctypes.addressof(how)), ctypes.c_size_t(ctypes.sizeof(how))
+        number, no_directory = ctypes.c_long(_OPENAT2), ctypes.c_int(-100)
+        syscall, last_error = _libc.syscall, ctypes.get_errno
+        walk = self._walking(flags)
 
-    def rename(self, staged: str, parent: int, name: str) -> None:
-        """Put a staged file in the place of ``name`` in an open directory: before it the old file, then the new."""
-        os.rename(self._base + os.fsencode(staged), name, dst_dir_fd=parent)
+        def open_path(path: bytes, _keeps_the_struct_alive: _OpenHow = how) -> int:
+            fd: int = syscall(number, no_directory, path, how_address, how_size)
+            if fd >= 0:
+                return fd
+            code = last_error()
+            if code in _NOT_IN_ONE_CALL:
+                return walk(path)
+            raise OSError(code, os.strerror(code), os.fsdecode(path))
+
+        return open_path
+
+    def _walking(self, flags: int) -> Opener:
+        """The same, component by component below the root."""
+
+        def open_path(path: bytes) -> int:
+            *parents, last = os.fsdecode(path[len(self._base) :]).split("/")
+            at = os.open(self.root, HANDLE)
+            try:
+                for name in parents:
+                    at = _step(at, name)
+                return _open_at(last or ".", flags, at)
+            finally:
+                os.close(at)
+
+        return open_path
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def has_openat2() -> bool:
+    """Whether this system opens a path without following links in one call (Linux 5.6, and no filter against it)."""
+    if not sys.platform.startswith("linux"):
+        return False
+    how = _OpenHow(HANDLE, 0, _RESOLVE_NO_SYMLINKS)
+    fd: int = _libc.syscall(
+        ctypes.c_long(_OPENAT2), ctypes.c_int(-100), b"/", ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how))
+    )
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0
+
+
+def _name_process() -> None:
+    """Begin the names of staged files; a process number alone may come back, or live in another container."""
+    global _prefix
+    _prefix = f"{os.getpid()}-{os.urandom(4).hex()}-".encode()
+
+
+_prefix = b""
+_name_process()
+os.register_at_fork(after_in_child=_name_process)
+
+
+def discard(path: bytes) -> None:
+    """Remove a staged file, or what is left of it."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def write_all(fd: int, raw: bytes) -> None:
@@ -217,7 +236,7 @@ def read_descriptor(fd: int, limit: int) -> bytes:
         raw = os.pread(fd, _FIRST_READ, 0)
     except OSError as error:
         raise irregular(os.fstat(fd).st_mode) or error from None
-    if 0 < len(raw) < min(_FIRST_READ, limit) and raw[-1] == 0x0A:  # a whole text file: no device reads so
+    if 0 < len(raw) < _FIRST_READ and raw[-1] == 0x0A and len(raw) <= limit:  # a whole text file: no device reads so
         return raw
     status = os.fstat(fd)
     if wrong := irregular(status.st_mode):

@@ -1,21 +1,29 @@
 """Who wrote what, and when: lines beside the store's files, never in them. No values here.
 
-One file per lock stripe, appended to under that stripe's lock, right before the file is renamed. A line
-starts with its newline, so that one torn by a crash spoils no other, and names the path, the operation,
-the revision the file will have, its modification time, agent, run and time. Lost lines lose no data: a
-file without a line is a person's.
+The file of a lock stripe is the journal of its keys, appended to under that lock, right before a value's
+file is renamed. A line starts with its newline, so that one torn by a crash spoils no other, and names the
+operation, the path, the revision the file will have, its modification time, agent, run and time. Lost
+lines lose no data: a file without a line is a person's.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
+from filelock import lock_descriptor
 
-from fsstore.engines.files.atomic import APPEND, Tree, write_all
+from fsstore.engines.files.atomic import APPEND, Tree, discard
+from fsstore.engines.files.stripes import Stripe
+
+_log = logging.getLogger("fsstore")
 
 _COMPACT_AT = 256 * 1024
+_LOOK_EVERY = 64  # appends of a process to one journal
+_CLOCK = 0.02  # seconds: how far a file's modification time may lie behind the clock
 _LIMIT = 1 << 30
 
 
@@ -25,15 +33,14 @@ class Line(NamedTuple):
     op: str
     """``create``, ``update`` or ``delete``."""
     path: str
+    """Relative to the store."""
     revision: str | None
-    mtime_ns: int | None
-    """The new file's."""
     was: float | None
     """When the replaced file had been written, in seconds since the epoch."""
     agent: str | None
     run: str | None
     time: float
-    """Seconds since the epoch."""
+    """Right after the new file was written, in seconds since the epoch."""
 
 
 class Origin(NamedTuple):
@@ -46,43 +53,41 @@ class Origin(NamedTuple):
 
 
 class Journal:
-    """The journal of one store, one file per stripe. Appending and compacting need that stripe's lock."""
+    """The journal of one store, one file per stripe."""
 
     def __init__(self, tree: Tree, directory: str, tmp: str) -> None:
-        self._tree, self._directory, self._tmp = tree, directory, tmp
+        self._tree, self._directory, self._tmp = tree, directory, tree.absolute(tmp)
 
-    def append(self, stripe: int, lines: list[Line]) -> None:
-        """Add lines, all or none as far as a process crash goes."""
-        data = b"".join(b"\n" + orjson.dumps(line._asdict()) for line in lines)
-        path = self._path(stripe)
+    def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
+        """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
+        data = b"\n" + b"\n".join(map(orjson.dumps, lines))
+        if os.write(stripe.fd, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if stripe.appends % _LOOK_EVERY == 0 and _is_long(stripe.fd):
+            try:
+                self._compact(stripe)
+            except OSError as error:
+                _log.warning("could not compact a journal of %s: %s", self._tree.root, error)
+        stripe.appends += 1
+
+    def lines(self, number: int, path: str) -> list[Line]:
+        """The lines of one path, oldest first, from the file of its stripe."""
         try:
-            fd = self._tree.open(path, APPEND)
+            raw = self._tree.read(f"{self._directory}/{number:02x}.ndjson", _LIMIT)
         except FileNotFoundError:
-            os.close(self._tree.make_directories(self._directory))
-            fd = self._tree.open(path, APPEND)
-        try:
-            write_all(fd, data)
-            size = os.lseek(fd, 0, os.SEEK_CUR)
-            full = size > _COMPACT_AT and size > 2 * _size_when_compacted(fd)
-        finally:
-            os.close(fd)
-        if full:
-            self._compact(stripe)
-
-    def lines(self, stripe: int, path: str) -> list[Line]:
-        """The lines of one path, oldest first."""
+            return []
         needle = b'"path":"%b"' % os.fsencode(path)
-        return [line for raw in self._read(stripe).split(b"\n") if needle in raw and (line := _parse(raw))]
+        return [line for text in raw.split(b"\n") if needle in text and (line := _parse(text))]
 
-    def origin(self, stripe: int, path: str, revision: str, status: os.stat_result) -> Origin:
-        """Who made the file with this revision and status, and who wrote it last."""
-        return origin(self.lines(stripe, path), revision, status)
+    def _compact(self, stripe: Stripe) -> None:
+        """Keep, of each path that still exists, the line of its making and the last two.
 
-    def _compact(self, stripe: int) -> None:
-        """Keep, of each path that still exists, the line of its making and the last two."""
+        The new file is locked before it takes the place of the old one, so that whoever waits for the old
+        one, or opens the new one, finds the stripe held.
+        """
         kept: dict[str, list[Line]] = {}
-        for raw in self._read(stripe).split(b"\n"):
-            if line := _parse(raw):
+        for text in self._tree.read(stripe.path, _LIMIT).split(b"\n"):
+            if line := _parse(text):
                 of_path = kept.setdefault(line.path, [])
                 if line.op == "create":
                     of_path.clear()
@@ -90,13 +95,19 @@ class Journal:
                 if len(of_path) > 3:
                     del of_path[1]
         lines = [line for path, of_path in kept.items() if self._exists(path) for line in of_path]
-        data = b"".join(b"\n" + orjson.dumps(line._asdict()) for line in lines)
-        staged, _ = self._tree.stage(self._tmp, b'{"compacted":%d}' % len(data) + data)
-        parent, name = self._tree.open_parent(self._path(stripe))
+        data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
+        staged = self._tree.stage(self._tmp, b'{"compacted":%d}' % len(data) + data)
+        fd = -1
         try:
-            self._tree.rename(staged, parent, name)
-        finally:
-            os.close(parent)
+            fd = self._tree.open(staged, APPEND)
+            lock_descriptor(fd)
+            os.rename(staged, stripe.path)
+        except BaseException:
+            if fd >= 0:
+                os.close(fd)
+            discard(staged)
+            raise
+        stripe.adopt(fd)
 
     def _exists(self, path: str) -> bool:
         try:
@@ -105,22 +116,17 @@ class Journal:
             return False
         return True
 
-    def _read(self, stripe: int) -> bytes:
-        try:
-            return self._tree.read(self._path(stripe), _LIMIT)
-        except FileNotFoundError:
-            return b""
 
-    def _path(self, stripe: int) -> str:
-        return f"{self._directory}/{stripe:02x}.ndjson"
-
-
-def _size_when_compacted(fd: int) -> int:
+def _is_long(fd: int) -> bool:
+    """Whether a journal has grown to twice the size that compacting last left it with."""
+    size = os.fstat(fd).st_size
+    if size <= _COMPACT_AT:
+        return False
     header = os.pread(fd, 40, 0).partition(b"\n")[0]
     try:
-        return int(orjson.loads(header)["compacted"])
+        return size > 2 * int(orjson.loads(header)["compacted"])
     except (ValueError, TypeError, KeyError):
-        return 0
+        return True
 
 
 def _parse(raw: bytes) -> Line | None:
@@ -131,7 +137,7 @@ def _parse(raw: bytes) -> Line | None:
 
 
 def origin(lines: list[Line], revision: str, status: os.stat_result) -> Origin:
-    """Match a file to its journal lines.
+    """Match a file, by its revision and status, to its journal lines.
 
     The newest line has the last word if the file holds its revision. An older one counts only if the file
     has its modification time too: then a later writer died before its rename, or is about to do it. Any
@@ -139,7 +145,7 @@ def origin(lines: list[Line], revision: str, status: os.stat_result) -> Origin:
     """
     written = None
     for index, line in enumerate(reversed(lines)):
-        if line.revision == revision and (index == 0 or line.mtime_ns == status.st_mtime_ns):
+        if line.revision == revision and (index == 0 or abs(line.time - status.st_mtime) < _CLOCK):
             written = line
             lines = lines[: len(lines) - index]
             break

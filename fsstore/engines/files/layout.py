@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.locks import Stripes
+from fsstore.engines.files.stripes import Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ FORMAT = 1
 MARKER = "fsstore.json"
 META = ".meta"
 RUNTIME = ".fsstore"
-TMP, LOCKS, JOURNAL = f"{RUNTIME}/tmp", f"{RUNTIME}/locks", f"{RUNTIME}/journal"  # noqa: S108
+TMP, JOURNAL = f"{RUNTIME}/tmp", f"{RUNTIME}/journal"  # noqa: S108
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 _MARKER_LIMIT = 1024 * 1024
 _INIT_STRIPE = 0
@@ -73,23 +73,20 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
             f"To make its JSON files keys, look first with: fsstore init --adopt --dry-run {tree.root}",
             path=tree.root,
         )
-    for directory in (TMP, LOCKS, JOURNAL):
+    for directory in (TMP, JOURNAL):
         os.close(tree.make_directories(directory))
-    stripes = Stripes(tree, LOCKS)
+    held = Stripes.shared(tree, JOURNAL).acquire([_INIT_STRIPE])
     try:
-        with stripes.hold([_INIT_STRIPE]):
-            try:
-                return read_marker(tree)  # somebody else was faster
-            except StoreMissing:
-                pass
-            marker = Marker(FORMAT, str(uuid.uuid4()), {})
-            content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
-            for name, raw in (*templates.items(), (MARKER, content)):
-                if not os.path.lexists(f"{tree.root}/{name}"):
-                    _write(tree, name, raw)
-            return marker
+        return read_marker(tree)  # somebody else was faster
+    except StoreMissing:
+        marker = Marker(FORMAT, str(uuid.uuid4()), {})
+        content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
+        for name, raw in (*templates.items(), (MARKER, content)):
+            if not os.path.lexists(f"{tree.root}/{name}"):
+                os.rename(tree.stage(tree.absolute(TMP), raw), tree.absolute(name))
+        return marker
     finally:
-        stripes.close()
+        release(held)
 
 
 def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:
@@ -141,12 +138,3 @@ def _is_template(tree: Tree, name: str, raw: bytes) -> bool:
         return tree.read(name, _MARKER_LIMIT) == raw
     except OSError:
         return False
-
-
-def _write(tree: Tree, name: str, raw: bytes) -> None:
-    staged, _ = tree.stage(TMP, raw)
-    root = os.open(tree.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        tree.rename(staged, root, name)
-    finally:
-        os.close(root)

@@ -62,11 +62,7 @@ class Listings:
             listing = self._listing(path, level)
             if listing is not None:
                 listings.append(listing)
-                todo += [
-                    (f"{path}/{name}", below)
-                    for name, below in listing.directories
-                    if below.text.startswith(prefix) or prefix.startswith(below.text)
-                ]
+                todo += [(f"{path}/{name}", below) for name, below in listing.directories if below.may_hold(prefix)]
         if prefix:
             return merge([[key for key in listing.keys if key.startswith(prefix)] for listing in listings])
         before = self._whole.get(namespace_path)
@@ -113,8 +109,7 @@ class Listings:
                 if key.startswith(prefix) and (after is None or key > after):
                     heapq.heappush(heap, (key, f"{path}/{name}", None))
             for name, below in entries.directories:
-                hit = below.text.startswith(prefix) or prefix.startswith(below.text)
-                if hit and (after is None or below.text > after or after.startswith(below.text)):
+                if below.may_hold(prefix) and (after is None or below.text > after or after.startswith(below.text)):
                     heapq.heappush(heap, (below.text, f"{path}/{name}", below))
 
     def entries(self, path: str, level: Level) -> Entries:

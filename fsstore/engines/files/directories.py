@@ -1,0 +1,83 @@
+"""The directories that one commit works in, each opened once. No keys, no content."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from fsstore.engines.files.atomic import Tree
+
+_OPEN_AT_ONCE = 128
+
+
+class Directories:
+    """Directory handles of one commit, by absolute path.
+
+    A handle goes on naming its directory when a person moves it away. A commit of one op uses it within
+    microseconds; a longer one asks `moved` at the end, before it says that anything is stored.
+    """
+
+    __slots__ = ("_handles", "_tree", "emptied")
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._handles: dict[bytes, int] = {}
+        self.emptied: set[bytes] = set()
+        """Directories out of which files were removed."""
+
+    def find(self, path: bytes) -> int:
+        """A handle; `FileNotFoundError` if the directory is not there."""
+        at = self._handles.get(path)
+        if at is None:
+            if len(self._handles) >= _OPEN_AT_ONCE:
+                self.close()
+            at = self._handles[path] = self._tree.open_handle(path)
+        return at
+
+    def make(self, path: bytes) -> int:
+        """A handle of a directory that is made if it is not there."""
+        try:
+            return self.find(path)
+        except FileNotFoundError:
+            at = self._handles[path] = self._tree.make_directories(self._tree.relative(path))
+            return at
+
+    def forget(self, path: bytes) -> None:
+        """Open this directory anew when it is asked for next."""
+        at = self._handles.pop(path, None)
+        if at is not None:
+            os.close(at)
+
+    def moved(self, path: bytes) -> bool:
+        """Whether the path is another directory now than the one whose handle is kept."""
+        at = self._handles.get(path)
+        if at is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(at), self._tree.stat(path))
+        except OSError:
+            return True
+
+    def prune(self) -> None:
+        """Remove the emptied directories that hold nothing any more, and those above that this leaves empty."""
+        for path in self.emptied:
+            with contextlib.suppress(OSError):  # in use, mostly
+                at = self.find(path)
+                os.rmdir(b"../" + path.rpartition(b"/")[2], dir_fd=at)
+                self._prune_above(path.rpartition(b"/")[0])
+
+    def _prune_above(self, path: bytes) -> None:
+        while self._tree.relative(path):
+            parent, _, name = path.rpartition(b"/")
+            at = self._tree.open_handle(parent)
+            try:
+                os.rmdir(name, dir_fd=at)
+            finally:
+                os.close(at)
+            path = parent
+
+    def close(self) -> None:
+        """Close every handle."""
+        for at in self._handles.values():
+            os.close(at)
+        self._handles.clear()

@@ -1,0 +1,53 @@
+"""What callers gave beside a value: one JSON file per key that has any, next to nothing for those without."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from fsstore import values
+from fsstore.engines.files import failures
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.places import Place
+
+REMOVE = b""
+"""Instead of a sidecar's new content: there must be none."""
+
+
+class Sidecars:
+    """The sidecars of a store. One without its value's file counts as absent."""
+
+    def __init__(self, tree: Tree, limit: int) -> None:
+        self._tree = tree
+        self._limit = limit
+
+    def metadata(self, place: Place) -> dict[str, Any]:
+        """The metadata of a key that exists. Raises `BadValue` for a damaged sidecar."""
+        found: dict[str, Any] = self._read(place).get("metadata", {})
+        return found
+
+    def merged(self, place: Place, given: Mapping[str, Any] | None, *, exists: bool) -> bytes | None:
+        """The content that the sidecar gets when its key is set; ``None`` to leave it, `REMOVE` to remove it."""
+        if not exists:
+            if given:
+                return values.encode({"metadata": dict(given)})
+            # What a vanished record left behind must not come back to life with the new one.
+            return REMOVE if os.access(place.sidecar_absolute, os.F_OK) else None
+        if not given:
+            return None
+        old = self._read(place)
+        raw = values.encode({**old, "metadata": {**old.get("metadata", {}), **given}})
+        return None if raw == values.encode(old) else raw
+
+    def _read(self, place: Place) -> dict[str, Any]:
+        try:
+            found = values.decode(self._tree.read(place.sidecar_absolute, self._limit))
+            if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
+                raise values.Malformed('it should read {"metadata": {...}}')
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, values.Malformed) as error:
+            path = f"{self._tree.root}/{place.sidecar}"
+            raise failures.reading(error, place.namespace, place.key, path, self._limit) from None
+        return found

@@ -1,0 +1,183 @@
+"""Locks of keys, between threads and between processes. They know numbers, not keys.
+
+Keys share 64 stripes, so that files do not grow with the keys. A stripe is one file, kept open and locked
+by filelock's ``lock_descriptor`` (flock); its content is the journal of its keys. flock belongs to the
+open file description, so a thread lock stands beside each, and a forked child starts with descriptors
+of its own. All handles of a process on one store share its stripes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+import time
+import weakref
+
+from filelock import lock_descriptor, unlock_descriptor
+
+from fsstore.engines.files.atomic import APPEND, Tree
+from fsstore.errors import LockTimeout, Unsupported
+
+COUNT = 64
+TIMEOUT = 30.0
+"""Seconds a writer waits for a key before `LockTimeout`."""
+
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+_QUICK_POLLS = 20
+_QUICK, _SLOW = 0.0002, 0.002  # seconds between polls: most holders are gone within microseconds
+
+
+class Stripe:
+    """One lock. While it is held, ``fd`` is its file, open for reading and appending."""
+
+    __slots__ = ("appends", "fd", "identity", "mutex", "number", "path")
+
+    def __init__(self, number: int, path: bytes) -> None:
+        self.number = number
+        self.path = path
+        self.mutex = threading.Lock()
+        self.fd = -1
+        self.identity = (0, 0)
+        self.appends = 0
+
+    def adopt(self, fd: int) -> None:
+        """Use another file from now on, which the caller has locked and put in the place of the old one."""
+        self.close()
+        self.fd = fd
+        self.appends = 0
+        status = os.fstat(fd)
+        self.identity = (status.st_dev, status.st_ino)
+
+    def close(self) -> None:
+        """Close the file, and so let go of its lock."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+class Stripes:
+    """The key locks of one store, for the threads of one process."""
+
+    def __init__(self, tree: Tree, directory: str) -> None:
+        self._tree = tree
+        self._directory = directory
+        self._stripes = [Stripe(number, tree.absolute(f"{directory}/{number:02x}.ndjson")) for number in range(COUNT)]
+
+    @classmethod
+    def shared(cls, tree: Tree, directory: str) -> Stripes:
+        """The stripes of this process for that store; its descriptors close when nobody uses them any more."""
+        with _registry_lock:
+            found = _registry.get(tree.root)
+            if found is None:
+                found = _registry[tree.root] = cls(tree, directory)
+            return found
+
+    def acquire(self, numbers: list[int], timeout: float = TIMEOUT) -> list[Stripe]:
+        """Lock these stripes, given in ascending order and without repeats. Raises `LockTimeout`."""
+        held: list[Stripe] = []
+        try:
+            for number in numbers:
+                stripe = self._stripes[number]
+                self._lock(stripe, timeout)
+                held.append(stripe)
+        except BaseException:
+            release(held)
+            raise
+        return held
+
+    def _lock(self, stripe: Stripe, timeout: float) -> None:
+        if not stripe.mutex.acquire(blocking=False) and not stripe.mutex.acquire(timeout=timeout):
+            raise self._timeout(timeout)
+        try:
+            while True:
+                if stripe.fd < 0:
+                    stripe.adopt(self._open(stripe.path))
+                if not lock_descriptor(stripe.fd, blocking=False):
+                    self._wait(stripe.fd, timeout)
+                if self._is_current(stripe):
+                    return
+                stripe.close()  # the file was removed or replaced: others lock the new one
+        except OSError as error:
+            stripe.mutex.release()
+            if error.errno in _NO_LOCKS and not isinstance(error, LockTimeout):
+                raise no_flock(self._tree.root) from error
+            raise
+        except BaseException:
+            stripe.mutex.release()
+            raise
+
+    def _wait(self, fd: int, timeout: float) -> None:
+        until = time.monotonic() + timeout
+        polls = 0
+        while True:
+            time.sleep(_QUICK if polls < _QUICK_POLLS else _SLOW)
+            if lock_descriptor(fd, blocking=False):
+                return
+            polls += 1
+            if time.monotonic() >= until:
+                raise self._timeout(timeout)
+
+    def _open(self, path: bytes) -> int:
+        try:
+            return self._tree.open(path, APPEND)
+        except FileNotFoundError:
+            os.close(self._tree.make_directories(self._directory))
+            return self._tree.open(path, APPEND)
+
+    def _is_current(self, stripe: Stripe) -> bool:
+        try:
+            status = self._tree.stat(stripe.path)
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == stripe.identity
+
+    def _timeout(self, seconds: float) -> LockTimeout:
+        return LockTimeout(
+            f"another writer held this key of {self._tree.root} for more than {seconds:g} s. Try again; if it never "
+            f"ends, look for a stopped process with: fuser -v {self._tree.root}/{self._directory}/*",
+            seconds=seconds,
+        )
+
+    def start_over(self) -> None:
+        """In a forked child: the parent's locks are not ours, nor are its threads here to release them."""
+        for stripe in self._stripes:
+            stripe.mutex = threading.Lock()
+            stripe.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # the interpreter may be on its way out
+            for stripe in self._stripes:
+                stripe.close()
+
+
+def release(held: list[Stripe]) -> None:
+    """Unlock what `Stripes.acquire` locked."""
+    for stripe in reversed(held):
+        if stripe.fd >= 0:
+            unlock_descriptor(stripe.fd)
+        stripe.mutex.release()
+
+
+def no_flock(path: str) -> Unsupported:
+    """The error for a file system that cannot keep two writers apart."""
+    return Unsupported(
+        f"{path}: this file system has no working flock, so writers could not be kept apart. "
+        f"Put the store on a local disk, or open it with read_only=True.",
+        path=path,
+    )
+
+
+_registry: weakref.WeakValueDictionary[str, Stripes] = weakref.WeakValueDictionary()
+_registry_lock = threading.Lock()
+
+
+def _after_fork_in_child() -> None:
+    global _registry_lock
+    _registry_lock = threading.Lock()
+    for stripes in list(_registry.values()):
+        stripes.start_over()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
