@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, overload
+from typing import Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
 from fsstore.engine import Delete, Engine, Expect, Op, Outcome, Put
@@ -18,8 +17,7 @@ _PREVIEW = 200
 _MISSING: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One call of a verb, as an ``ops`` hook sees it after the call."""
 
     op: str
@@ -29,7 +27,7 @@ class Operation:
     agent: str | None
     found: bool | None
     """Whether the key was there, for verbs on one key."""
-    count: int
+    count: int  # type: ignore[assignment]  # it hides a method of tuple that nobody wants here
     """How many keys were read, written or deleted."""
     preview: str
     """The first 200 characters of the value as JSON; empty where there is no single value."""

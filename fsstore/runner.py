@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
 import inspect
 import itertools
 import os
@@ -79,7 +80,7 @@ async def run_agent_async(
         token = _current.set(handle)
         try:
             with _function_of(agent, handle) as function:
-                result = function(dict(input or {}), dict(tools or {}))
+                result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
                 return await result if inspect.isawaitable(result) else result
         finally:
             _current.reset(token)
@@ -145,7 +146,7 @@ def _function_of(agent: str | os.PathLike[str] | Agent, handle: Namespace) -> It
         return
     path = os.fspath(agent)
     with open(path, "rb") as file:
-        code = compile(file.read(), path, "exec")
+        code = compile(file.read(), path, "exec", dont_inherit=True)  # with its own __future__ imports, not ours
     module = types.ModuleType(f"fsstore_agent_{next(_serial)}_{_name_of(agent)}")
     module.__dict__.update(__file__=path, data_store=handle)
     sys.modules[module.__name__] = module  # dataclasses and pickle look there

@@ -7,7 +7,6 @@ is found by checks that cost less than the parse.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import marshal
@@ -32,10 +31,10 @@ _FORM = (
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
 _BOM = b"\xef\xbb\xbf"
-_CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
-_PLAIN_MEMBER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_INTEGER = re.compile(r"-?[0-9]{308,}(?![0-9.eE])")
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+_CONFLICT = rb"(?m)^<{7} "
+_PLAIN_MEMBER = r"[A-Za-z_][A-Za-z0-9_]*\Z"
+_NUMBER = r"-?[0-9.eE+-]*"
+_LEXEME = r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+'
 _WAYS_OUT = {
     "bytes": "store base64.b64encode(data).decode(), or a path to the file",
     "bytearray": "store base64.b64encode(data).decode(), or a path to the file",
@@ -87,7 +86,7 @@ def decode(raw: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         if raw.startswith(_BOM):
             return decode(raw[len(_BOM) :])
-        if _INTEGER.match(raw.decode(errors="replace"), error.pos):  # over 308 digits: to orjson that is infinity
+        if _is_integer(raw, error.pos):  # of more than 308 digits: to orjson that is infinity
             return _decode_strictly(raw)
         raise _malformed(raw, error) from None
     try:
@@ -96,11 +95,6 @@ def decode(raw: bytes) -> Any:
     except TypeError:
         pass
     return _decode_strictly(raw)
-
-
-def revision(raw: bytes) -> str:
-    """The revision of a content: the name git gives these bytes (``git hash-object FILE`` prints it)."""
-    return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
 
 
 def same(stored: bytes, raw: bytes) -> bool:
@@ -175,7 +169,7 @@ def _plain_object(value: dict[Any, Any], path: str, depth: int) -> dict[str, Any
     out: dict[str, Any] = {}
     for member, item in value.items():
         name = _member_name(member, path)
-        where = f"{path}.{name}" if _PLAIN_MEMBER.match(name) else f"{path}[{json.dumps(name)}]"
+        where = f"{path}.{name}" if re.match(_PLAIN_MEMBER, name) else f"{path}[{json.dumps(name)}]"
         if name in out:
             raise InvalidValue(f"{where}: two members become the same name, {name!r}.", json_path=where)
         out[name] = _plain(item, where, depth + 1)
@@ -226,11 +220,16 @@ def _decode_strictly(raw: bytes) -> Any:
     return value
 
 
+def _is_integer(raw: bytes, position: int) -> bool:
+    number = re.match(_NUMBER, raw.decode(errors="replace")[position:])
+    return number is not None and number[0].removeprefix("-").isdecimal()
+
+
 def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
     """What is wrong with these bytes, and where, in words for the person who edited them."""
     if not raw.strip():
         return Malformed("the file is empty")
-    if conflict := _CONFLICT.search(raw):
+    if conflict := re.search(_CONFLICT, raw):
         return Malformed("git conflict markers", *_position(raw[: conflict.start()].decode(errors="replace")))
     try:
         text = raw.decode()
@@ -246,7 +245,7 @@ def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:
 def _duplicate_member(text: str) -> Malformed:
     """Find the second of two members of one name: a walk over the tokens of valid JSON."""
     objects: list[set[str] | None] = []
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list(re.finditer(_LEXEME, text))
     for token, following in itertools.pairwise(tokens):
         word = token[0]
         if word in "{[":

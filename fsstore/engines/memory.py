@@ -12,6 +12,7 @@ from fsstore.engine import Capabilities, Op, Outcome, Put, require_expected
 from fsstore.errors import Closed
 from fsstore.keys import path_of
 from fsstore.records import Author, Finding, Record, Usage, timestamp
+from fsstore.revisions import revision as revision_of
 
 
 class _Cell(NamedTuple):
@@ -78,7 +79,7 @@ class MemoryEngine:
             updated_at=timestamp(cell.updated_at),
             created_by=cell.created_by,
             updated_by=cell.updated_by,
-            revision=values.revision(cell.raw),
+            revision=revision_of(cell.raw),
             size=len(cell.raw),
             path=f":memory:/{path}",
         )
@@ -105,7 +106,7 @@ class MemoryEngine:
             for op in ops:
                 path_of(op.namespace, op.key)
                 cell = self._of(op.namespace).get(op.key)
-                require_expected(op, None if cell is None else values.revision(cell.raw))
+                require_expected(op, None if cell is None else revision_of(cell.raw))
             now = time.time()
             return [self._put(op, author, now) if isinstance(op, Put) else self._delete(op) for op in ops]
 

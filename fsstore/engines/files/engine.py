@@ -20,6 +20,7 @@ from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NameCollision, StoreError
 from fsstore.records import Author
+from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
@@ -110,7 +111,7 @@ class FileEngine(FileReader):
             raise self._writing(error, place) from error
         work.status = status
         if op.expect is not Expect.ANYTHING:
-            actual = None if status is None else "unreadable" if stored is None else values.revision(stored)
+            actual = None if status is None else "unreadable" if stored is None else revision_of(stored)
             require_expected(op, actual)
         if isinstance(op, Delete):
             if status is not None:
@@ -208,22 +209,23 @@ class FileEngine(FileReader):
 
     def _note(self, works: list[_Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
+        lines: dict[int, list[dict[str, Any]]] = {}
+        for work in works:
+            if not work.note:
+                continue
+            line = {
+                "op": work.note,
+                "path": work.place.path,
+                "revision": revision_of(work.kept or work.op.raw) if isinstance(work.op, Put) else None,
+                "was": None if work.status is None else work.status.st_mtime,
+                "agent": author.agent,
+                "run": author.run,
+                "time": work.time,
+            }
+            lines.setdefault(work.place.stripe, []).append(line)
         for stripe in held:
-            lines = [
-                {
-                    "op": work.note,
-                    "path": work.place.path,
-                    "revision": values.revision(work.kept or work.op.raw) if isinstance(work.op, Put) else None,
-                    "was": None if work.status is None else work.status.st_mtime,
-                    "agent": author.agent,
-                    "run": author.run,
-                    "time": work.time,
-                }
-                for work in works
-                if work.note and work.place.stripe == stripe.number
-            ]
-            if lines:
-                self._append(stripe, lines)
+            if of_stripe := lines.get(stripe.number):
+                self._append(stripe, of_stripe)
 
     def _append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         try:

@@ -20,6 +20,7 @@ from fsstore.engines.files.sidecars import Sidecars
 from fsstore.errors import Closed, StoreError, StoreMissing
 from fsstore.keys import ROOT, Level, encode_namespace
 from fsstore.records import Finding, Record, Usage, timestamp
+from fsstore.revisions import revision as revision_of
 
 _MISSING = (FileNotFoundError, NotADirectoryError)
 _NO_DIRECTORY = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
@@ -132,7 +133,7 @@ class FileReader:
             raise self._reading(error, namespace, key, place.path) from None
         if self._is_others(place.path):
             return None
-        revision = values.revision(raw)
+        revision = revision_of(raw)
         with self._failing(layout.JOURNAL):
             came = origin(self._journal.lines(place.stripe, place.path), revision, status)
         return Record(

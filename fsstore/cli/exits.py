@@ -1,0 +1,53 @@
+"""Exit statuses, and which error gives which. They are documented and do not change.
+
+0  done, found, healthy
+1  not found, or false; for ``run``: the agent failed
+2  usage: an argument that makes no sense, no store at the place named
+3  somebody else was there: a conflict, or a lock that was not had in time
+4  bad data: a value that is no JSON or cannot be stored, a damaged file, a directory that is no store
+5  the system refused: permission, space, a read-only file system, a failing disk
+"""
+
+from __future__ import annotations
+
+from fsstore import errors
+from fsstore.cli.arguments import UsageError
+
+OK, NO, USAGE, CONFLICT, DATA, SYSTEM = range(6)
+INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+
+_STATUS: dict[type[Exception], int] = {
+    UsageError: USAGE,
+    errors.NotFound: NO,
+    errors.InvalidName: USAGE,
+    errors.StoreMissing: USAGE,
+    errors.NoRun: USAGE,
+    errors.Closed: USAGE,
+    errors.Conflict: CONFLICT,
+    errors.LockTimeout: CONFLICT,
+    errors.InvalidValue: DATA,
+    errors.UnsupportedType: DATA,
+    errors.TooLarge: DATA,
+    errors.BadValue: DATA,
+    errors.BadValues: DATA,
+    errors.NameCollision: DATA,
+    errors.Blocked: DATA,
+    errors.NotAStore: DATA,
+    errors.ReadOnly: SYSTEM,
+    errors.AccessDenied: SYSTEM,
+    errors.DiskFull: SYSTEM,
+    errors.StorageFailure: SYSTEM,
+    errors.Unsupported: SYSTEM,
+}
+
+
+def status_of(error: Exception) -> int:
+    """The exit status for an error; of a subclass that of its nearest parent in the table."""
+    return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), SYSTEM)
+
+
+def message_of(error: Exception) -> str:
+    """The error's message, with the way out that a command line has."""
+    if isinstance(error, errors.NotFound):
+        return f"namespace {error.namespace!r} has no key {error.key!r}. fsstore ls shows those it has."
+    return str(error)
