@@ -42,7 +42,7 @@ _MARK = {":": "%3A", "/": "%2F"}
 _KIND = {mark: kind for kind, mark in _MARK.items()}
 
 # What no rule above ever touches, so that whole listings are proved canonical by a few C calls.
-_PLAIN_BYTES = bytes(sorted(set(range(0x20, 0x7F)) - set(b'<>"|?*\\%:~')))  # "/" stays: it joins the names
+_PLAIN_BYTES = bytes(sorted(set(range(0x20, 0x7F)) - set(b'<>"|?*\\%:~$')))  # "/" stays: it joins the names
 _PLAIN_DEVICE = re.compile(r"/(?=[cpanl])(?:con|prn|aux|nul|com[0-9]|lpt[0-9])\.", re.IGNORECASE)
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_\-]{1,200}(?::[A-Za-z0-9_\-]{1,200})*\Z")
 _PLAIN_KEY_DEVICE = re.compile(r"(?:^|:)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?::|\Z)", re.IGNORECASE)

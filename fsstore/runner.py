@@ -16,7 +16,7 @@ import os
 import sys
 import types
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from fsstore.errors import NoRun
@@ -46,16 +46,13 @@ def run_agent(
     an open store, or the directory of one. What the agent raises is raised. May be called where an event
     loop is running: the agent then runs in a thread, with a loop of its own.
     """
-    import asyncio
 
     def call() -> Any:
-        return asyncio.run(
-            run_agent_async(agent, input, store=store, name=name, namespace=namespace, tools=tools, ops=ops)
-        )
+        with _running(agent, store, name, namespace, ops) as function:
+            result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
+            return _awaited(result) if inspect.isawaitable(result) else result
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _in_event_loop():
         return call()
     from concurrent.futures import ThreadPoolExecutor
 
@@ -74,16 +71,47 @@ async def run_agent_async(
     ops: OpsHook | None = None,
 ) -> Any:
     """The same as `run_agent`, to be awaited."""
+    with _running(agent, store, name, namespace, ops) as function:
+        result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
+        return await result if inspect.isawaitable(result) else result
+
+
+@contextlib.contextmanager
+def _running(
+    agent: str | os.PathLike[str] | Agent,
+    store: Store | str | os.PathLike[str],
+    name: str | None,
+    namespace: str,
+    ops: OpsHook | None,
+) -> Iterator[Agent]:
+    """The agent's function, while its run is the current one."""
     label = name or _name_of(agent)
     with _opened(store) as opened:
         handle = opened.handle(namespace, agent=label, run=uuid.uuid4().hex, ops=ops)
         token = _current.set(handle)
         try:
             with _function_of(agent, handle) as function:
-                result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
-                return await result if inspect.isawaitable(result) else result
+                yield function
         finally:
             _current.reset(token)
+
+
+def _in_event_loop() -> bool:
+    asyncio = sys.modules.get("asyncio")  # a plain agent need not pay for its import
+    try:
+        return asyncio is not None and asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return False
+
+
+def _awaited(result: Awaitable[Any]) -> Any:
+    """Run what an async agent returned in a loop of its own; a plain agent is free to make one itself."""
+    import asyncio
+
+    async def wait() -> Any:
+        return await result
+
+    return asyncio.run(wait())
 
 
 class CurrentHandle:

@@ -84,17 +84,8 @@ def decode(raw: bytes) -> Any:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if raw.startswith(_BOM):
-            return decode(raw[len(_BOM) :])
-        if _is_integer(raw, error.pos):  # of more than 308 digits: to orjson that is infinity
-            return _decode_strictly(raw)
-        raise _malformed(raw, error) from None
-    try:
-        if orjson.dumps(value, None, _FORM) == raw:  # our own form: it has one meaning
-            return value
-    except TypeError:
-        pass
-    return _decode_strictly(raw)
+        return _decode_odd(raw, error)
+    return value if _is_own_form(value, raw) else _decode_strictly(raw)
 
 
 def same(stored: bytes, raw: bytes) -> bool:
@@ -102,11 +93,21 @@ def same(stored: bytes, raw: bytes) -> bool:
     if stored == raw:
         return True
     try:
-        value = orjson.loads(stored)
-        if orjson.dumps(value, None, _FORM) == stored:
-            return False  # in our own form equal values are equal bytes
+        if _is_own_form(orjson.loads(stored), stored):
+            return False  # there equal values are equal bytes
+    except orjson.JSONDecodeError:
+        pass
+    try:
         return encode(decode(stored)) == raw
-    except (ValueError, TypeError):
+    except Malformed:
+        return False
+
+
+def _is_own_form(value: Any, raw: bytes) -> bool:
+    """Whether a value parsed from ``raw`` is written so by `encode`: then the bytes have this one meaning."""
+    try:
+        return orjson.dumps(value, None, _FORM) == raw
+    except TypeError:  # nested too deeply
         return False
 
 
@@ -220,9 +221,24 @@ def _decode_strictly(raw: bytes) -> Any:
     return value
 
 
-def _is_integer(raw: bytes, position: int) -> bool:
+def _decode_odd(raw: bytes, error: orjson.JSONDecodeError) -> Any:
+    """Parse what orjson refuses and we do not: a byte order mark, integers that to orjson are infinity."""
+    if raw.startswith(_BOM):
+        raw = raw[len(_BOM) :]
+        try:
+            orjson.loads(raw)
+        except orjson.JSONDecodeError as second:
+            error = second
+        else:
+            return _decode_strictly(raw)
+    if _is_huge_integer(raw, error.pos):
+        return _decode_strictly(raw)
+    raise _malformed(raw, error) from None
+
+
+def _is_huge_integer(raw: bytes, position: int) -> bool:
     number = re.match(_NUMBER, raw.decode(errors="replace")[position:])
-    return number is not None and number[0].removeprefix("-").isdecimal()
+    return number is not None and len(number[0]) > 308 and number[0].removeprefix("-").isdecimal()
 
 
 def _malformed(raw: bytes, error: orjson.JSONDecodeError) -> Malformed:

@@ -18,6 +18,8 @@ GRAIN = 500
 SETTLED = 0.06
 """Seconds after which a directory's modification time proves that a listing of it is not stale."""
 ENOUGH = 10
+CALLS = 10
+"""Of a listing from memory in one turn."""
 
 
 def by_peer(times: Times, peer: str) -> Figure:
@@ -86,10 +88,13 @@ def _many(root: str, sizes: Sizes) -> list[Figure]:
         assert store.list_keys() == listed() == sorted(keys)
         assert store.list_keys(prefix) == cached_hits()
         once = [keys] * sizes.rounds
-        again = [keys] * (sizes.rounds * ENOUGH)
+        again = [[None]] * (sizes.rounds * ENOUGH)
+        calls = {"fsstore": CALLS}
         everything = in_turns({"fsstore": whole(store.get_all), "diskcache": whole(cached_all)}, once)
-        lists = in_turns({"fsstore": whole(store.list_keys), "diskcache": whole(listed)}, again)
-        hits = in_turns({"fsstore": whole(lambda: store.list_keys(prefix)), "diskcache": whole(cached_hits)}, again)
+        lists = in_turns({"fsstore": whole(store.list_keys), "diskcache": whole(listed)}, again, calls)
+        hits = in_turns(
+            {"fsstore": whole(lambda: store.list_keys(prefix)), "diskcache": whole(cached_hits)}, again, calls
+        )
     return [by_peer(everything, "diskcache"), by_peer(lists, "diskcache"), by_peer(hits, "diskcache")]
 
 

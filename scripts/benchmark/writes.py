@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import fsstore
@@ -85,13 +85,28 @@ def _locked(root: str, sizes: Sizes) -> list[Figure]:
     return [by_floor(times, "unlocked")]
 
 
+class _NotHeld(list[Any]):
+    """Stripes that were not locked, so that there is nothing to release."""
+
+    def __reversed__(self) -> Iterator[Any]:
+        return iter(())
+
+
 @contextmanager
 def _without_locks(path: str) -> Iterator[fsstore.Store]:
-    """A store whose stripes hold nothing; only for one writer, and only to know what the locks cost."""
+    """A store that locks nothing; only for one writer, and only to know what the locks cost."""
     with fsstore.open(path) as store:
         engine: Any = store._engine
-        free = nullcontext()
-        engine._stripes.hold = lambda numbers, timeout=0.0: free
+        stripes = engine._stripes
+
+        def acquire(numbers: list[int], timeout: float = 0.0) -> _NotHeld:
+            wanted = _NotHeld(stripes._stripes[number] for number in numbers)
+            for stripe in wanted:
+                if stripe.fd < 0:
+                    stripe.adopt(stripes._open(stripe.path))
+            return wanted
+
+        stripes.acquire = acquire
         yield store
 
 

@@ -11,6 +11,7 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import is_store, working_directory
 from fsstore.cli.output import Output, quoted
+from fsstore.store import adopt
 
 EXAMPLE = "fsstore init notes"
 
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         output.talk(f"{directory} is a store already" if there else "nothing was changed")
         return exits.OK
     if args.adopt:
-        _adopt(directory)
+        adopt(directory)
     else:
         fsstore.open(directory).close()
     if output.json and not args.adopt:
@@ -48,9 +49,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
 def _list_adoptable(directory: str, output: Output) -> None:
     """Keys on standard output, the number of what stays foreign as talk."""
-    from fsstore.engines.files.layout import adoptable
-
-    found, foreign = adoptable(directory)
+    found, foreign = adopt(directory, dry_run=True)
     rows = [(name, key, keys.path_of(name, key)) for name, of_name in found.items() for key in of_name]
     if output.json:
         output.documents({"namespace": name, "key": key, "path": path} for name, key, path in rows)
@@ -58,9 +57,3 @@ def _list_adoptable(directory: str, output: Output) -> None:
         output.lines("\t".join(map(quoted, row)) for row in rows)
     first = f", such as {quoted(foreign[0])}" if foreign else ""
     output.talk(f"{len(rows)} files become keys; {len(foreign)} stay as they are, foreign to the store{first}")
-
-
-def _adopt(directory: str) -> None:
-    from fsstore.engines.files.engine import FileEngine
-
-    FileEngine(directory, adopt=True).close()

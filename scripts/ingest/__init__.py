@@ -1,0 +1,1 @@
+"""The main job: agents that read a source tree and share what they found. Run it with ``python -m scripts.ingest``."""

@@ -1,0 +1,84 @@
+"""What ``--help`` says, and that each example in it does what it should."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+import fsstore
+from fsstore.cli import verbs
+
+from .command import Command, process, shell
+
+EXPECTED = {
+    "init": "",
+    "get": '"hello"',
+    "set": "",
+    "del": "cache:a\ncache:b",
+    "ls": "project:alpha\nproject:beta",
+    "ns": "       4            18  default",
+    "run": '{"topic":"storage"}',
+    "doctor": "",
+}
+
+
+def example(verb: str) -> str:
+    text = importlib.import_module(f"fsstore.cli.verbs.{verbs.TABLE[verb].module}").EXAMPLE
+    assert isinstance(text, str)
+    return text
+
+
+@pytest.fixture
+def prepared(directory: Path) -> Path:
+    """A store for the examples: 4 records and an agent."""
+    with fsstore.open(directory) as store:
+        store.set_many({"cache:a": 1, "cache:b": 2, "project:alpha": "alpha", "project:beta": 12345})
+    (directory.parent / "agent.py").write_text("def run(input_dict, tools): return input_dict")
+    return directory
+
+
+@pytest.mark.parametrize("verb", [*EXPECTED])
+def test_the_example_works(prepared: Path, verb: str) -> None:
+    done = shell(f"cp ../agent.py . ; {example(verb)}" if verb == "run" else example(verb))
+    assert (done.returncode, done.stdout.decode().rstrip("\n")) == (0, EXPECTED[verb]), done.stderr
+
+
+def test_the_example_of_stat(cli: Command, directory: Path) -> None:
+    cli.ok("set", "greeting", '"hello"')
+    done = shell(example("stat"))
+    assert done.returncode == 0
+    assert done.stdout.decode().splitlines()[:3] == [
+        "namespace   default",
+        "key         greeting",
+        'value       "hello"',
+    ]
+
+
+def test_examples_that_write_have_written(cli: Command, directory: Path) -> None:
+    shell(f"{example('set')}; {example('init')}")
+    assert json.loads(cli.ok("get", "project:alpha")) == {"files": 12}
+    assert (directory / "notes" / "fsstore.json").is_file()
+
+
+def test_every_verb_has_an_example_that_is_tested() -> None:
+    assert {*EXPECTED, "stat"} == set(verbs.TABLE)
+
+
+@pytest.mark.parametrize("verb", [*verbs.TABLE])
+def test_the_help_of_a_verb_needs_no_store(cli: Command, verb: str) -> None:
+    result = cli(verb, "--help")
+    assert (result.status, result.err) == (0, "")
+    assert result.out.startswith(f"usage: fsstore {verb} [-h]")
+    assert result.out.endswith(f"example:\n  {example(verb)}\n")
+    assert "-n NAMESPACE" in result.out
+
+
+def test_the_help_of_all_names_each_verb() -> None:
+    result = process("--help")
+    assert (result.status, result.err) == (0, "")
+    for name, verb in verbs.TABLE.items():
+        assert f"  {name.ljust(6)}  {verb.summary}\n" in result.out
+    assert "Exit status: 0 ok, 1 not found" in result.out

@@ -1,0 +1,75 @@
+"""A closed store refuses every verb, of every handle, and closing twice is nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fsstore import Closed, Namespace, Store
+
+VERBS: dict[str, Callable[[Namespace], Any]] = {
+    "get": lambda h: h.get("k"),
+    "get a new key": lambda h: h.get("never asked for"),
+    "set": lambda h: h.set("k", 2),
+    "delete": lambda h: h.delete("k"),
+    "list_keys": lambda h: h.list_keys(),
+    "list_namespaces": lambda h: h.list_namespaces(),
+    "get_all": lambda h: h.get_all(),
+    "get_many": lambda h: h.get_many(["k"]),
+    "set_many": lambda h: h.set_many({"k": 2}),
+    "set_many of nothing": lambda h: h.set_many({}),
+    "delete_many": lambda h: h.delete_many(["k"]),
+    "clear": lambda h: h.clear(),
+    "exists": lambda h: h.exists("k"),
+    "in": lambda h: "k" in h,
+    "iteration": lambda h: list(h),
+    "[]": lambda h: h["k"],
+    "[] =": lambda h: h.__setitem__("k", 2),
+    "del": lambda h: h.__delitem__("k"),
+    "info": lambda h: h.info("k"),
+    "count": lambda h: h.count(),
+    "items": lambda h: list(h.items()),
+    "scan": lambda h: list(h.scan("k")),
+    "get_prefix": lambda h: h.get_prefix("k"),
+    "delete_prefix": lambda h: h.delete_prefix("k"),
+    "replace_all": lambda h: h.replace_all({}),
+    "copy": lambda h: h.copy("k", "l"),
+    "move": lambda h: h.move("k", "l"),
+    "stats": lambda h: h.stats(),
+    "stats of the store": lambda h: h.store.stats(),
+    "doctor": lambda h: list(h.store.doctor()),
+    "mapping": lambda h: dict(h.mapping()),
+    "use_namespace": lambda h: h.use_namespace("other").get("k"),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS.keys())
+def test_every_verb_raises_closed(store: Store, verb: Callable[[Namespace], Any]) -> None:
+    handle = store.use_namespace("n")
+    handle.set("k", 1)
+    assert handle.get("k") == 1
+    store.close()
+    for closed in (handle, store):
+        with pytest.raises(Closed) as caught:
+            verb(closed)
+        assert isinstance(caught.value, ValueError)
+
+
+def test_every_verb_is_in_the_list() -> None:
+    verbs = {name for name in dir(Namespace) if not name.startswith("_") and callable(getattr(Namespace, name))}
+    assert verbs - {"key"} <= set(VERBS)
+
+
+def test_closing_twice_is_nothing(store: Store) -> None:
+    store.close()
+    store.close()
+
+
+def test_leaving_the_with_block_closes(store: Store) -> None:
+    with pytest.raises(KeyError), store as same:
+        assert same is store
+        raise KeyError
+    with pytest.raises(Closed):
+        store.get("k")

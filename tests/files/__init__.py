@@ -1,0 +1,1 @@
+"""The file engine against hostile users, people with editors and an unlucky operating system."""

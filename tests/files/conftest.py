@@ -1,0 +1,62 @@
+"""A scratch directory per test, on memory where there is some, that any user may enter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import fsstore
+from fsstore.engines.files import atomic
+
+from . import children
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """An empty directory, outside any directory that is closed to other users."""
+    memory = "/dev/shm"
+    made = tempfile.mkdtemp(prefix="fsstore-test-", dir=memory if os.access(memory, os.W_OK) else None)
+    path = Path(made).resolve()
+    path.chmod(0o755)
+    yield path
+    for _, directories, _, fd in os.fwalk(path):
+        for name in directories:
+            if not stat.S_ISLNK(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.chmod(name, 0o700, dir_fd=fd)
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def root(scratch: Path) -> Path:
+    """Where the test's store will be."""
+    return scratch / "store"
+
+
+@pytest.fixture
+def disk(root: Path) -> Iterator[fsstore.Store]:
+    """An open store on files, written to by the agent ``tester``."""
+    with fsstore.open(root, agent="tester") as opened:
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def _no_process_stays() -> Iterator[None]:
+    yield
+    children.end_all()
+
+
+@pytest.fixture(params=["one call", "walk"])
+def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways of reaching a file without following links: the kernel's, and the portable one."""
+    if request.param == "walk":
+        monkeypatch.setattr(atomic, "has_openat2", lambda: False)
+    else:
+        if not atomic.has_openat2():
+            pytest.skip("needs openat2 (Linux 5.6)")
+    return str(request.param)

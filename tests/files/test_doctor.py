@@ -1,0 +1,147 @@
+"""The doctor finds each kind of trouble, by its path, and has nothing to say about a healthy store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fsstore import Finding, Store
+
+from .children import NOBODY, in_child
+from .needs import need_root
+from .surroundings import picture
+
+Plant = Callable[[Path], object]
+
+
+def text(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+TROUBLE: dict[str, tuple[Plant, str, str]] = {
+    "no JSON": (lambda r: text(r / "default/k.json", "{"), "default/k.json", "bad-value"),
+    "duplicate members": (lambda r: text(r / "default/a/k.json", '{"a":1,"a":2}'), "default/a/k.json", "bad-value"),
+    "bad sidecar": (lambda r: text(r / "default/.meta/good.json", "{"), "default/.meta/good.json", "bad-value"),
+    "unescaped name": (lambda r: text(r / "default/a?b.json", "1"), "default/a?b.json", "not-canonical"),
+    "over-escaped name": (lambda r: text(r / "default/%61.json", "1"), "default/%61.json", "not-canonical"),
+    "lower-case hex": (lambda r: text(r / "default/a%3fb.json", "1"), "default/a%3fb.json", "not-canonical"),
+    "unescaped directory": (lambda r: text(r / "default/a?b/k.json", "1"), "default/a?b/k.json", "not-canonical"),
+    "hidden file": (lambda r: text(r / "default/.k.json", "1"), "default/.k.json", "not-canonical"),
+    "at the top": (lambda r: text(r / "k.json", "1"), "k.json", "not-canonical"),
+    "odd namespace": (lambda r: text(r / "a?b/k.json", "1"), "a?b/k.json", "not-canonical"),
+    "text file": (lambda r: text(r / "default/notes.md", "hi"), "default/notes.md", "foreign"),
+    "text file at the top": (lambda r: text(r / "notes", "hi"), "notes", "foreign"),
+    "editor's backup": (lambda r: text(r / "default/good.json~", "1"), "default/good.json~", "foreign"),
+    "link": (lambda r: (r / "default/k.json").symlink_to("good.json"), "default/k.json", "not-regular"),
+    "linked directory": (lambda r: (r / "default/d").symlink_to("/"), "default/d", "not-regular"),
+    "linked namespace": (lambda r: (r / "other").symlink_to("default"), "other", "not-regular"),
+    "FIFO": (lambda r: os.mkfifo(r / "default/k.json"), "default/k.json", "not-regular"),
+    "directory": (lambda r: (r / "default/k.json").mkdir(), "default/k.json", "not-regular"),
+    "orphan": (lambda r: text(r / "default/.meta/gone.json", "{}"), "default/.meta/gone.json", "orphaned-metadata"),
+    "orphan below": (lambda r: text(r / "x/.meta/a/b.json", "{}"), "x/.meta/a/b.json", "orphaned-metadata"),
+}
+
+
+@pytest.fixture
+def healthy(disk: Store) -> Store:
+    """Keys, metadata, names of all sorts, and what belongs to git."""
+    disk.set_many({"good": 1, "a:b": [2], "a/b": {}, ".git/config": 1, "x" * 500: 1, "e\u0301": 1, "": 0}, {"m": 1})
+    disk.use_namespace("files:apache/mina").set("src/main.py", "text")
+    return disk
+
+
+def test_a_healthy_store(healthy: Store, root: Path) -> None:
+    assert list(healthy.doctor()) == []
+    subprocess.run(["git", "init", "-q", root], check=True)
+    for name in (".gitignore", ".gitattributes"):
+        (root / name).touch()
+    assert list(healthy.doctor()) == []
+
+
+@pytest.mark.parametrize("name", TROUBLE)
+def test_each_trouble_is_found(healthy: Store, root: Path, name: str) -> None:
+    plant, path, problem = TROUBLE[name]
+    plant(root)
+    before = picture(root)
+    found = list(healthy.doctor())
+    assert [(finding.path, finding.problem) for finding in found] == [(path, problem)]
+    assert len(found[0].detail) > 10
+    assert picture(root) == before, "it only looks"
+
+
+def test_several_at_once_in_the_order_of_their_paths(healthy: Store, root: Path) -> None:
+    for name in ("no JSON", "text file", "linked namespace", "orphan"):
+        TROUBLE[name][0](root)
+    found = [(finding.path, finding.problem) for finding in healthy.doctor()]
+    assert sorted(found) == sorted(TROUBLE[name][1:] for name in ("no JSON", "text file", "linked namespace", "orphan"))
+
+
+def test_a_bad_value_has_its_place(healthy: Store, root: Path) -> None:
+    text(root / "default/k.json", '{\n  "a": 1,\n  "a": 2\n}\n')
+    (found,) = healthy.doctor()
+    assert "line 3, column 3" in found.detail
+
+
+def test_leftovers_of_dead_processes_alone(healthy: Store, root: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (root / ".fsstore" / "tmp" / f"{dead.pid}-abc-1").write_text("half")
+    (root / ".fsstore" / "tmp" / f"{os.getpid()}-abc-1").write_text("half, but its writer lives")
+    (found,) = healthy.doctor()
+    assert (found.path, found.problem) == (f".fsstore/tmp/{dead.pid}-abc-1", "leftover")
+
+
+def test_a_value_over_the_limit(healthy: Store, root: Path) -> None:
+    with (root / "default" / "k.json").open("wb") as file:
+        file.truncate(10 << 30)
+    (found,) = healthy.doctor()
+    assert found.path == "default/k.json"
+    assert "limit" in found.detail
+
+
+def test_what_may_not_be_read(healthy: Store, root: Path) -> None:
+    """It is reported, a directory too; the rest is examined all the same."""
+    need_root()
+    list(healthy.doctor())
+    text(root / "default" / "closed" / "k.json", "1")
+    (root / "default" / "closed").chmod(0o700)
+    (root / "default" / "good.json").chmod(0o600)
+    text(root / "z" / "k.json", "{")
+
+    def check() -> None:
+        found = {finding.path: finding.problem for finding in healthy.doctor()}
+        assert found == {
+            "default/closed": "unreadable",
+            "default/good.json": "unreadable",
+            "z/k.json": "bad-value",
+        }
+
+    in_child(check, uid=NOBODY)
+
+
+def test_undecodable_names_can_be_reported(healthy: Store, root: Path) -> None:
+    with open(os.fsencode(root) + b"/default/\xff.json", "wb") as file:
+        file.write(b"1")
+    (found,) = healthy.doctor()
+    assert isinstance(found, Finding)
+    assert os.fsencode(found.path) == b"default/\xff.json"
+    assert found.problem == "not-canonical"
+
+
+def test_files_that_vanish_meanwhile(healthy: Store, root: Path) -> None:
+    """People and agents go on while the doctor walks."""
+    healthy.set_many({f"many:{number}": number for number in range(200)})
+    walk = healthy.doctor()
+    text(root / "default" / "a.txt", "foreign, so that the walk stops here")
+    assert next(walk).path == "default/a.txt"
+    healthy.delete_prefix("many:")
+    for name in ("%.json", "good.json"):
+        (root / "default" / name).unlink()
+    problems = {finding.problem for finding in walk}
+    assert problems <= {"orphaned-metadata"}

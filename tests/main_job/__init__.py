@@ -1,0 +1,1 @@
+"""Tests of the main job, on a small real source tree."""
