@@ -39,7 +39,12 @@ class StoreError(Exception):
 
     def __init__(self, message: str, **fields: Any) -> None:
         super().__init__(message)
-        self.__dict__.update(fields)
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        number = getattr(self, "errno", None)  # OSError keeps it outside of __dict__
+        return type(self), self.args, self.__dict__ if number is None else {**self.__dict__, "errno": number}
 
     def __str__(self) -> str:
         return str(self.args[0])

@@ -69,10 +69,14 @@ class Level(NamedTuple):
 ROOT = Level()
 
 
-@lru_cache(1024)
 def encode_namespace(name: str) -> str:
     """The directory of a namespace, relative to the store's root. Raises `InvalidName`."""
     _require_text(name, "namespace")
+    return _encode_namespace(name)
+
+
+@lru_cache(1024)
+def _encode_namespace(name: str) -> str:
     if not name:
         raise InvalidName("a namespace needs a name of at least one character", name=name, reason="empty")
     return "/".join(_chunk_names(_component(name, directory=True)))

@@ -49,7 +49,7 @@ class Handle:
     __slots__ = ("__weakref__", "_author", "_engine", "_ops", "name")
 
     def __init__(self, engine: Engine, name: str, *, agent: str | None, run: str | None, ops: OpsHook | None) -> None:
-        keys.encode_namespace(name)
+        keys.path_of(name, "")  # refuses what no key could be stored in
         self._engine = engine
         self._ops = ops
         self.name = name
@@ -175,7 +175,9 @@ class Handle:
 
     def count(self, prefix: str | None = None) -> int:
         """How many keys start with ``prefix``."""
-        return len(self.list_keys(prefix))
+        found = len(self._engine.keys(self.name, prefix or ""))
+        self._tell("count", prefix, count=found)
+        return found
 
     def items(self, *, errors: Literal["raise", "skip"] = "raise") -> Iterator[tuple[str, Any]]:
         """Every key with its value, in order, one at a time: see `scan`."""
@@ -216,7 +218,9 @@ class Handle:
 
     def stats(self) -> Usage:
         """How many keys the namespace holds, and how many bytes they take."""
-        return self._engine.usage(self.name)
+        usage = self._engine.usage(self.name)
+        self._tell("stats", None, count=usage.keys)
+        return usage
 
     # -- more writing ------------------------------------------------------------------------------
 
@@ -243,18 +247,19 @@ class Handle:
         )
 
     def copy(self, source: str, target: str, *, namespace: str | None = None, overwrite: bool = False) -> None:
-        """Store the value and metadata of ``source`` under ``target``, here or in another namespace.
+        """Store the value of ``source`` under ``target``, here or in another namespace, with its metadata.
 
+        What the target had of metadata stays beside it, as with `set`.
         Raises `NotFound`, and `Conflict` if the target exists and is not to be overwritten.
         """
         put, _ = self._duplicate(source, target, namespace, overwrite=overwrite)
-        self._commit("copy", [put], key=source)
+        self._commit("copy", [put], key=source, found=True)
 
     def move(self, source: str, target: str, *, namespace: str | None = None, overwrite: bool = False) -> None:
         """Like `copy`, and the source is gone. To move a key onto itself is nothing."""
         put, revision = self._duplicate(source, target, namespace, overwrite=overwrite)
         if (put.namespace, put.key) != (self.name, source):
-            self._commit("move", [put, Delete(self.name, source, revision)], key=source)
+            self._commit("move", [put, Delete(self.name, source, revision)], key=source, found=True)
 
     # -- a handle is a Python object ---------------------------------------------------------------
 
@@ -325,12 +330,20 @@ class Handle:
         deletes = [Delete(self.name, key) for key in self._engine.keys(self.name, prefix)]
         return self._commit(verb, deletes, key=prefix or None).count(Outcome.DELETED)
 
-    def _commit(self, verb: str, ops: Sequence[Op], key: str | None = None, value: Any = _MISSING) -> list[Outcome]:
+    def _commit(
+        self,
+        verb: str,
+        ops: Sequence[Op],
+        key: str | None = None,
+        value: Any = _MISSING,
+        found: bool | None = None,
+    ) -> list[Outcome]:
         if reason := self._engine.capabilities.read_only:
             raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
         outcomes = self._engine.commit(ops, self._author)
         if self._ops is not None:
-            found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING) if key is not None and outcomes else None
+            if verb in ("set", "delete"):
+                found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)
             self._tell(verb, key, found=found, count=len(outcomes) - outcomes.count(Outcome.MISSING), value=value)
         return outcomes
 
@@ -352,7 +365,7 @@ class Handle:
         self, verb: str, key: str | None, *, found: bool | None = None, count: int = 0, value: Any = _MISSING
     ) -> None:
         if self._ops is not None:
-            preview = "" if value is _MISSING else _preview(value)
+            preview = "" if value is _MISSING else values.brief(value, _PREVIEW)
             self._ops(Operation(verb, self.name, key, self.agent, found, count, preview))
 
     def _not_found(self, key: str) -> NotFound:
@@ -373,15 +386,13 @@ class Handle:
 def _key_list(wanted: Iterable[str]) -> list[str]:
     if isinstance(wanted, str):
         raise InvalidName(f"a list of keys is wanted, not one str: [{wanted!r}]", name=wanted, reason="not a list")
-    return list(wanted)
+    names = list(wanted)
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidName(f"a key is a str, not {type(name).__name__}: {name!r}", name=name, reason="not a str")
+    return names
 
 
 def _require_choice(value: str, *choices: str) -> None:
     if value not in choices:
         raise ValueError(f"errors={value!r} is none of {', '.join(choices)}")
-
-
-def _preview(value: Any) -> str:
-    """The start of a value as compact JSON."""
-    text = " ".join(values.encode(value).decode().split())
-    return text if len(text) <= _PREVIEW else text[: _PREVIEW - 1] + "…"

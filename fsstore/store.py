@@ -79,7 +79,9 @@ class Store(Namespace):
     def stats(self) -> Usage:
         """How many namespaces and keys the whole store holds, and how many bytes they take."""
         each = [self._engine.usage(name) for name in self._engine.namespaces()]
-        return Usage(len(each), sum(usage.keys for usage in each), sum(usage.bytes for usage in each))
+        usage = Usage(len(each), sum(one.keys for one in each), sum(one.bytes for one in each))
+        self._tell("stats", None, count=usage.keys)
+        return usage
 
     def doctor(self) -> Iterator[Finding]:
         """Everything in the store that is no healthy record. Reads all, changes nothing."""

@@ -103,6 +103,12 @@ def same(stored: bytes, raw: bytes) -> bool:
         return False
 
 
+def brief(value: Any, limit: int) -> str:
+    """A value as compact JSON, for people: cut to ``limit`` characters."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def _is_own_form(value: Any, raw: bytes) -> bool:
     """Whether a value parsed from ``raw`` is written so by `encode`: then the bytes have this one meaning."""
     try:
@@ -113,7 +119,7 @@ def _is_own_form(value: Any, raw: bytes) -> bool:
 
 def _plain(value: Any, path: str, depth: int) -> Any:
     """The value in exact built-in types. The slow way: taken when the fast one met something odd."""
-    if depth > MAX_DEPTH:
+    if depth >= MAX_DEPTH and isinstance(value, dict | list | tuple):
         raise InvalidValue(
             f"{path[:80]}...: nested deeper than {MAX_DEPTH} levels. Store the parts under keys of their own.",
             json_path=path,

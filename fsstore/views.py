@@ -78,7 +78,7 @@ class AsyncView:
         return _threaded(found) if callable(found) else found
 
 
-_STREAMS = frozenset({"items", "scan"})
+_STREAMS = frozenset({"doctor", "items", "scan"})
 _IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
 
 

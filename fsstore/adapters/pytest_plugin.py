@@ -30,7 +30,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """A new, empty store, closed after the test."""
-    import fsstore  # only when used: importing it for every test run would be a tax on those that do not
+    import fsstore
 
     engine = getattr(request, "param", None) or request.config.getoption("--fsstore-engine")
     with fsstore.open(":memory:" if engine == "memory" else tmp_path / "store", agent="tester") as opened:

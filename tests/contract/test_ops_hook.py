@@ -25,13 +25,13 @@ def handle(store: Store, seen: list[Operation]) -> Namespace:
 
 # Each call on a namespace that holds a, a:b and c, with the key, found, count and preview it reports.
 REPORTS: dict[str, tuple[Call, str, str | None, bool | None, int, str]] = {
-    "get": (lambda h: h.get("a"), "get", "a", True, 1, "[ 1 ]"),
+    "get": (lambda h: h.get("a"), "get", "a", True, 1, "[1]"),
     "get a null": (lambda h: h.get("c"), "get", "c", True, 1, "null"),
     "get nothing": (lambda h: h.get("x", 5), "get", "x", False, 0, ""),
-    "[]": (lambda h: h["a"], "get", "a", True, 1, "[ 1 ]"),
-    "set a new key": (lambda h: h.set("x", {"k": 1}), "set", "x", False, 1, '{ "k": 1 }'),
+    "[]": (lambda h: h["a"], "get", "a", True, 1, "[1]"),
+    "set a new key": (lambda h: h.set("x", {"k": 1}), "set", "x", False, 1, '{"k":1}'),
     "set an old key": (lambda h: h.set("a", 2), "set", "a", True, 1, "2"),
-    "set the same value": (lambda h: h.set("a", [1]), "set", "a", True, 1, "[ 1 ]"),
+    "set the same value": (lambda h: h.set("a", [1]), "set", "a", True, 1, "[1]"),
     "delete": (lambda h: h.delete("a"), "delete", "a", True, 1, ""),
     "delete nothing": (lambda h: h.delete("x"), "delete", "x", False, 0, ""),
     "list_keys": (lambda h: h.list_keys(), "list_keys", None, None, 3, ""),

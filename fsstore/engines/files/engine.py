@@ -72,8 +72,8 @@ class FileEngine(FileReader):
 
     def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
         """Lock, look, stage, note, place: in that order, so that nothing changes before all is ready."""
-        find = self._known.get
-        works = [_Work(op, find((op.namespace, op.key)) or self._find(op.namespace, op.key)) for op in ops]
+        self._require_open()
+        works = [_Work(op, self._places.find(op.namespace, op.key)) for op in ops]
         directories = Directories(self._tree)
         held: list[Stripe] = []
         try:

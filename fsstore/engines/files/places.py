@@ -45,7 +45,11 @@ class Places:
 
     def find(self, namespace: str, key: str) -> Place:
         """The place of a key. Raises `InvalidName`."""
-        place = self.known.get((namespace, key))
+        try:
+            place = self.known.get((namespace, key))
+        except TypeError:  # what cannot be hashed is no str
+            encode_key(key)
+            raise
         if place is None:
             if len(self.known) >= _CACHED:
                 self.known.clear()

@@ -50,7 +50,10 @@ class FileReader:
         out = {}
         open_file, decode, limit, known = self._tree.open_file, values.decode, self._limit, self._known
         for key in keys:
-            place = known.get((namespace, key)) or self._find(namespace, key)
+            try:
+                place = known.get((namespace, key)) or self._find(namespace, key)
+            except TypeError:  # what cannot be hashed is no str: it says so
+                place = self._find(namespace, key)
             try:
                 fd = open_file(place.absolute)
                 try:

@@ -1,0 +1,76 @@
+"""The benchmark runs and reports every row; how fast anything is, is not asserted here."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+BENCH = Path(__file__).parents[1] / "scripts" / "bench"
+ROWS = {
+    ("get", "diskcache"),
+    ("get", "naive"),
+    ("get", "lmdb"),
+    ("get_all", "diskcache"),
+    ("list_keys unchanged", "diskcache"),
+    ("list_keys prefix", "diskcache"),
+    ("list_keys of 1M first time", "naive"),
+    ("list_keys of 1M unchanged", "naive"),
+    ("list_keys of 1M one changed", "naive"),
+    ("set new", "diskcache"),
+    ("set new", "naive"),
+    ("set over", "diskcache"),
+    ("set over", "naive"),
+    ("delete", "diskcache"),
+    ("set new", "lmdb"),
+    ("set_many of 1k", "diskcache"),
+    ("set locked", "unlocked"),
+    *((verb, "FileTreeStore") for verb in ("get", "set", "delete", "get_many", "set_many", "delete_many")),
+    ("4 processes", "1 process"),
+    ("memory of 100k streamed", "of 10k"),
+    ("import fsstore", "import orjson"),
+}
+
+
+def bench(*arguments: str) -> str:
+    command = [sys.executable, str(BENCH), "--rounds", "1", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=100).stdout
+
+
+def test_every_row_is_measured_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    report = json.loads(bench("--scale", "0.004", "--json", "--dir", str(tmp_path)))
+    (run,) = report["runs"]
+    rows = {(row["row"], row["against"]): row for row in run["rows"]}
+    assert set(rows) == ROWS
+    assert len(run["rows"]) == len(ROWS)
+    for row in run["rows"]:
+        check(row)
+    assert run["directory"] == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def check(row: dict[str, Any]) -> None:
+    if row["skipped"]:
+        module, rest = row["skipped"].split(" ", 1)
+        assert (importlib.util.find_spec(module), rest) == (None, "is not installed"), row
+        return
+    assert row["ratio"] > 0, row
+    for wanted, met in (("must", "must_met"), ("goal", "goal_met")):
+        if row[wanted] is None:
+            assert row[met] is None, row
+        else:
+            better = row["ratio"] >= row[wanted] if row["sense"] == ">=" else row["ratio"] <= row[wanted]
+            assert row[met] is better, row
+
+
+def test_rows_are_chosen_by_name_and_each_directory_gets_a_table_of_its_own(tmp_path: Path) -> None:
+    places = [tmp_path / "one", tmp_path / "two"]
+    for place in places:
+        place.mkdir()
+    text = bench("--scale", "0.001", "--rows", "list_keys of *", *(f"--dir={place}" for place in places))
+    assert [line.split(" (")[0] for line in text.splitlines() if line.startswith("/")] == [str(p) for p in places]
+    named = [line[:28].rstrip() for line in text.splitlines() if line.startswith("list_keys")]
+    assert named == ["list_keys of 1M first time", "list_keys of 1M unchanged", "list_keys of 1M one changed"] * 2
