@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+# The first and the last second that a date can be.
+_FIRST, _LAST = -62135596800.0, 253402300799.0
+
 
 class Author(NamedTuple):
     """Who writes: an agent, in a run. Both ``None`` for a program that gave no name."""
@@ -89,4 +92,5 @@ class Finding(NamedTuple):
 
 def timestamp(seconds: float) -> str:
     """Seconds since the epoch as ISO 8601 in UTC, to the microsecond."""
+    seconds = min(max(seconds, _FIRST), _LAST)  # file systems know times that dates do not reach
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")

@@ -105,7 +105,7 @@ def test_operations_are_told_on_stderr(cli: Command, place: Path) -> None:
             "agent": "agent",
             "found": False,
             "count": 1,
-            "preview": '{ "a": 1 }',
+            "preview": '{"a":1}',
         }
     ]
 

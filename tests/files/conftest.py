@@ -15,6 +15,7 @@ import fsstore
 from fsstore.engines.files import atomic
 
 from . import children
+from .needs import need
 
 
 @pytest.fixture
@@ -57,6 +58,5 @@ def opener(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     if request.param == "walk":
         monkeypatch.setattr(atomic, "has_openat2", lambda: False)
     else:
-        if not atomic.has_openat2():
-            pytest.skip("needs openat2 (Linux 5.6)")
+        need(atomic.has_openat2(), "needs openat2 (Linux 5.6)")
     return str(request.param)

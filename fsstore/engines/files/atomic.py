@@ -27,10 +27,12 @@ APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | o
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o666  # less the umask
 
+_PATH_MAX = 4096  # bytes, its end included: longer ones are not taken in one call
 _FIRST_READ = 16384
 _OPENAT2 = 437  # the same number on every architecture
 _RESOLVE_NO_SYMLINKS = 0x04
-_NOT_IN_ONE_CALL = frozenset({errno.ENAMETOOLONG, errno.ENOSYS, errno.EINTR})
+# ENOTDIR: `openat2` says it of a link too, the walk tells them apart.
+_NOT_IN_ONE_CALL = frozenset({errno.ENAMETOOLONG, errno.ENOSYS, errno.EINTR, errno.ENOTDIR})
 _serial = itertools.count()
 
 Opener = Callable[[bytes], int]
@@ -83,6 +85,16 @@ class Tree:
             return os.stat(name, dir_fd=at, follow_symlinks=False)
         finally:
             os.close(at)
+
+    def exists(self, path: bytes) -> bool:
+        """Whether there is anything at an absolute path; a dangling link is nothing."""
+        if len(path) < _PATH_MAX:
+            return os.access(path, os.F_OK)
+        try:
+            self.stat(path)
+        except OSError:
+            return False
+        return True
 
     def read(self, path: str | bytes, limit: int) -> bytes:
         """The whole content of a regular file. `IrregularFile` for anything else, EFBIG over ``limit`` bytes."""

@@ -17,11 +17,13 @@ class Directories:
     microseconds; a longer one asks `moved` at the end, before it says that anything is stored.
     """
 
-    __slots__ = ("_handles", "_tree", "emptied")
+    __slots__ = ("_handles", "_left", "_tree", "emptied")
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._handles: dict[bytes, int] = {}
+        self._left: dict[bytes, os.stat_result] = {}
+        """What the directories were whose handles had to make room for others."""
         self.emptied: set[bytes] = set()
         """Directories out of which files were removed."""
 
@@ -30,6 +32,8 @@ class Directories:
         at = self._handles.get(path)
         if at is None:
             if len(self._handles) >= _OPEN_AT_ONCE:
+                for known, handle in self._handles.items():
+                    self._left.setdefault(known, os.fstat(handle))
                 self.close()
             at = self._handles[path] = self._tree.open_handle(path)
         return at
@@ -44,19 +48,21 @@ class Directories:
 
     def forget(self, path: bytes) -> None:
         """Open this directory anew when it is asked for next."""
+        self._left.pop(path, None)
         at = self._handles.pop(path, None)
         if at is not None:
             os.close(at)
 
     def moved(self, path: bytes) -> bool:
-        """Whether the path is another directory now than the one whose handle is kept."""
-        at = self._handles.get(path)
-        if at is None:
-            return False
+        """Whether the path is another directory now than one that was used under it."""
+        used = [self._left[path]] if path in self._left else []
+        if path in self._handles:
+            used.append(os.fstat(self._handles[path]))
         try:
-            return not os.path.samestat(os.fstat(at), self._tree.stat(path))
+            now = self._tree.stat(path) if used else None
         except OSError:
             return True
+        return now is not None and not all(os.path.samestat(now, status) for status in used)
 
     def prune(self) -> None:
         """Remove the emptied directories that hold nothing any more, and those above that this leaves empty."""

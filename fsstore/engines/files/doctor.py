@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -16,7 +17,10 @@ _OURS = frozenset({layout.MARKER, "README.md", ".gitignore", ".gitattributes", "
 
 def examine(tree: Tree, limit: int) -> Iterator[Finding]:
     """Every finding, in the order of the paths. One read of every record's file."""
-    for parent, directories, files in os.walk(tree.root):
+    closed: list[Finding] = []
+    for parent, directories, files in os.walk(tree.root, onerror=lambda error: closed.extend(_closed(tree, error))):
+        yield from closed
+        closed.clear()
         at = os.path.relpath(parent, tree.root)
         at = "" if at == "." else at + "/"
         directories.sort()
@@ -30,13 +34,24 @@ def examine(tree: Tree, limit: int) -> Iterator[Finding]:
             if name.endswith(keys.SUFFIX):
                 directories.remove(name)
                 yield _directory_in_the_way(at + name)
+    yield from closed
     yield from _leftovers(tree)
+
+
+def _closed(tree: Tree, error: OSError) -> list[Finding]:
+    """What a directory that could not be listed is, unless it has just gone."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return []
+    return [Finding(os.path.relpath(error.filename, tree.root), "unreadable", f"{error.strerror}.")]
 
 
 def _examine_file(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
     if path in _OURS:
         return
-    mode = tree.stat(path).st_mode
+    try:
+        mode = tree.stat(path).st_mode
+    except FileNotFoundError:  # it went while we walked
+        return
     namespace, key, is_metadata = _name(path)
     wrong = irregular(mode)
     if wrong is not None:
@@ -62,6 +77,9 @@ def _examine_content(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            yield Finding(path, "too-large", f"more bytes than the store's limit of {limit:,}; split the value.")
+            return
         yield Finding(path, "unreadable", f"{error.strerror or error}.")
 
 

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from fsstore import values
 from fsstore.engine import Capabilities, Delete, Expect, Op, Outcome, Put, require_expected
@@ -18,7 +18,7 @@ from fsstore.engines.files.places import Place
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes, release
-from fsstore.errors import NameCollision, StoreError
+from fsstore.errors import StoreError
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 
@@ -56,19 +56,22 @@ class FileEngine(FileReader):
 
     def __init__(self, path: str, *, create: bool = True, read_only: bool = False, adopt: bool = False) -> None:
         tree = Tree(os.path.realpath(path))
-        try:
+        with failures.told(tree.root):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
             super().__init__(tree, marker)
-            reason = _why_read_only(tree.root, marker, read_only=read_only)
-            self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process"}))
-            self._stripes = Stripes.shared(tree, layout.JOURNAL)
-            if not reason:  # refuse a file system without flock at once, not at the first write
-                release(self._stripes.acquire([0]))
-        except OSError as error:
-            raise failures.other(error, tree.root) from error
+        reason = _why_read_only(tree.root, marker, read_only=read_only)
+        self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process"}))
         self._tmp = tree.absolute(layout.TMP)
         self._weighty = min(_LARGE, self._limit)
         self._warned_of_size = False
+        self._stripes = Stripes.shared(tree, layout.JOURNAL)
+        try:
+            with failures.told(tree.root):
+                if not reason:  # refuse a file system without flock at once, not at the first write
+                    release(self._acquire([0]))
+        except BaseException:
+            self._stripes.leave()
+            raise
 
     def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
         """Lock, look, stage, note, place: in that order, so that nothing changes before all is ready."""
@@ -77,10 +80,12 @@ class FileEngine(FileReader):
         directories = Directories(self._tree)
         held: list[Stripe] = []
         try:
-            held = self._stripes.acquire(sorted({work.place.stripe for work in works}))
-            described = {work.place.metadata: os.access(work.place.metadata, os.F_OK) for work in works}
+            held = self._acquire(sorted({work.place.stripe for work in works}))
+            described = {work.place.metadata: self._tree.exists(work.place.metadata) for work in works}
             for work in works:
                 self._look(work, directories, described=described[work.place.metadata])
+            if self._folds:
+                _refuse_twins(works)
             for work in works:
                 self._stage(work)
             self._note(works, author, held)
@@ -89,13 +94,27 @@ class FileEngine(FileReader):
             for work in works:
                 if work.staged is not None:
                     discard(work.staged)
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise failures.other(error, self._absolute(layout.RUNTIME)) from error
             raise
         finally:
             release(held)
             directories.close()
         return [work.outcome for work in works]
+
+    def close(self) -> None:
+        """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
+        if not self._closed:
+            super().close()
+            self._stripes.leave()
+
+    def _acquire(self, numbers: list[int]) -> list[Stripe]:
+        try:
+            return self._stripes.acquire(numbers)
+        except FileNotFoundError:  # a person removed the runtime directory, or the whole store
+            self._require_store()
+            os.close(self._tree.make_directories(layout.JOURNAL))
+            return self._stripes.acquire(numbers)
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -108,7 +127,7 @@ class FileEngine(FileReader):
         try:
             status, stored = self._found(op, place, directories)
         except OSError as error:
-            raise self._writing(error, place) from error
+            self._fail(error, place)
         work.status = status
         if op.expect is not Expect.ANYTHING:
             actual = None if status is None else "unreadable" if stored is None else revision_of(stored)
@@ -116,7 +135,7 @@ class FileEngine(FileReader):
         if isinstance(op, Delete):
             if status is not None:
                 work.outcome, work.note = Outcome.DELETED, "delete"
-                work.sidecar = REMOVE if described and os.access(place.sidecar_absolute, os.F_OK) else None
+                work.sidecar = REMOVE if described and self._tree.exists(place.sidecar_absolute) else None
             return
         if len(op.raw) > self._weighty:
             self._weigh(op, place)
@@ -172,13 +191,7 @@ class FileEngine(FileReader):
     def _refuse_collision(self, place: Place) -> None:
         other = folding.other_name(self._tree, place.path)
         if other is not None:
-            raise NameCollision(
-                f"key {place.key!r} of namespace {place.namespace!r} would land on {other}, another name: this file "
-                f"system takes both for one. Use a key that differs in more than case or accents.",
-                namespace=place.namespace,
-                key=place.key,
-                path=other,
-            )
+            raise folding.collision(place.namespace, place.key, other)
 
     def _weigh(self, op: Put, place: Place) -> None:
         if len(op.raw) > self._limit:
@@ -196,7 +209,7 @@ class FileEngine(FileReader):
                 like = status if status is not None and stat.S_ISREG(status.st_mode) else None
                 work.staged = self._stage_file(op.raw, like)
             except OSError as error:
-                raise self._writing(error, work.place) from error
+                self._fail(error, work.place)
         work.time = time.time()
 
     def _stage_file(self, raw: bytes, like: os.stat_result | None) -> bytes:
@@ -241,8 +254,7 @@ class FileEngine(FileReader):
         for work in works:
             self._apply_one(work, directories)
         if len(works) > 1:
-            for work in works:
-                self._follow(work, directories)
+            self._follow(works, directories)
         if directories.emptied:
             directories.prune()
 
@@ -260,7 +272,7 @@ class FileEngine(FileReader):
             elif work.sidecar is not None:
                 self._apply_sidecar(work.sidecar, place, directories)
         except OSError as error:
-            raise self._writing(error, place) from error
+            self._fail(error, place)
 
     def _apply_sidecar(self, raw: bytes, place: Place, directories: Directories) -> None:
         if raw == REMOVE:
@@ -287,15 +299,32 @@ class FileEngine(FileReader):
             else:
                 return
 
-    def _follow(self, work: _Work, directories: Directories) -> None:
-        """Write again what went into a directory that a person moved away in the middle of a long commit."""
-        while work.staged is not None and directories.moved(work.place.parent):
-            directories.forget(work.place.parent)
-            self._stage(work)
-            self._apply_one(work, directories)
+    def _follow(self, works: list[_Work], directories: Directories) -> None:
+        """Write again what went into directories that a person moved away in the middle of a long commit."""
+        while moved := {path for path in {work.place.parent for work in works} if directories.moved(path)}:
+            for path in moved:
+                directories.forget(path)
+            for work in works:
+                if work.staged is not None and work.place.parent in moved:
+                    self._stage(work)
+                    self._apply_one(work, directories)
 
-    def _writing(self, error: OSError, place: Place) -> StoreError:
-        return failures.writing(error, place.namespace, place.key, self._absolute(place.path))
+    def _fail(self, error: OSError, place: Place) -> NoReturn:
+        if isinstance(error, StoreError):
+            raise error  # not "from" itself
+        raise failures.writing(error, place.namespace, place.key, self._absolute(place.path)) from error
+
+
+def _refuse_twins(works: list[_Work]) -> None:
+    """Two new names of one commit that a folding file system takes for one: neither is on disk to be found yet."""
+    spelled: dict[str, str] = {}
+    for work in works:
+        parts = work.place.path.split("/") if isinstance(work.op, Put) else []
+        for length in range(1, len(parts) + 1):
+            path = "/".join(parts[:length])
+            other = spelled.setdefault(folding.fold(path), path)
+            if other != path:
+                raise folding.collision(work.place.namespace, work.place.key, other)
 
 
 def _remove(target: bytes, directories: Directories) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 
 from fsstore.engines.files.atomic import IrregularFile
 from fsstore.errors import (
@@ -21,6 +23,17 @@ from fsstore.values import Malformed
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 _IN_THE_WAY = frozenset({errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENOTEMPTY})
+
+
+@contextlib.contextmanager
+def told(path: str) -> Iterator[None]:
+    """What the operating system says of this path, said as a `StoreError`."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise other(error, path) from error
 
 
 def reading(error: OSError | Malformed, namespace: str, key: str, path: str, limit: int) -> StoreError:

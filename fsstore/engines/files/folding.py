@@ -7,19 +7,32 @@ import unicodedata
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import MARKER
+from fsstore.errors import NameCollision
 
 
 def folds_names(tree: Tree) -> bool:
     """Does this file system take upper and lower case for the same? Asked of the marker, so nothing is written."""
     try:
-        return os.path.samestat(tree.stat(MARKER), tree.stat(MARKER.upper()))
+        tree.stat(MARKER.upper())
     except FileNotFoundError:
         return False
+    return MARKER.upper() not in os.listdir(tree.root)  # inodes do not tell: some FUSE systems give each spelling one
 
 
 def fold(path: str) -> str:
     """One form for all paths that may be the same file."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def collision(namespace: str, key: str, other: str) -> NameCollision:
+    """The error for a key that would land on the path ``other``."""
+    return NameCollision(
+        f"key {key!r} of namespace {namespace!r} would land on {other}, another name: this file system takes both "
+        f"for one. Use a key that differs in more than case or accents.",
+        namespace=namespace,
+        key=key,
+        path=other,
+    )
 
 
 def other_name(tree: Tree, path: str) -> str | None:

@@ -65,7 +65,7 @@ class Journal:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if stripe.appends % _LOOK_EVERY == 0 and _is_long(stripe.fd):
             try:
-                self._compact(stripe)
+                self._compact(stripe, {line["path"] for line in lines})
             except OSError as error:
                 _log.warning("could not compact a journal of %s: %s", self._tree.root, error)
         stripe.appends += 1
@@ -79,8 +79,8 @@ class Journal:
         needle = b'"path":"%b"' % os.fsencode(path)
         return [line for text in raw.split(b"\n") if needle in text and (line := _parse(text))]
 
-    def _compact(self, stripe: Stripe) -> None:
-        """Keep, of each path that still exists, the line of its making and the last two.
+    def _compact(self, stripe: Stripe, coming: set[str]) -> None:
+        """Keep, of each path that exists or is coming into being, the line of its making and the last two.
 
         The new file is locked before it takes the place of the old one, so that whoever waits for the old
         one, or opens the new one, finds the stripe held.
@@ -94,7 +94,7 @@ class Journal:
                 of_path.append(line)
                 if len(of_path) > 3:
                     del of_path[1]
-        lines = [line for path, of_path in kept.items() if self._exists(path) for line in of_path]
+        lines = [line for path, of_path in kept.items() if path in coming or self._exists(path) for line in of_path]
         data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
         staged = self._tree.stage(self._tmp, b'{"compacted":%d}' % len(data) + data)
         fd = -1

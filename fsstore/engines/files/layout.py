@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.stripes import Stripes, release
+from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
 
 if TYPE_CHECKING:
@@ -61,22 +61,30 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
     The marker is written last, so that an interrupted attempt leaves what the next one completes.
     Raises `NotAStore` for a directory that holds other things, unless they are to be adopted.
     """
-    os.makedirs(tree.root, exist_ok=True)
+    try:
+        os.makedirs(tree.root, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise NotAStore(f"{tree.root} is, or lies below, a file. A store is a directory.", path=tree.root) from None
     try:
         return read_marker(tree)
     except StoreMissing:
         pass
     templates = {entry.name: entry.read_bytes() for entry in _template().iterdir()}
     if not adopt and (others := _other_content(tree, templates)):
-        raise NotAStore(
-            f"{tree.root} is not empty and no fsstore (it holds {others[0]!r}{' and more' if others[1:] else ''}). "
-            f"To make its JSON files keys, look first with: fsstore init --adopt --dry-run {tree.root}",
-            path=tree.root,
-        )
+        try:
+            return read_marker(tree)  # somebody was faster, and has written already
+        except StoreMissing:
+            raise NotAStore(
+                f"{tree.root} is not empty and no fsstore (it holds {others[0]!r}{' and more' if others[1:] else ''}). "
+                f"To make its JSON files keys, look first with: fsstore init --adopt --dry-run {tree.root}",
+                path=tree.root,
+            ) from None
     for directory in (TMP, JOURNAL):
         os.close(tree.make_directories(directory))
-    held = Stripes.shared(tree, JOURNAL).acquire([_INIT_STRIPE])
+    stripes = Stripes.shared(tree, JOURNAL)
+    held: list[Stripe] = []
     try:
+        held = stripes.acquire([_INIT_STRIPE])
         return read_marker(tree)  # somebody else was faster
     except StoreMissing:
         marker = Marker(FORMAT, str(uuid.uuid4()), {})
@@ -87,6 +95,7 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
         return marker
     finally:
         release(held)
+        stripes.leave()
 
 
 def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:

@@ -66,7 +66,7 @@ class Places:
         metadata = f"{directory}/{layout.META}"
         sidecar = f"{metadata}/{file}"
         # Keys that a folding file system takes for one must share a lock.
-        stripe = zlib.crc32(fold(path).encode() if self._folds else absolute) % COUNT
+        stripe = zlib.crc32((fold(path) if self._folds else path).encode()) % COUNT
         to_bytes = self._tree.absolute
         return Place(
             namespace, key, path, absolute, parent, name, sidecar, to_bytes(sidecar), to_bytes(metadata), stripe

@@ -84,6 +84,8 @@ class FileReader:
             os.stat(place.name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise self._reading(error, namespace, key, place.path) from error
         finally:
             os.close(parent)
         return not self._is_others(place.path)
@@ -92,24 +94,28 @@ class FileReader:
         """The sorted keys, from directories listed again only where they changed."""
         path = encode_namespace(namespace)
         with self._failing(path):
-            found = self._listings.keys(path, prefix)
+            found = [] if self._is_others(path) else self._listings.keys(path, prefix)
         return found or self._nothing(found)
 
     def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
         """Keys in order with their values, as they are when their turn comes."""
         root = encode_namespace(namespace)
         with self._failing(root):
-            for key, path in self._listings.walk(root, prefix, after):
+            found = False
+            for key, path in self._walk(root, prefix, after):
                 value = self._late_value(namespace, key, path)
                 if value is not _NOTHING:
+                    found = True
                     yield key, value
+            if not found:
+                self._require_store()
 
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
         """All values, directory by directory."""
         out: dict[str, Any] = {}
         root = encode_namespace(namespace)
-        todo = [(root, ROOT)]
         with self._failing(root):
+            todo = [] if self._is_others(root) else [(root, ROOT)]
             while todo:
                 path, level = todo.pop()
                 try:
@@ -158,17 +164,25 @@ class FileReader:
         root = encode_namespace(namespace)
         count = size = 0
         with self._failing(root):
-            for _, path in self._listings.walk(root, "", None):
-                with contextlib.suppress(FileNotFoundError):
+            for _, path in self._walk(root):
+                with contextlib.suppress(*_MISSING):
                     size += self._tree.stat(path).st_size
                     count += 1
+            if not count:
+                self._require_store()
         return Usage(1 if count else 0, count, size)
 
     def namespaces(self) -> list[str]:
         """Namespaces with at least one key."""
         with self._failing(""):
-            found = sorted(name for name, path in self._listings.namespaces() if self._listings.any_key(path))
+            found = sorted(name for name, path in self._listings.namespaces() if self._holds_keys(path))
         return found or self._nothing(found)
+
+    def _holds_keys(self, path: str) -> bool:
+        try:
+            return self._listings.any_key(path)
+        except PermissionError:  # not for us, like lost+found at the top of a disk; it must not hide the others
+            return False
 
     def check(self) -> Iterator[Finding]:
         """All that is no healthy record."""
@@ -239,6 +253,9 @@ class FileReader:
         except OSError:
             return True
 
+    def _walk(self, root: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, str]]:
+        return iter(()) if self._is_others(root) else self._listings.walk(root, prefix, after)
+
     def _find(self, namespace: str, key: str) -> Place:
         self._require_open()
         return self._places.find(namespace, key)
@@ -253,16 +270,10 @@ class FileReader:
     def _reading(self, error: OSError | values.Malformed, namespace: str, key: str, path: str) -> StoreError:
         return failures.reading(error, namespace, key, self._absolute(path), self._limit)
 
-    @contextlib.contextmanager
-    def _failing(self, path: str) -> Iterator[None]:
-        """What the operating system says about this path, said as a `StoreError`."""
+    def _failing(self, path: str) -> contextlib.AbstractContextManager[None]:
+        """What the operating system says of this path, said as a `StoreError`; `Closed` after `close`."""
         self._require_open()
-        try:
-            yield
-        except OSError as error:
-            if isinstance(error, StoreError):
-                raise
-            raise failures.other(error, self._absolute(path)) from error
+        return failures.told(self._absolute(path))
 
     def _require_open(self) -> None:
         if self._closed:
@@ -272,8 +283,10 @@ class FileReader:
         """Tell a key that is not there from a store that is not there (moved, unmounted, deleted)."""
         self._require_open()
         try:
-            self._tree.stat(layout.MARKER)
-        except _MISSING:
+            os.close(self._tree.open(layout.MARKER, READ))
+        except OSError as error:
+            if error.errno not in _NO_DIRECTORY:  # it is there, whatever it is
+                return
             raise StoreMissing(
                 f"{self._tree.root} is a store no more: its {layout.MARKER} is gone. Was it moved, deleted or "
                 f"unmounted? Bring it back, or open the store where it is now.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,14 +30,20 @@ class Sidecars:
         """The content that the sidecar gets when its key is set; ``None`` to leave it, `REMOVE` to remove it."""
         if not exists:
             if given:
-                return values.encode({"metadata": dict(given)})
+                return self._weighed(place, values.encode({"metadata": dict(given)}))
             # What a vanished record left behind must not come back to life with the new one.
-            return REMOVE if os.access(place.sidecar_absolute, os.F_OK) else None
+            return REMOVE if self._tree.exists(place.sidecar_absolute) else None
         if not given:
             return None
         old = self._read(place)
         raw = values.encode({**old, "metadata": {**old.get("metadata", {}), **given}})
-        return None if raw == values.encode(old) else raw
+        return None if raw == values.encode(old) else self._weighed(place, raw)
+
+    def _weighed(self, place: Place, raw: bytes) -> bytes:
+        if len(raw) > self._limit:  # it could not be read again
+            what = f"the metadata of key {place.key!r} of namespace {place.namespace!r}"
+            raise failures.too_large(len(raw), self._limit, what)
+        return raw
 
     def _read(self, place: Place) -> dict[str, Any]:
         try:

@@ -63,19 +63,36 @@ class Stripes:
     def __init__(self, tree: Tree, directory: str) -> None:
         self._tree = tree
         self._directory = directory
+        self._users = 0
         self._stripes = [Stripe(number, tree.absolute(f"{directory}/{number:02x}.ndjson")) for number in range(COUNT)]
 
     @classmethod
     def shared(cls, tree: Tree, directory: str) -> Stripes:
-        """The stripes of this process for that store; its descriptors close when nobody uses them any more."""
+        """The stripes of this process for that store, with one user more, who is to `leave` them."""
         with _registry_lock:
             found = _registry.get(tree.root)
             if found is None:
                 found = _registry[tree.root] = cls(tree, directory)
+            found._users += 1
             return found
 
+    def leave(self) -> None:
+        """One user less. The last one closes every file, once nobody holds it."""
+        with _registry_lock:
+            self._users -= 1
+            if self._users > 0:
+                return
+            if _registry.get(self._tree.root) is self:
+                del _registry[self._tree.root]
+        for stripe in self._stripes:
+            with stripe.mutex:
+                stripe.close()
+
     def acquire(self, numbers: list[int], timeout: float = TIMEOUT) -> list[Stripe]:
-        """Lock these stripes, given in ascending order and without repeats. Raises `LockTimeout`."""
+        """Lock these stripes, given in ascending order and without repeats.
+
+        Raises `LockTimeout`, and `FileNotFoundError` where the directory of the stripes is gone.
+        """
         held: list[Stripe] = []
         try:
             for number in numbers:
@@ -93,7 +110,7 @@ class Stripes:
         try:
             while True:
                 if stripe.fd < 0:
-                    stripe.adopt(self._open(stripe.path))
+                    stripe.adopt(self._tree.open(stripe.path, APPEND))
                 if not lock_descriptor(stripe.fd, blocking=False):
                     self._wait(stripe.fd, timeout)
                 if self._is_current(stripe):
@@ -118,13 +135,6 @@ class Stripes:
             polls += 1
             if time.monotonic() >= until:
                 raise self._timeout(timeout)
-
-    def _open(self, path: bytes) -> int:
-        try:
-            return self._tree.open(path, APPEND)
-        except FileNotFoundError:
-            os.close(self._tree.make_directories(self._directory))
-            return self._tree.open(path, APPEND)
 
     def _is_current(self, stripe: Stripe) -> bool:
         try:
