@@ -30,6 +30,7 @@ _FORM = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_DATACLASS
 )
+_loads, _dumps = orjson.loads, orjson.dumps
 _BOM = b"\xef\xbb\xbf"
 _CONFLICT = rb"(?m)^<{7} "
 _PLAIN_MEMBER = r"[A-Za-z_][A-Za-z0-9_]*\Z"
@@ -65,7 +66,7 @@ def encode(value: Any) -> bytes:
     `InvalidValue` with the JSON path of the first offender.
     """
     try:
-        raw = orjson.dumps(value, None, _FORM)
+        raw = _dumps(value, None, _FORM)
         exact = marshal.dumps(value)  # refuses all but exact built-in types; orjson alone makes a UUID a str
         # NaN and infinity leave orjson as null; as doubles they end in one of these two bytes.
         if b"null" not in raw or not (b"\x7f" in exact or b"\xff" in exact) or orjson.loads(raw) == value:
@@ -82,10 +83,14 @@ def encode(value: Any) -> bytes:
 def decode(raw: bytes) -> Any:
     """The value of a file's bytes, also where a person wrote them. Raises `Malformed`."""
     try:
-        value = orjson.loads(raw)
+        value = _loads(raw)
+        if _dumps(value, None, _FORM) == raw:
+            return value  # written so by `encode`: then the bytes have this one meaning
     except orjson.JSONDecodeError as error:
         return _decode_odd(raw, error)
-    return value if _is_own_form(value, raw) else _decode_strictly(raw)
+    except TypeError:  # nested too deeply
+        pass
+    return _decode_strictly(raw)
 
 
 def same(stored: bytes, raw: bytes) -> bool:
@@ -93,9 +98,9 @@ def same(stored: bytes, raw: bytes) -> bool:
     if stored == raw:
         return True
     try:
-        if _is_own_form(orjson.loads(stored), stored):
-            return False  # there equal values are equal bytes
-    except orjson.JSONDecodeError:
+        if _dumps(_loads(stored), None, _FORM) == stored:
+            return False  # in our own form equal values are equal bytes
+    except (orjson.JSONDecodeError, TypeError):
         pass
     try:
         return encode(decode(stored)) == raw
@@ -107,14 +112,6 @@ def brief(value: Any, limit: int) -> str:
     """A value as compact JSON, for people: cut to ``limit`` characters."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _is_own_form(value: Any, raw: bytes) -> bool:
-    """Whether a value parsed from ``raw`` is written so by `encode`: then the bytes have this one meaning."""
-    try:
-        return orjson.dumps(value, None, _FORM) == raw
-    except TypeError:  # nested too deeply
-        return False
 
 
 def _plain(value: Any, path: str, depth: int) -> Any:

@@ -25,6 +25,7 @@ ROWS = {
     ("set over", "diskcache"),
     ("set over", "naive"),
     ("delete", "diskcache"),
+    ("delete", "naive"),
     ("set new", "lmdb"),
     ("set_many of 1k", "diskcache"),
     ("set locked", "unlocked"),

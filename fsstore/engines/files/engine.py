@@ -81,9 +81,8 @@ class FileEngine(FileReader):
         held: list[Stripe] = []
         try:
             held = self._acquire(sorted({work.place.stripe for work in works}))
-            described = {work.place.metadata: self._tree.exists(work.place.metadata) for work in works}
             for work in works:
-                self._look(work, directories, described=described[work.place.metadata])
+                self._look(work, directories)
             if self._folds:
                 _refuse_twins(works)
             for work in works:
@@ -118,11 +117,8 @@ class FileEngine(FileReader):
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def _look(self, work: _Work, directories: Directories, *, described: bool) -> None:
-        """What is there, whether it is what the op expects, and what is therefore to be done.
-
-        ``described``: whether any key of the namespace has metadata.
-        """
+    def _look(self, work: _Work, directories: Directories) -> None:
+        """What is there, whether it is what the op expects, and what is therefore to be done."""
         op, place = work.op, work.place
         try:
             status, stored = self._found(op, place, directories)
@@ -132,25 +128,25 @@ class FileEngine(FileReader):
         if op.expect is not Expect.ANYTHING:
             actual = None if status is None else "unreadable" if stored is None else revision_of(stored)
             require_expected(op, actual)
-        if isinstance(op, Delete):
-            if status is not None:
-                work.outcome, work.note = Outcome.DELETED, "delete"
-                work.sidecar = REMOVE if described and self._tree.exists(place.sidecar_absolute) else None
-            return
+        if isinstance(op, Put):
+            self._plan_put(work, op, stored)
+        elif status is not None:
+            work.outcome, work.note = Outcome.DELETED, "delete"
+            if self._tree.exists(place.sidecar):
+                work.sidecar = REMOVE
+
+    def _plan_put(self, work: _Work, op: Put, stored: bytes | None) -> None:
+        exists = work.status is not None
         if len(op.raw) > self._weighty:
-            self._weigh(op, place)
-        if described or op.metadata:
-            work.sidecar = self._sidecars.merged(place, op.metadata, exists=status is not None)
-        if status is None:
-            work.outcome, work.note = Outcome.CREATED, "create"
-        elif stored is not None and values.same(stored, op.raw):
+            self._weigh(op, work.place)
+        if op.metadata or (not exists and self._sidecars.may_exist(work.place)):
+            work.sidecar = self._sidecars.merged(work.place, op.metadata, exists=exists)
+        if stored is not None and values.same(stored, op.raw):
             work.kept = stored
             if work.sidecar is None:
                 work.outcome = Outcome.UNCHANGED
-            else:
-                work.outcome, work.note = Outcome.UPDATED, "update"
-        else:
-            work.outcome, work.note = Outcome.UPDATED, "update"
+                return
+        work.outcome, work.note = (Outcome.UPDATED, "update") if exists else (Outcome.CREATED, "create")
 
     def _found(self, op: Op, place: Place, directories: Directories) -> tuple[os.stat_result | None, bytes | None]:
         """The status of what lies at the key's path, and its bytes where they are wanted and can be read."""
@@ -165,6 +161,7 @@ class FileEngine(FileReader):
             else:  # the cheapest way to learn it; a dangling link is replaced like any file
                 return None, None
         except FileNotFoundError:
+            self._require_store()
             return None, None
         except NotADirectoryError:
             if isinstance(op, Delete):
@@ -268,7 +265,7 @@ class FileEngine(FileReader):
             elif work.outcome is Outcome.DELETED:
                 _remove(place.absolute, directories)
                 if work.sidecar is not None:
-                    _remove(place.sidecar_absolute, directories)
+                    _remove(place.sidecar, directories)
             elif work.sidecar is not None:
                 self._apply_sidecar(work.sidecar, place, directories)
         except OSError as error:
@@ -276,15 +273,16 @@ class FileEngine(FileReader):
 
     def _apply_sidecar(self, raw: bytes, place: Place, directories: Directories) -> None:
         if raw == REMOVE:
-            _remove(place.sidecar_absolute, directories)
+            _remove(place.sidecar, directories)
             return
         staged = self._stage_file(raw, None)
         try:
-            parent, _, name = place.sidecar_absolute.rpartition(b"/")
+            parent, _, name = place.sidecar.rpartition(b"/")
             self._put(staged, parent, name, directories)
         except BaseException:
             discard(staged)
             raise
+        self._sidecars.appeared(place)
 
     def _put(self, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
         """Rename a staged file into its place: before it readers see the old file, after it the new one."""

@@ -1,4 +1,4 @@
-"""Where one key lives on disk: every path that an operation on it needs, worked out once. It touches no disk."""
+"""Where one key lives on disk: the paths that operations on it need, worked out once. It touches no disk."""
 
 from __future__ import annotations
 
@@ -12,27 +12,36 @@ from fsstore.engines.files.stripes import COUNT
 from fsstore.keys import encode_key, encode_namespace, require_short
 
 _CACHED = 50_000
+_META = f"/{layout.META}".encode()
 
 
 class Place(NamedTuple):
-    """The paths of one key."""
+    """The paths of one key; all in bytes are absolute."""
 
     namespace: str
     key: str
     path: str
     """The value's file, relative to the store."""
     absolute: bytes
+    """The same."""
     parent: bytes
-    """The directory of the file, absolute."""
+    """The directory of the file."""
     name: bytes
     """The file's name in it."""
-    sidecar: str
-    """The metadata's file, relative to the store."""
-    sidecar_absolute: bytes
-    metadata: bytes
-    """The directory of all sidecars of the namespace, absolute."""
+    directory: bytes
+    """The directory of the namespace."""
     stripe: int
     """The lock and journal that it shares with other keys."""
+
+    @property
+    def metadata(self) -> bytes:
+        """The directory of all sidecars of the namespace."""
+        return self.directory + _META
+
+    @property
+    def sidecar(self) -> bytes:
+        """The metadata's file: the same way below `metadata` as the value's below the namespace."""
+        return self.directory + _META + self.absolute[len(self.directory) :]
 
 
 class Places:
@@ -57,17 +66,11 @@ class Places:
         return place
 
     def _make(self, namespace: str, key: str) -> Place:
-        directory = encode_namespace(namespace)
-        file = encode_key(key)
-        path = f"{directory}/{file}"
+        root = encode_namespace(namespace)
+        path = f"{root}/{encode_key(key)}"
         require_short(path, namespace, key)
         absolute = self._tree.absolute(path)
         parent, _, name = absolute.rpartition(b"/")
-        metadata = f"{directory}/{layout.META}"
-        sidecar = f"{metadata}/{file}"
         # Keys that a folding file system takes for one must share a lock.
         stripe = zlib.crc32((fold(path) if self._folds else path).encode()) % COUNT
-        to_bytes = self._tree.absolute
-        return Place(
-            namespace, key, path, absolute, parent, name, sidecar, to_bytes(sidecar), to_bytes(metadata), stripe
-        )
+        return Place(namespace, key, path, absolute, parent, name, self._tree.absolute(root), stripe)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +11,12 @@ from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.places import Place
+
+_BELIEVED = 0.05  # seconds
+_NAMESPACES = 10_000
+# Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
+# so that what one handle writes the others see at once.
+_bare: dict[bytes, float] = {}
 
 REMOVE = b""
 """Instead of a sidecar's new content: there must be none."""
@@ -21,6 +29,22 @@ class Sidecars:
         self._tree = tree
         self._limit = limit
 
+    def may_exist(self, place: Place) -> bool:
+        """Whether any key of the namespace may have a sidecar. What other processes begin is seen within 50 ms."""
+        now = time.monotonic()
+        if _bare.get(place.directory, 0.0) > now:
+            return False
+        if self._tree.exists(place.metadata):
+            return True
+        if len(_bare) >= _NAMESPACES:
+            _bare.clear()
+        _bare[place.directory] = now + _BELIEVED
+        return False
+
+    def appeared(self, place: Place) -> None:
+        """A sidecar was written."""
+        _bare.pop(place.directory, None)
+
     def metadata(self, place: Place) -> dict[str, Any]:
         """The metadata of a key that exists. Raises `BadValue` for a damaged sidecar."""
         found: dict[str, Any] = self._read(place).get("metadata", {})
@@ -32,7 +56,7 @@ class Sidecars:
             if given:
                 return self._weighed(place, values.encode({"metadata": dict(given)}))
             # What a vanished record left behind must not come back to life with the new one.
-            return REMOVE if self._tree.exists(place.sidecar_absolute) else None
+            return REMOVE if self._tree.exists(place.sidecar) else None
         if not given:
             return None
         old = self._read(place)
@@ -47,12 +71,12 @@ class Sidecars:
 
     def _read(self, place: Place) -> dict[str, Any]:
         try:
-            found = values.decode(self._tree.read(place.sidecar_absolute, self._limit))
+            found = values.decode(self._tree.read(place.sidecar, self._limit))
             if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
                 raise values.Malformed('it should read {"metadata": {...}}')
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, values.Malformed) as error:
-            path = f"{self._tree.root}/{place.sidecar}"
+            path = os.fsdecode(place.sidecar)
             raise failures.reading(error, place.namespace, place.key, path, self._limit) from None
         return found

@@ -25,6 +25,7 @@ TIMEOUT = 30.0
 """Seconds a writer waits for a key before `LockTimeout`."""
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+_RECHECK = 0.05  # seconds
 _QUICK_POLLS = 20
 _QUICK, _SLOW = 0.0002, 0.002  # seconds between polls: most holders are gone within microseconds
 
@@ -32,7 +33,7 @@ _QUICK, _SLOW = 0.0002, 0.002  # seconds between polls: most holders are gone wi
 class Stripe:
     """One lock. While it is held, ``fd`` is its file, open for reading and appending."""
 
-    __slots__ = ("appends", "fd", "identity", "mutex", "number", "path")
+    __slots__ = ("appends", "checked", "fd", "identity", "mutex", "number", "path")
 
     def __init__(self, number: int, path: bytes) -> None:
         self.number = number
@@ -41,12 +42,15 @@ class Stripe:
         self.fd = -1
         self.identity = (0, 0)
         self.appends = 0
+        self.checked = 0.0
+        """When the path was last seen to be this file, on the monotonic clock."""
 
     def adopt(self, fd: int) -> None:
         """Use another file from now on, which the caller has locked and put in the place of the old one."""
         self.close()
         self.fd = fd
         self.appends = 0
+        self.checked = 0.0
         status = os.fstat(fd)
         self.identity = (status.st_dev, status.st_ino)
 
@@ -137,10 +141,21 @@ class Stripes:
                 raise self._timeout(timeout)
 
     def _is_current(self, stripe: Stripe) -> bool:
+        """Whether the locked file is still the one that others lock.
+
+        One that was removed or replaced has no name any more. That a whole store was moved away and another
+        put in its place shows in the path alone, which is looked at every 50 ms.
+        """
+        if os.fstat(stripe.fd).st_nlink == 0:
+            return False
+        now = time.monotonic()
+        if now - stripe.checked < _RECHECK:
+            return True
         try:
             status = self._tree.stat(stripe.path)
         except FileNotFoundError:
             return False
+        stripe.checked = now
         return (status.st_dev, status.st_ino) == stripe.identity
 
     def _timeout(self, seconds: float) -> LockTimeout:
