@@ -90,7 +90,7 @@ def _many(root: str, sizes: Sizes) -> list[Figure]:
         once = [keys] * sizes.rounds
         again = [[None]] * (sizes.rounds * ENOUGH)
         calls = {"fsstore": CALLS}
-        everything = in_turns({"fsstore": whole(store.get_all), "diskcache": whole(cached_all)}, once)
+        everything = in_turns({"fsstore": whole(store.get_all), "diskcache": whole(cached_all)}, once, tidy=True)
         lists = in_turns({"fsstore": whole(store.list_keys), "diskcache": whole(listed)}, again, calls)
         hits = in_turns(
             {"fsstore": whole(lambda: store.list_keys(prefix)), "diskcache": whole(cached_hits)}, again, calls
