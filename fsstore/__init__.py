@@ -1,5 +1,7 @@
 """fsstore: a filesystem-native key-value store for AI agents. One directory per namespace, one JSON file per key."""
 
+from typing import TYPE_CHECKING, Any
+
 from fsstore.errors import (
     AccessDenied,
     BadValue,
@@ -25,8 +27,10 @@ from fsstore.errors import (
 )
 from fsstore.namespace import Operation
 from fsstore.records import Finding, Record, Replaced, Report, Usage
-from fsstore.runner import data_store, run_agent, run_agent_async
 from fsstore.store import Namespace, Store, open
+
+if TYPE_CHECKING:
+    from fsstore.runner import data_store, run_agent, run_agent_async
 
 __all__ = [
     "AccessDenied",
@@ -64,3 +68,12 @@ __all__ = [
     "run_agent_async",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """The runner's names, imported when they are used: a program that only opens stores does not pay for them."""
+    if name in ("data_store", "run_agent", "run_agent_async"):
+        from fsstore import runner
+
+        return getattr(runner, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,14 +32,11 @@ def in_turns(
     contenders: Mapping[str, Callable[[Sequence[Any]], object]],
     work: Iterable[Sequence[Any]],
     calls: Mapping[str, int] | None = None,
-    *,
-    tidy: bool = False,
 ) -> Times:
     """A B A B ...: each contender does the first piece, then each the second, and so on.
 
     ``calls``: how often a contender does its piece in one turn. One call of microseconds right after another
-    contender's second would measure how fast the processor's caches fill. ``tidy``: collect garbage before each
-    turn, so that no contender pays for what another one left; the collector stays on.
+    contender's second would measure how fast the processor's caches fill, and leave garbage for the next one.
     """
     times = Times()
     clock = time.perf_counter
@@ -48,8 +44,6 @@ def in_turns(
         for name, run in contenders.items():
             repeats = calls.get(name, 1) if calls else 1
             seconds = 0.0
-            if tidy:
-                gc.collect()
             for _ in range(repeats):
                 start = clock()
                 kept = run(piece)  # what it made is thrown away when the clock has stopped

@@ -38,6 +38,10 @@ class Directories:
             at = self._handles[path] = self._tree.open_handle(path)
         return at
 
+    def holds(self, path: bytes) -> bool:
+        """Whether the directory was there when it was asked for."""
+        return path in self._handles
+
     def make(self, path: bytes) -> int:
         """A handle of a directory that is made if it is not there."""
         try:

@@ -156,12 +156,11 @@ class FileEngine(FileReader):
             at = directories.find(place.parent)
             if isinstance(op, Delete) and op.expect is Expect.ANYTHING:
                 status, stored = os.stat(place.name, dir_fd=at, follow_symlinks=False), None
-            elif os.access(place.name, os.F_OK, dir_fd=at):
+            else:
                 status, stored = self._old(place, at)
-            else:  # the cheapest way to learn it; a dangling link is replaced like any file
-                return None, None
         except FileNotFoundError:
-            self._require_store()
+            if not directories.holds(place.parent):
+                self._require_store()
             return None, None
         except NotADirectoryError:
             if isinstance(op, Delete):

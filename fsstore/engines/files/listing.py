@@ -11,6 +11,7 @@ import heapq
 import os
 import stat
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ class Listings:
                 listings.append(listing)
                 todo += [(f"{path}/{name}", below) for name, below in listing.directories if below.may_hold(prefix)]
         if prefix:
-            return merge([[key for key in listing.keys if key.startswith(prefix)] for listing in listings])
+            return merge([_starting(listing.keys, prefix) for listing in listings])
         before = self._whole.get(namespace_path)
         if before is None or before[0] != listings:
             before = self._whole[namespace_path] = (listings, merge([listing.keys for listing in listings]))
@@ -189,6 +190,13 @@ def read_entries(fd: int, level: Level) -> Entries:
         pairs = [(name, key) for name in leaves if (key := keys.decode_leaf(level, name)) is not None]
         leaves, decoded = [name for name, _ in pairs], [key for _, key in pairs]
     return Entries(leaves, decoded, directories)
+
+
+def _starting(ascending: list[str], prefix: str) -> list[str]:
+    """Those of sorted keys that start with ``prefix``: one run of them."""
+    start = bisect_left(ascending, prefix)
+    end = bisect_left(ascending, True, start, key=lambda key: not key.startswith(prefix))
+    return ascending[start:end]
 
 
 def merge(lists: list[list[str]]) -> list[str]:

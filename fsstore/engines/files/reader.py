@@ -13,6 +13,7 @@ from fsstore import values
 from fsstore.engine import Capabilities
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import DIRECTORY, READ, Tree, read_descriptor
+from fsstore.engines.files.collector import paused
 from fsstore.engines.files.journal import Journal, origin
 from fsstore.engines.files.listing import Listings, read_entries
 from fsstore.engines.files.places import Place, Places
@@ -114,7 +115,7 @@ class FileReader:
         """All values, directory by directory."""
         out: dict[str, Any] = {}
         root = encode_namespace(namespace)
-        with self._failing(root):
+        with self._failing(root), paused:
             todo = [] if self._is_others(root) else [(root, ROOT)]
             while todo:
                 path, level = todo.pop()

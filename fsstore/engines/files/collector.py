@@ -1,0 +1,35 @@
+"""Python's cyclic garbage collector, paused while many values are decoded. It knows no store.
+
+Decoding makes objects that all stay alive, so that a collector that is set off by their number walks over
+them again and again and finds nothing: a fifth to two fifths of the time of reading 10,000 values.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+
+class _Paused:
+    """A context that may be entered by several threads at once; the last one to leave ends the pause."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._was_on = gc.isenabled()
+                gc.disable()
+            self._inside += 1
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._was_on:
+                gc.enable()
+
+
+paused = _Paused()
