@@ -1,6 +1,6 @@
 """fsstore: a filesystem-native key-value store for AI agents. One directory per namespace, one JSON file per key."""
 
-from typing import TYPE_CHECKING, Any
+import typing
 
 from fsstore.errors import (
     AccessDenied,
@@ -29,7 +29,7 @@ from fsstore.namespace import Operation
 from fsstore.records import Finding, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store, open
 
-if TYPE_CHECKING:
+if typing.TYPE_CHECKING:
     from fsstore.runner import data_store, run_agent, run_agent_async
 
 __all__ = [
@@ -70,10 +70,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> typing.Any:
     """The runner's names, imported when they are used: a program that only opens stores does not pay for them."""
     if name in ("data_store", "run_agent", "run_agent_async"):
         from fsstore import runner
 
-        return getattr(runner, name)
+        globals()[name] = found = getattr(runner, name)
+        return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

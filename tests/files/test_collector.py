@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from fsstore import Store
-from fsstore.engines.files import reader
+from fsstore.engines.files import listing, reader
 from fsstore.engines.files.collector import paused
 from fsstore.engines.files.listing import Entries
 from fsstore.keys import Level
@@ -17,7 +17,7 @@ from fsstore.keys import Level
 def test_reading_everything_pauses_it_and_leaves_it_as_it_was(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     disk.set_many({"a": 1, "b": 2})
     seen = []
-    listed = reader.read_entries
+    listed = listing.read_entries
 
     def watched(fd: int, level: Level) -> Entries:
         seen.append(gc.isenabled())
