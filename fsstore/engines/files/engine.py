@@ -6,8 +6,8 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
 from fsstore.engine import Capabilities, Delete, Expect, Op, Outcome, Put, require_expected
@@ -26,6 +26,7 @@ _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 16  # a directory made for a file can be gone before the file arrives
 _LARGE = 1024 * 1024
+_T = TypeVar("_T")
 
 
 class _Work:
@@ -110,10 +111,19 @@ class FileEngine(FileReader):
     def _acquire(self, numbers: list[int]) -> list[Stripe]:
         try:
             return self._stripes.acquire(numbers)
-        except FileNotFoundError:  # a person removed the runtime directory, or the whole store
+        except FileNotFoundError:
+            return self._with(layout.JOURNAL, lambda: self._stripes.acquire(numbers))
+
+    def _with(self, directory: str, act: Callable[[], _T]) -> _T:
+        """Do what failed because a person had removed a runtime directory; they may do it again meanwhile."""
+        for _ in range(_ATTEMPTS):
             self._require_store()
-            os.close(self._tree.make_directories(layout.JOURNAL))
-            return self._stripes.acquire(numbers)
+            try:
+                os.close(self._tree.make_directories(directory))
+                return act()
+            except FileNotFoundError:
+                continue
+        return act()
 
     # -- looking -----------------------------------------------------------------------------------
 
@@ -211,10 +221,8 @@ class FileEngine(FileReader):
     def _stage_file(self, raw: bytes, like: os.stat_result | None) -> bytes:
         try:
             return self._tree.stage(self._tmp, raw, like)
-        except FileNotFoundError:  # a person removed the runtime directory
-            self._require_store()
-            os.close(self._tree.make_directories(layout.TMP))
-            return self._tree.stage(self._tmp, raw, like)
+        except FileNotFoundError:
+            return self._with(layout.TMP, lambda: self._tree.stage(self._tmp, raw, like))
 
     def _note(self, works: list[_Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
