@@ -25,7 +25,7 @@ from fsstore.errors import (
     Unsupported,
     UnsupportedType,
 )
-from fsstore.namespace import Operation
+from fsstore.reading import Operation
 from fsstore.records import Finding, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store, open
 

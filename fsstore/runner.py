@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from fsstore.errors import NoRun
-from fsstore.namespace import OpsHook
+from fsstore.reading import OpsHook
 from fsstore.store import Namespace, Store
 from fsstore.store import open as open_store
 

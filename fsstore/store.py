@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
 from fsstore.errors import Unsupported
-from fsstore.namespace import Handle, OpsHook
+from fsstore.namespace import Handle
+from fsstore.reading import OpsHook
 from fsstore.records import Adoption, Finding, Usage
 
 if TYPE_CHECKING:

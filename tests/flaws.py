@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 from fsstore import values
 from fsstore.engines.files import listing
 from fsstore.engines.files.directories import Directories
-from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.sidecars import Sidecars
+from fsstore.engines.files.writer import FileWriter
 
 
 class Flaw(NamedTuple):
@@ -70,7 +70,7 @@ def _live_objects() -> None:
 
 
 def _in_place_write() -> None:
-    def put(self: FileEngine, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
+    def put(self: FileWriter, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
         at = directories.make(parent)
         with (
             open(staged, "rb") as new,
@@ -79,7 +79,7 @@ def _in_place_write() -> None:
             old.write(new.read())
         os.unlink(staged)
 
-    _replace(FileEngine, "_put", put)
+    _replace(FileWriter, "_put", put)
 
 
 def _stale_descriptor() -> None:

@@ -1,0 +1,260 @@
+"""The reading half of a data_store handle, written once on the seam. It knows no file, no engine and no write."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, NamedTuple, overload
+
+from fsstore import keys, values
+from fsstore.engine import Reader
+from fsstore.errors import BadValues, InvalidName, NotFound, StoreError
+from fsstore.records import Author, Record, Report, Usage
+from fsstore.views import AsyncView
+
+Errors = Literal["raise", "skip", "report"]
+_PREVIEW = 200
+MISSING: Any = object()
+"""No value, where ``None`` is one."""
+
+
+class Operation(NamedTuple):
+    """One call of a verb, as an ``ops`` hook sees it after the call."""
+
+    op: str
+    namespace: str
+    key: str | None
+    """The key or prefix it was about, if it was about one."""
+    agent: str | None
+    found: bool | None
+    """Whether the key was there, for verbs on one key."""
+    count: int  # type: ignore[assignment]  # it hides a method of tuple that nobody wants here
+    """How many keys were read, written or deleted."""
+    preview: str
+    """The first 200 characters of the value as JSON; empty where there is no single value."""
+
+
+OpsHook = Callable[[Operation], None]
+
+
+class ReadHandle:
+    """The records of one namespace, to be read. Whatever can be read, now or as it once was, has these verbs."""
+
+    __slots__ = ("__weakref__", "_author", "_engine", "_ops", "name")
+
+    def __init__(self, engine: Reader, name: str, *, agent: str | None, run: str | None, ops: OpsHook | None) -> None:
+        keys.path_of(name, "")  # refuses what no key could be stored in
+        self._engine = engine
+        self._ops = ops
+        self.name = name
+        """The namespace's name."""
+        self._author = Author(agent, run)
+
+    @property
+    def agent(self) -> str | None:
+        """Who writes through this handle."""
+        return self._author.agent
+
+    @property
+    def run(self) -> str | None:
+        """The run it writes in."""
+        return self._author.run
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} agent={self.agent!r}>"
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``, or ``default`` if there is no such key. A stored ``None`` is ``None``.
+
+        Raises `BadValue` where the file holds no JSON value. Never waits for a writer.
+        """
+        value = self._engine.get(self.name, (key,)).get(key, MISSING)
+        if isinstance(value, StoreError):
+            raise value
+        if self._ops is not None:
+            self._tell("get", key, found=value is not MISSING, count=int(value is not MISSING), value=value)
+        return default if value is MISSING else value
+
+    def list_keys(self, prefix: str | None = None, *, limit: int | None = None, after: str | None = None) -> list[str]:
+        """The keys that start with ``prefix``, sorted by code point; at most ``limit`` of those past ``after``."""
+        found = self._engine.keys(self.name, prefix or "")
+        if after is not None:
+            del found[: bisect_right(found, after)]
+        if limit is not None:
+            del found[max(0, limit) :]
+        if self._ops is not None:
+            self._tell("list_keys", prefix, count=len(found))
+        return found
+
+    def list_namespaces(self, prefix: str | None = None) -> list[str]:
+        """The namespaces that hold at least one key, sorted by code point."""
+        found = self._engine.namespaces()
+        if prefix:
+            found = [name for name in found if name.startswith(prefix)]
+        if self._ops is not None:
+            self._tell("list_namespaces", prefix, count=len(found))
+        return found
+
+    @overload
+    def get_all(self, *, errors: Literal["raise", "skip"] = ...) -> dict[str, Any]: ...
+    @overload
+    def get_all(self, *, errors: Literal["report"]) -> Report: ...
+    def get_all(self, *, errors: Errors = "raise") -> dict[str, Any] | Report:
+        """All values by key, sorted.
+
+        One bad file spoils no other: all are read, then `BadValues` is raised with the good ``.values`` and
+        the ``.errors``. ``errors="skip"`` leaves the bad ones out, ``errors="report"`` returns both.
+        """
+        return self._settle("get_all", None, self._engine.read_all(self.name), errors)
+
+    @overload
+    def get_many(self, keys: Iterable[str], *, errors: Literal["raise", "skip"] = ...) -> dict[str, Any]: ...
+    @overload
+    def get_many(self, keys: Iterable[str], *, errors: Literal["report"]) -> Report: ...
+    def get_many(self, keys: Iterable[str], *, errors: Errors = "raise") -> dict[str, Any] | Report:
+        """The values of those keys that exist; bad files as in `get_all`."""
+        found: dict[str, Any] | Report = self._settle(
+            "get_many", None, self._engine.get(self.name, key_list(keys)), errors
+        )
+        return found
+
+    @overload
+    def get_prefix(self, prefix: str, *, errors: Literal["raise", "skip"] = ...) -> dict[str, Any]: ...
+    @overload
+    def get_prefix(self, prefix: str, *, errors: Literal["report"]) -> Report: ...
+    def get_prefix(self, prefix: str, *, errors: Errors = "raise") -> dict[str, Any] | Report:
+        """The values of all keys that start with ``prefix``; bad files as in `get_all`."""
+        found: dict[str, Any] | Report = self._settle(
+            "get_prefix", prefix, self._engine.read_all(self.name, prefix), errors
+        )
+        return found
+
+    def exists(self, key: str) -> bool:
+        """Is there such a key? Its value is not read."""
+        found = self._engine.has(self.name, key)
+        if self._ops is not None:
+            self._tell("exists", key, found=found, count=int(found))
+        return found
+
+    def info(self, key: str) -> Record:
+        """The whole record, from one read of its file. Raises `NotFound` or `BadValue`."""
+        record = self._engine.record(self.name, key)
+        if self._ops is not None:
+            self._tell("info", key, found=record is not None, count=int(record is not None))
+        if record is None:
+            raise self._not_found(key)
+        return record
+
+    def count(self, prefix: str | None = None) -> int:
+        """How many keys start with ``prefix``."""
+        found = len(self._engine.keys(self.name, prefix or ""))
+        self._tell("count", prefix, count=found)
+        return found
+
+    def items(self, *, errors: Literal["raise", "skip"] = "raise") -> Iterator[tuple[str, Any]]:
+        """Every key with its value, in order, one at a time: see `scan`."""
+        return self.scan(errors=errors)
+
+    def scan(
+        self, prefix: str | None = None, *, after: str | None = None, errors: Literal["raise", "skip"] = "raise"
+    ) -> Iterator[tuple[str, Any]]:
+        """Keys that start with ``prefix`` and lie past ``after``, in order, each read when its turn comes.
+
+        Memory does not grow with the number of keys. Bad files are passed over and raised at the end,
+        as `BadValues` without values; ``errors="skip"`` only passes over them.
+        """
+        _require_choice(errors, "raise", "skip")
+        bad: dict[str, StoreError] = {}
+        count = 0
+        for key, value in self._engine.scan(self.name, prefix or "", after):
+            if isinstance(value, StoreError):
+                bad[key] = value
+            else:
+                count += 1
+                yield key, value
+        if self._ops is not None:
+            self._tell("scan", prefix, count=count)
+        if bad and errors == "raise":
+            raise self._bad_values({}, bad)
+
+    def stats(self) -> Usage:
+        """How many keys the namespace holds, and how many bytes they take."""
+        usage = self._engine.usage(self.name)
+        self._tell("stats", None, count=usage.keys)
+        return usage
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.exists(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.list_keys())
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.get(key, MISSING)
+        if value is MISSING:
+            raise self._not_found(key)
+        return value
+
+    def __bool__(self) -> bool:
+        return True
+
+    @staticmethod
+    def key(*parts: str | int) -> str:
+        """One key of several parts joined by ``:``; a part's own separators are percent-encoded: none breaks out."""
+        return keys.join(parts)
+
+    @property
+    def aio(self) -> AsyncView:
+        """The same verbs to be awaited, each in a thread: ``await data_store.aio.get(key)``."""
+        return AsyncView(self)
+
+    def _settle(self, verb: str, key: str | None, found: dict[str, Any], errors: Errors) -> dict[str, Any] | Report:
+        """Part the values from the errors that came in their place."""
+        _require_choice(errors, "raise", "skip", "report")
+        bad = {name: value for name, value in found.items() if isinstance(value, StoreError)}
+        for name in bad:
+            del found[name]
+        if self._ops is not None:
+            self._tell(verb, key, count=len(found))
+        if errors == "report":
+            return Report(found, bad)
+        if bad and errors == "raise":
+            raise self._bad_values(found, bad)
+        return found
+
+    def _tell(
+        self, verb: str, key: str | None, *, found: bool | None = None, count: int = 0, value: Any = MISSING
+    ) -> None:
+        if self._ops is not None:
+            preview = "" if value is MISSING else values.brief(value, _PREVIEW)
+            self._ops(Operation(verb, self.name, key, self.agent, found, count, preview))
+
+    def _not_found(self, key: str) -> NotFound:
+        return NotFound(
+            f"namespace {self.name!r} has no key {key!r}. list_keys() shows those it has.", namespace=self.name, key=key
+        )
+
+    def _bad_values(self, good: dict[str, Any], bad: dict[str, StoreError]) -> BadValues:
+        first = next(iter(bad.values()))
+        return BadValues(
+            f"{len(bad)} of the files in namespace {self.name!r} hold no readable value; the first: {first} "
+            f'The good values are in .values, all errors in .errors; errors="skip" leaves the bad ones out.',
+            values=good,
+            errors=bad,
+        )
+
+
+def key_list(wanted: Iterable[str]) -> list[str]:
+    """The keys as a list. Raises `InvalidName` for a single ``str``, and for what is none."""
+    if isinstance(wanted, str):
+        raise InvalidName(f"a list of keys is wanted, not one str: [{wanted!r}]", name=wanted, reason="not a list")
+    names = list(wanted)
+    for name in names:
+        if not isinstance(name, str):
+            raise InvalidName(f"a key is a str, not {type(name).__name__}: {name!r}", name=name, reason="not a str")
+    return names
+
+
+def _require_choice(value: str, *choices: str) -> None:
+    if value not in choices:
+        raise ValueError(f"errors={value!r} is none of {', '.join(choices)}")
