@@ -111,3 +111,7 @@ def file_system(directory: str) -> str:
         return f"unknown on {sys.platform}"
     around = [(len(point), kind) for point, kind in entries if os.path.commonpath((point, real)) == point]
     return max(around, key=lambda found: found[0])[1] if around else "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
