@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from fsstore.errors import Conflict
+from fsstore.errors import Conflict, TooLarge
 from fsstore.records import Author, Finding, Record, Usage
 
 
@@ -48,13 +48,37 @@ def require_expected(op: Op, actual: str | None) -> None:
     expected = None if isinstance(op.expect, Expect) else op.expect
     if op.expect is Expect.ANYTHING or actual == expected:
         return
-    found = "does not exist" if actual is None else "exists already" if expected is None else f"has revision {actual}"
+    found, way_out = f"has revision {actual}", "Read it again, and decide anew."
+    if actual is None:
+        found = "does not exist"
+    elif expected is None:
+        found, way_out = "exists already", "Choose another key; copy and move replace it with overwrite=True."
     raise Conflict(
-        f"key {op.key!r} of namespace {op.namespace!r} {found}. Read it again, and decide anew.",
+        f"key {op.key!r} of namespace {op.namespace!r} {found}. {way_out}",
         namespace=op.namespace,
         key=op.key,
         expected=expected,
         actual=actual,
+    )
+
+
+MAX_VALUE_BYTES = 64 * 1024 * 1024
+"""The largest value an engine stores unless it is told otherwise, in bytes of JSON."""
+
+
+def require_size(op: Put, limit: int) -> None:
+    """Raise `TooLarge` for a value of more than ``limit`` bytes."""
+    if len(op.raw) > limit:
+        raise too_large(len(op.raw), limit, f"key {op.key!r} of namespace {op.namespace!r}")
+
+
+def too_large(size: int, limit: int, what: str) -> TooLarge:
+    """The error for content that is over the limit."""
+    return TooLarge(
+        f"{what}: {size:,} bytes, over the store's limit of {limit:,}. Split the value over several keys, or raise "
+        f'"max_value_bytes" in the settings of fsstore.json.',
+        size=size,
+        limit=limit,
     )
 
 

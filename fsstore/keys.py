@@ -71,7 +71,7 @@ ROOT = Level()
 
 def encode_namespace(name: str) -> str:
     """The directory of a namespace, relative to the store's root. Raises `InvalidName`."""
-    _require_text(name, "namespace")
+    require_text(name, "namespace")
     return _encode_namespace(name)
 
 
@@ -93,7 +93,7 @@ def decode_namespace(path: str) -> str | None:
 
 def encode_key(key: str) -> str:
     """The file of a key, relative to its namespace's directory. Raises `InvalidName`."""
-    _require_text(key, "key")
+    require_text(key, "key")
     if _PLAIN_KEY.match(key) and not _PLAIN_KEY_DEVICE.search(key):
         return key.replace(":", "/") + SUFFIX
     pieces = _SEPARATOR.split(key)
@@ -198,13 +198,16 @@ def require_short(path: str, namespace: str, key: str) -> None:
 
 def join(parts: Iterable[str | int]) -> str:
     """One key of several parts; a part's own ``:``, ``/`` and ``%`` are percent-encoded, so none breaks out."""
-    texts = [str(part) for part in parts]
+    texts = [part if isinstance(part, str) else str(part) if isinstance(part, int) else None for part in parts]
+    if None in texts:
+        raise InvalidName(f"a part of a key is a str or an int: {tuple(parts)!r}", name="", reason="not a str")
     if not texts:
         raise InvalidName("key() needs at least one part", name="", reason="no parts")
     return ":".join(text.replace("%", "%25").replace(":", "%3A").replace("/", "%2F") for text in texts)
 
 
-def _require_text(name: str, what: str) -> None:
+def require_text(name: str, what: str) -> None:
+    """Raise `InvalidName` for what is no ``str`` or has no UTF-8 form; ``what`` it is to be is said."""
     if not isinstance(name, str):
         raise InvalidName(f"a {what} is a str, not {type(name).__name__}: {name!r}", name=name, reason="not a str")
     try:

@@ -19,9 +19,10 @@ class Handle(ReadHandle):
     Handles are cheap, hold no lock, are safe to share between threads, are always true and compare by
     identity. Values are copied both ways: what a call returns is the caller's own.
 
-    Every call may raise `StoreError`. Writes are atomic per key: a reader sees the old value or the new
-    one, and a write that has returned survives the end of the process. Where several keys are written in
-    one call, all are checked before the first is changed, but they are changed one after the other.
+    Every call may raise `StoreError`, every write `LockTimeout` after 30 seconds. Writes are atomic per key: a
+    reader sees the old value or the new one, and a write that has returned survives the end of the process.
+    Where several keys are written in one call, all are checked before the first is changed, but they are
+    changed one after the other, while the locks of all are held.
     """
 
     __slots__ = ()
@@ -30,13 +31,14 @@ class Handle(ReadHandle):
     def set(self, key: str, value: Any, metadata: Mapping[str, Any] | None = None) -> None:
         """Store ``value``; ``metadata`` is merged over what the record had.
 
-        Atomic. An equal value is not written again. Raises `UnsupportedType` or `InvalidValue`, with the
+        The value is replaced in one step, before it the metadata in another; an equal value is not written
+        again. Survives the end of the process, not a power loss. Raises `UnsupportedType` or `InvalidValue`, with the
         place in the value, for what JSON could not give back; the old value stays.
         """
         self._commit("set", [self._put(key, value, metadata)], key=key, value=value)
 
     def delete(self, key: str) -> bool:
-        """Remove ``key`` and its metadata; was it there? Works on a full disk."""
+        """Remove ``key``, then its metadata; was it there? Works on a full disk."""
         return self._commit("delete", [Delete(self.name, key)], key=key) == [Outcome.DELETED]
 
     def use_namespace(self, namespace: str) -> Handle:
@@ -45,7 +47,8 @@ class Handle(ReadHandle):
 
     def set_many(self, items: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> int:
         """Store all items; how many there were. Nothing is written if any value cannot be stored."""
-        return len(self._commit("set_many", [self._put(key, value, metadata) for key, value in items.items()]))
+        puts = [self._put(key, value, metadata) for key, value in _pairs(items)]
+        return len(self._commit("set_many", puts))
 
     def delete_many(self, keys: Iterable[str]) -> int:
         """Remove these keys; how many were really there."""
@@ -64,7 +67,7 @@ class Handle(ReadHandle):
 
     def replace_all(self, items: Mapping[str, Any]) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        puts: list[Op] = [self._put(key, value, None) for key, value in items.items()]
+        puts: list[Op] = [self._put(key, value, None) for key, value in _pairs(items)]
         deletes: list[Op] = [Delete(self.name, key) for key in self._engine.keys(self.name) if key not in items]
         ops = puts + deletes
         outcomes = self._commit("replace_all", ops)
@@ -90,7 +93,9 @@ class Handle(ReadHandle):
     def move(self, source: str, target: str, *, namespace: str | None = None, overwrite: bool = False) -> None:
         """Like `copy`, and the source is gone. To move a key onto itself is nothing."""
         put, revision = self._duplicate(source, target, namespace, overwrite=overwrite)
-        if (put.namespace, put.key) != (self.name, source):
+        if (put.namespace, put.key) == (self.name, source):
+            self._tell("move", source, found=True)
+        else:
             self._commit("move", [put, Delete(self.name, source, revision)], key=source, found=True)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -149,3 +154,10 @@ class Handle(ReadHandle):
                 found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)
             self._tell(verb, key, found=found, count=len(outcomes) - outcomes.count(Outcome.MISSING), value=value)
         return outcomes
+
+
+def _pairs(items: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(items, Mapping):
+        what = type(items).__name__
+        raise UnsupportedType(f"items are a dict of keys and values, not {what}", json_path="$", type_name=what)
+    return items.items()

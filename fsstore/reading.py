@@ -44,6 +44,8 @@ class ReadHandle:
 
     def __init__(self, engine: Reader, name: str, *, agent: str | None, run: str | None, ops: OpsHook | None) -> None:
         keys.path_of(name, "")  # refuses what no key could be stored in
+        if agent is not None:
+            keys.require_text(agent, "agent's name")
         self._engine = engine
         self._ops = ops
         self.name = name
@@ -77,11 +79,13 @@ class ReadHandle:
 
     def list_keys(self, prefix: str | None = None, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """The keys that start with ``prefix``, sorted by code point; at most ``limit`` of those past ``after``."""
-        found = self._engine.keys(self.name, prefix or "")
+        found = self._engine.keys(self.name, _text(prefix))
         if after is not None:
-            del found[: bisect_right(found, after)]
+            del found[: bisect_right(found, _text(after))]
         if limit is not None:
-            del found[max(0, limit) :]
+            if limit < 0:
+                raise ValueError(f"limit={limit} is negative; None is no limit")
+            del found[limit:]
         if self._ops is not None:
             self._tell("list_keys", prefix, count=len(found))
         return found
@@ -90,7 +94,7 @@ class ReadHandle:
         """The namespaces that hold at least one key, sorted by code point."""
         found = self._engine.namespaces()
         if prefix:
-            found = [name for name in found if name.startswith(prefix)]
+            found = [name for name in found if name.startswith(_text(prefix))]
         if self._ops is not None:
             self._tell("list_namespaces", prefix, count=len(found))
         return found
@@ -113,10 +117,7 @@ class ReadHandle:
     def get_many(self, keys: Iterable[str], *, errors: Literal["report"]) -> Report: ...
     def get_many(self, keys: Iterable[str], *, errors: Errors = "raise") -> dict[str, Any] | Report:
         """The values of those keys that exist; bad files as in `get_all`."""
-        found: dict[str, Any] | Report = self._settle(
-            "get_many", None, self._engine.get(self.name, key_list(keys)), errors
-        )
-        return found
+        return self._settle("get_many", None, self._engine.get(self.name, key_list(keys)), errors)
 
     @overload
     def get_prefix(self, prefix: str, *, errors: Literal["raise", "skip"] = ...) -> dict[str, Any]: ...
@@ -124,10 +125,7 @@ class ReadHandle:
     def get_prefix(self, prefix: str, *, errors: Literal["report"]) -> Report: ...
     def get_prefix(self, prefix: str, *, errors: Errors = "raise") -> dict[str, Any] | Report:
         """The values of all keys that start with ``prefix``; bad files as in `get_all`."""
-        found: dict[str, Any] | Report = self._settle(
-            "get_prefix", prefix, self._engine.read_all(self.name, prefix), errors
-        )
-        return found
+        return self._settle("get_prefix", prefix, self._engine.read_all(self.name, _text(prefix)), errors)
 
     def exists(self, key: str) -> bool:
         """Is there such a key? Its value is not read."""
@@ -147,7 +145,7 @@ class ReadHandle:
 
     def count(self, prefix: str | None = None) -> int:
         """How many keys start with ``prefix``."""
-        found = len(self._engine.keys(self.name, prefix or ""))
+        found = len(self._engine.keys(self.name, _text(prefix)))
         self._tell("count", prefix, count=found)
         return found
 
@@ -160,20 +158,24 @@ class ReadHandle:
     ) -> Iterator[tuple[str, Any]]:
         """Keys that start with ``prefix`` and lie past ``after``, in order, each read when its turn comes.
 
-        Memory does not grow with the number of keys. Bad files are passed over and raised at the end,
-        as `BadValues` without values; ``errors="skip"`` only passes over them.
+        Memory is bounded by the names in the largest directory. Bad files are passed over and raised at the
+        end, as `BadValues` without values; ``errors="skip"`` only passes over them.
         """
         _require_choice(errors, "raise", "skip")
+        return self._scan(_text(prefix), None if after is None else _text(after), errors)
+
+    def _scan(self, prefix: str, after: str | None, errors: Errors) -> Iterator[tuple[str, Any]]:
         bad: dict[str, StoreError] = {}
         count = 0
-        for key, value in self._engine.scan(self.name, prefix or "", after):
-            if isinstance(value, StoreError):
-                bad[key] = value
-            else:
-                count += 1
-                yield key, value
-        if self._ops is not None:
-            self._tell("scan", prefix, count=count)
+        try:
+            for key, value in self._engine.scan(self.name, prefix, after):
+                if isinstance(value, StoreError):
+                    bad[key] = value
+                else:
+                    count += 1
+                    yield key, value
+        finally:  # also where the caller has seen enough
+            self._tell("scan", prefix or None, count=count)
         if bad and errors == "raise":
             raise self._bad_values({}, bad)
 
@@ -250,9 +252,16 @@ def key_list(wanted: Iterable[str]) -> list[str]:
         raise InvalidName(f"a list of keys is wanted, not one str: [{wanted!r}]", name=wanted, reason="not a list")
     names = list(wanted)
     for name in names:
-        if not isinstance(name, str):
-            raise InvalidName(f"a key is a str, not {type(name).__name__}: {name!r}", name=name, reason="not a str")
+        keys.require_text(name, "key")
     return names
+
+
+def _text(prefix: str | None) -> str:
+    """A prefix, where ``None`` is every one."""
+    if prefix is None:
+        return ""
+    keys.require_text(prefix, "prefix")
+    return prefix
 
 
 def _require_choice(value: str, *choices: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 from fsstore.errors import NoRun
 from fsstore.reading import OpsHook
-from fsstore.store import Namespace, Store
+from fsstore.store import Namespace
 from fsstore.store import open as open_store
 
 Agent = Callable[[dict[str, Any], dict[str, Any]], Any]
@@ -34,7 +34,7 @@ def run_agent(
     agent: str | os.PathLike[str] | Agent,
     input: Mapping[str, Any] | None = None,
     *,
-    store: Store | str | os.PathLike[str],
+    store: Namespace | CurrentHandle | str | os.PathLike[str],
     name: str | None = None,
     namespace: str = "default",
     tools: Mapping[str, Any] | None = None,
@@ -43,8 +43,8 @@ def run_agent(
     """Run an agent, a file's path or a function, and return what it returns.
 
     ``name`` is noted as the writer of all it stores (default: the file's or function's name); ``store`` is
-    an open store, or the directory of one. What the agent raises is raised. May be called where an event
-    loop is running: the agent then runs in a thread, with a loop of its own.
+    an open store, a handle of one (``data_store``), or a directory. What the agent raises is raised. May be
+    called where an event loop is running: the agent then runs in a thread, with a loop of its own.
     """
 
     def call() -> Any:
@@ -64,7 +64,7 @@ async def run_agent_async(
     agent: str | os.PathLike[str] | Agent,
     input: Mapping[str, Any] | None = None,
     *,
-    store: Store | str | os.PathLike[str],
+    store: Namespace | CurrentHandle | str | os.PathLike[str],
     name: str | None = None,
     namespace: str = "default",
     tools: Mapping[str, Any] | None = None,
@@ -79,7 +79,7 @@ async def run_agent_async(
 @contextlib.contextmanager
 def _running(
     agent: str | os.PathLike[str] | Agent,
-    store: Store | str | os.PathLike[str],
+    store: Namespace | CurrentHandle | str | os.PathLike[str],
     name: str | None,
     namespace: str,
     ops: OpsHook | None,
@@ -87,7 +87,7 @@ def _running(
     """The agent's function, while its run is the current one."""
     label = name or _name_of(agent)
     with _opened(store) as opened:
-        handle = opened.handle(namespace, agent=label, run=uuid.uuid4().hex, ops=ops)
+        handle = opened.store.handle(namespace, agent=label, run=uuid.uuid4().hex, ops=ops)
         token = _current.set(handle)
         try:
             with _function_of(agent, handle) as function:
@@ -148,7 +148,10 @@ def _handle() -> Namespace:
     try:
         return _current.get()
     except LookupError:
-        raise NoRun("fsstore.data_store is there while an agent runs: fsstore.run_agent(agent, store=DIR)") from None
+        raise NoRun(
+            "fsstore.data_store is there while an agent runs: fsstore.run_agent(agent, store=DIR). A thread that an "
+            "agent starts by itself does not see it: use asyncio.to_thread, or hand it a handle."
+        ) from None
 
 
 def _name_of(agent: str | os.PathLike[str] | Agent) -> str:
@@ -158,8 +161,10 @@ def _name_of(agent: str | os.PathLike[str] | Agent) -> str:
 
 
 @contextlib.contextmanager
-def _opened(store: Store | str | os.PathLike[str]) -> Iterator[Store]:
-    if isinstance(store, Store):
+def _opened(store: Namespace | CurrentHandle | str | os.PathLike[str]) -> Iterator[Namespace]:
+    if isinstance(store, CurrentHandle):
+        yield _handle()
+    elif isinstance(store, Namespace):
         yield store
     else:
         with open_store(store) as opened:

@@ -23,14 +23,7 @@ class Namespace(Handle):
     __slots__ = ("_store",)
 
     def __init__(
-        self,
-        engine: Engine,
-        name: str,
-        *,
-        agent: str | None = None,
-        run: str | None = None,
-        ops: OpsHook | None = None,
-        store: Store | None = None,
+        self, engine: Engine, name: str, store: Store, *, agent: str | None, run: str | None, ops: OpsHook | None
     ) -> None:
         super().__init__(engine, name, agent=agent, run=run, ops=ops)
         self._store = store
@@ -38,12 +31,11 @@ class Namespace(Handle):
     @property
     def store(self) -> Store:
         """The store of this namespace, for the verbs that concern it as a whole."""
-        assert self._store is not None
         return self._store
 
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
-        return Namespace(self._engine, namespace, agent=self.agent, run=self.run, ops=self._ops, store=self.store)
+        return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run, ops=self._ops)
 
 
 class Store(Namespace):
@@ -53,6 +45,9 @@ class Store(Namespace):
     """
 
     __slots__ = ()
+
+    def __init__(self, engine: Engine, name: str, *, agent: str | None, ops: OpsHook | None) -> None:
+        Handle.__init__(self, engine, name, agent=agent, run=None, ops=ops)  # no reference to itself
 
     @property
     def store(self) -> Store:
@@ -67,14 +62,14 @@ class Store(Namespace):
         run: str | None = None,
         ops: OpsHook | None = None,
     ) -> Namespace:
-        """A handle for another agent, run or hook; what is not given is as in this one."""
+        """A handle for another namespace, agent, run or hook; what is not given is as in this one."""
         return Namespace(
             self._engine,
-            namespace or self.name,
-            agent=agent or self.agent,
-            run=run or self.run,
-            ops=ops or self._ops,
-            store=self,
+            self.name if namespace is None else namespace,
+            self,
+            agent=self.agent if agent is None else agent,
+            run=self.run if run is None else run,
+            ops=self._ops if ops is None else ops,
         )
 
     def stats(self) -> Usage:
@@ -123,8 +118,12 @@ def open(
     modes = engine.capabilities.durability
     if durability not in modes:
         engine.close()
-        raise Unsupported(f"durability={durability!r} is none of {', '.join(sorted(modes))}", path=os.fspath(path))
-    return Store(engine, namespace, agent=agent, ops=ops)
+        raise Unsupported(f"durability is one of: {', '.join(sorted(modes))}; not {durability!r}", path=os.fspath(path))
+    try:
+        return Store(engine, namespace, agent=agent, ops=ops)
+    except BaseException:
+        engine.close()
+        raise
 
 
 def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:

@@ -48,6 +48,8 @@ _WAYS_OUT = {
     "UUID": "store str(value)",
     "Decimal": "store str(value)",
     "complex": "store [value.real, value.imag]",
+    "PosixPath": "store str(value)",
+    "PurePosixPath": "store str(value)",
 }
 
 
@@ -194,6 +196,8 @@ def _member_name(member: Any, path: str) -> str:
 
 def _unsupported(value: Any, path: str, way_out: str | None) -> UnsupportedType:
     name = type(value).__name__
+    if hasattr(type(value), "__dataclass_fields__"):
+        way_out = "store dataclasses.asdict(value)"
     way_out = way_out or "store the parts it is made of, as dict, list, str, int, float, bool or None"
     return UnsupportedType(f"{path}: {name} is no JSON type; {way_out}.", json_path=path, type_name=name)
 

@@ -41,7 +41,7 @@ def store_directory(args: argparse.Namespace) -> str:
         return named  # opening it says what is wrong with it
     start = os.path.abspath(named) if named else working_directory()
     if not os.path.isdir(start):  # do not climb from a misspelt name to some other store
-        raise StoreMissing(f"{start} is no directory. Make it a store with: fsstore init {start}", path=start)
+        raise StoreMissing(f"{start} is no directory. A store is one: fsstore init DIR makes it.", path=start)
     directory = start
     while not is_store(directory):
         parent = os.path.dirname(directory)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from fsstore import values
-from fsstore.engine import Capabilities, Op, Outcome, Put, require_expected
+from fsstore.engine import MAX_VALUE_BYTES, Capabilities, Op, Outcome, Put, require_expected, require_size
 from fsstore.errors import Closed
 from fsstore.keys import path_of
 from fsstore.records import Author, Finding, Record, Usage, timestamp
@@ -25,7 +27,7 @@ class _Cell(NamedTuple):
 
 
 class MemoryEngine:
-    """A store in this process alone; a forked child goes on with a copy."""
+    """A store in this process alone; a forked child goes on with a copy, as it was at that instant."""
 
     def __init__(self, *, read_only: bool = False) -> None:
         self.capabilities = Capabilities(
@@ -34,6 +36,7 @@ class MemoryEngine:
         self._cells: dict[str, dict[str, _Cell]] = {}
         self._lock = threading.RLock()
         self._closed = False
+        _all.add(self)
 
     def get(self, namespace: str, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those keys that exist, decoded afresh."""
@@ -105,6 +108,8 @@ class MemoryEngine:
             self._require_open()
             for op in ops:
                 path_of(op.namespace, op.key)
+                if isinstance(op, Put):
+                    require_size(op, MAX_VALUE_BYTES)
                 cell = self._of(op.namespace).get(op.key)
                 require_expected(op, None if cell is None else revision_of(cell.raw))
             now = time.time()
@@ -114,6 +119,10 @@ class MemoryEngine:
         """Forget everything."""
         self._closed = True
         self._cells.clear()
+
+    def start_over(self) -> None:
+        """In a forked child: the parent's threads are not here to release their lock."""
+        self._lock = threading.RLock()
 
     def _put(self, op: Put, author: Author, now: float) -> Outcome:
         cells = self._cells.setdefault(op.namespace, {})
@@ -140,3 +149,14 @@ class MemoryEngine:
     def _require_open(self) -> None:
         if self._closed:
             raise Closed("this store in memory is closed, and its content gone.")
+
+
+_all: weakref.WeakSet[MemoryEngine] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for engine in list(_all):
+        engine.start_over()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

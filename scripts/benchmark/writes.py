@@ -13,7 +13,7 @@ from benchmark.reads import GRAIN, by_floor, by_peer
 from benchmark.rows import Figure, Scenario, Target
 from benchmark.timing import Times, each, each_pair, in_turns
 from benchmark.workload import Sizes
-from fsstore.engines.files.stripes import COUNT, release
+from fsstore.engines.files.stripes import COUNT, Stripe, release
 
 Item = tuple[str, dict[str, Any]]
 
@@ -88,13 +88,6 @@ def _locked(root: str, sizes: Sizes) -> list[Figure]:
     return [by_floor(times, "unlocked")]
 
 
-class _NotHeld(list[Any]):
-    """Stripes that were not locked, so that there is nothing to release."""
-
-    def __reversed__(self) -> Iterator[Any]:
-        return iter(())
-
-
 @contextmanager
 def _without_locks(path: str) -> Iterator[fsstore.Store]:
     """A store that locks nothing; only for one writer, and only to know what the locks cost."""
@@ -102,7 +95,11 @@ def _without_locks(path: str) -> Iterator[fsstore.Store]:
         engine: Any = store._engine
         every = engine._stripes.acquire(list(range(COUNT)))  # opens their files
         release(every)
-        engine._stripes.acquire = lambda numbers, timeout=0.0: _NotHeld(every[number] for number in numbers)
+
+        def note_only(numbers: list[int], *, into: list[Stripe]) -> None:
+            into.extend(every[number] for number in numbers)  # what was not locked is not released either
+
+        engine._stripes.acquire = note_only
         for stripe in every:  # somebody else holds each lock: a commit that wanted one would fail
             theirs = stack.enter_context(open(stripe.path, "ab"))
             fcntl.flock(theirs, fcntl.LOCK_EX)

@@ -80,7 +80,8 @@ def test_a_conflict_is_status_3(cli: Command, directory: Path, add_verb: Add) ->
         result = cli("break")
         assert (result.status, result.out) == (3, "")
         assert result.err == (
-            "fsstore: key 'b' of namespace 'default' exists already. Read it again, and decide anew.\n"
+            "fsstore: key 'b' of namespace 'default' exists already. "
+            "Choose another key; copy and move replace it with overwrite=True.\n"
         )
         error = cli("break", "--json").error
     assert (error["error"], error["exit"], error["expected"], error["key"]) == ("Conflict", 3, None, "b")

@@ -19,9 +19,9 @@ def test_reading_everything_pauses_it_and_leaves_it_as_it_was(disk: Store, monke
     seen = []
     listed = listing.read_entries
 
-    def watched(fd: int, level: Level) -> Entries:
+    def watched(fd: int, level: Level, path: str) -> Entries:
         seen.append(gc.isenabled())
-        return listed(fd, level)
+        return listed(fd, level, path)
 
     monkeypatch.setattr(reader, "read_entries", watched)
     assert gc.isenabled()

@@ -11,7 +11,7 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
-from fsstore.errors import BadValue, NotFound, TooLarge
+from fsstore.errors import Closed, NotFound, StoreError, StoreMissing
 from fsstore.store import Store
 
 EXAMPLE = "fsstore ls project: --limit 10"
@@ -59,7 +59,9 @@ def _list_long(store: Store, found: list[str], output: Output) -> int:
                 record = store.info(key)
             except NotFound:  # deleted since
                 continue
-            except (BadValue, TooLarge) as error:
+            except (Closed, StoreMissing):
+                raise
+            except StoreError as error:
                 bad.append(key)
                 yield {"key": key, "error": type(error).__name__, "message": str(error)}
             else:

@@ -87,7 +87,7 @@ class Tree:
             os.close(at)
 
     def exists(self, path: bytes) -> bool:
-        """Whether there is anything at an absolute path; a dangling link is nothing."""
+        """Whether there is anything at an absolute path. Follows links, so that a dangling one is nothing."""
         if len(path) < _PATH_MAX:
             return os.access(path, os.F_OK)
         try:
@@ -210,7 +210,7 @@ os.register_at_fork(after_in_child=_name_process)
 
 def discard(path: bytes) -> None:
     """Remove a staged file, or what is left of it."""
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # what made it useless is the error to tell
         os.unlink(path)
 
 

@@ -13,7 +13,7 @@ _OPEN_AT_ONCE = 128
 class Directories:
     """Directory handles of one commit, by absolute path.
 
-    A handle goes on naming its directory when a person moves it away. A commit of one op uses it within
+    A handle goes on naming its directory when a person moves it away. A commit of one small value uses it within
     microseconds; a longer one asks `moved` at the end, before it says that anything is stored.
     """
 

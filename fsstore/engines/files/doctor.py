@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
 
 from fsstore import keys, values
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import READ, Tree, irregular, read_descriptor
+from fsstore.engines.files.sidecars import parse
+from fsstore.errors import InvalidName
 from fsstore.records import Finding
 
 _OURS = frozenset({layout.MARKER, "README.md", ".gitignore", ".gitattributes", ".gitmodules"})
@@ -61,14 +64,14 @@ def _examine_file(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
     elif is_metadata and not _exists(tree, keys.path_of(namespace, key)):
         yield Finding(path, "orphaned-metadata", f"its key {key!r} is gone; remove it, or bring back the key.")
     else:
-        yield from _examine_content(tree, path, limit)
+        yield from _examine_content(tree, path, limit, parse if is_metadata else values.decode)
 
 
-def _examine_content(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
+def _examine_content(tree: Tree, path: str, limit: int, parse: Callable[[bytes], object]) -> Iterator[Finding]:
     try:
         fd = tree.open(path, READ)
         try:
-            values.decode(read_descriptor(fd, limit))
+            parse(read_descriptor(fd, limit))
         finally:
             os.close(fd)
     except values.Malformed as error:
@@ -85,12 +88,27 @@ def _examine_content(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
 
 def _no_key(path: str) -> Finding:
     if path.endswith(keys.SUFFIX):
-        return Finding(path, "not-canonical", "no key has this name on disk; rename it, or set the key with fsstore.")
+        return Finding(path, "not-canonical", f"no key has this name on disk; {_meant(path)}.")
     return Finding(path, "foreign", "no record; fsstore leaves it alone.")
+
+
+def _meant(path: str) -> str:
+    """What to do with a file that is called almost as a key's."""
+    namespace, _, file = path.partition("/")
+    if not file:
+        return "keys lie in the directories of namespaces: move it into one"
+    key = ":".join(unquote(file[: -len(keys.SUFFIX)], errors="replace").split("/"))
+    try:
+        place = keys.path_of(unquote(namespace), key)
+    except InvalidName:
+        return "rename it, or set the key with fsstore"
+    return f"if key {key!r} is meant, rename it to {place}"
 
 
 def _name(path: str) -> tuple[str | None, str | None, bool]:
     """The namespace and key of a path, and whether it is the key's metadata."""
+    if len(os.fsencode(path.replace(f"/{layout.META}/", "/", 1))) > keys.MAX_PATH:
+        return None, None, False
     namespace, key = layout.name_of(path)
     if key is not None or f"/{layout.META}/" not in path:
         return namespace, key, False

@@ -7,7 +7,7 @@ import os
 from fsstore.engine import Capabilities
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.stripes import Stripes, release
+from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.writer import FileWriter
 
 
@@ -24,7 +24,7 @@ class FileEngine(FileWriter):
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
                 self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process"}))
                 if not reason:  # refuse a file system without flock at once, not at the first write
-                    release(self._acquire([0]))
+                    self._remaking(layout.JOURNAL, stripes.require_flock)
             except BaseException:
                 stripes.leave()
                 raise
@@ -42,5 +42,5 @@ def _why_read_only(root: str, marker: layout.Marker, *, read_only: bool) -> str:
     if marker.format != layout.FORMAT:
         return f"its format is {marker.format}, and this fsstore writes format {layout.FORMAT}; upgrade fsstore"
     if not os.access(root, os.W_OK):
-        return "its directory cannot be written"
+        return f"you may not write to {root} (ls -ld {root})"
     return ""

@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 
+from fsstore.engine import too_large
 from fsstore.engines.files.atomic import IrregularFile
 from fsstore.errors import (
     AccessDenied,
@@ -16,7 +17,6 @@ from fsstore.errors import (
     ReadOnly,
     StorageFailure,
     StoreError,
-    TooLarge,
 )
 from fsstore.values import Malformed
 
@@ -36,27 +36,34 @@ def told(path: str) -> Iterator[None]:
         raise other(error, path) from error
 
 
-def reading(error: OSError | Malformed, namespace: str, key: str, path: str, limit: int) -> StoreError:
-    """The error for a file that could not be read as a value."""
+_MEND_VALUE = "Mend the file, or set the key anew."
+_MOVE = "Move it away: no directory of keys is called so."
+MEND_SIDECAR = "Mend that file, or remove it."
+
+
+def reading(
+    error: OSError | Malformed, namespace: str, key: str, path: str, limit: int, way_out: str = _MEND_VALUE
+) -> StoreError:
+    """The error for a file of a key that could not be read."""
     line = column = None
     if isinstance(error, Malformed):
         reason, line, column = error.reason, error.line, error.column
     elif isinstance(error, IrregularFile):
         reason = f"it is {error.strerror}, and only regular files are read"
+        way_out = _MOVE if error.strerror == "a directory" else way_out
     elif error.errno == errno.ELOOP:
-        reason = "a symbolic link is or leads to it, and none is followed"
+        reason = "it is a symbolic link or lies behind one, and none is followed"
     elif error.errno == errno.ENXIO:
         reason = "it is a socket or a device, and only regular files are read"
     elif error.errno == errno.EISDIR:
-        reason = "it is a directory, and only regular files are read"
+        reason, way_out = "it is a directory, and only regular files are read", _MOVE
     elif error.errno == errno.EFBIG:
         return too_large(int(error.strerror or 0), limit, path)
     else:
         return other(error, path)
     where = path if line is None else f"{path}, line {line}, column {column}"
     return BadValue(
-        f"key {key!r} of namespace {namespace!r} holds no readable value: {where}: {reason}. "
-        f"Mend the file, or set the key anew.",
+        f"key {key!r} of namespace {namespace!r} holds no readable value: {where}: {reason}. {way_out}",
         namespace=namespace,
         key=key,
         path=path,
@@ -91,23 +98,15 @@ def other(error: OSError, path: str) -> StoreError:
     if isinstance(error, StoreError):
         return error
     what = os.strerror(error.errno) if error.errno else str(error)
+    if isinstance(error.filename, str | bytes) and os.path.isabs(named := os.fsdecode(error.filename)):
+        path = named  # what the system refused, not what was wanted of it
     if error.errno in _FULL:
-        return _os_error(DiskFull, error, f"{path}: {what}; nothing was changed. Free some space and try again.", path)
+        return _os_error(DiskFull, error, f"{path}: {what}. Free some space and try again.", path)
     if error.errno in _DENIED:
-        return _os_error(AccessDenied, error, f"{path}: {what}. Check its owner and mode: ls -ld {path}", path)
+        return _os_error(AccessDenied, error, f"{path}: {what}. Check its owner and mode, and its directory's.", path)
     if error.errno == errno.EROFS:
         return _os_error(ReadOnly, error, f"{path}: {what}. Open the store with read_only=True to read it.", path)
     return _os_error(StorageFailure, error, f"{path}: {what}", path)
-
-
-def too_large(size: int, limit: int, what: str) -> TooLarge:
-    """The error for a value that is over the store's limit."""
-    return TooLarge(
-        f"{what}: {size:,} bytes, over the store's limit of {limit:,}. Split the value over several keys, or raise "
-        f'"max_value_bytes" in the settings of fsstore.json.',
-        size=size,
-        limit=limit,
-    )
 
 
 def _os_error(kind: type[StoreError], error: OSError, message: str, path: str) -> StoreError:

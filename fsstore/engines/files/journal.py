@@ -77,7 +77,15 @@ class Journal:
         except FileNotFoundError:
             return []
         needle = b'"path":"%b"' % os.fsencode(path)
-        return [line for text in raw.split(b"\n") if needle in text and (line := _parse(text))]
+        found = []
+        at = raw.find(needle)
+        while at >= 0:
+            end = raw.find(b"\n", at)
+            end = len(raw) if end < 0 else end
+            if line := _parse(raw[raw.rfind(b"\n", 0, at) + 1 : end]):
+                found.append(line)
+            at = raw.find(needle, end)
+        return found
 
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.

@@ -8,6 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
+from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
@@ -20,7 +21,6 @@ MARKER = "fsstore.json"
 META = ".meta"
 RUNTIME = ".fsstore"
 TMP, JOURNAL = f"{RUNTIME}/tmp", f"{RUNTIME}/journal"  # noqa: S108
-MAX_VALUE_BYTES = 64 * 1024 * 1024
 _MARKER_LIMIT = 1024 * 1024
 _INIT_STRIPE = 0
 
@@ -61,6 +61,11 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
     The marker is written last, so that an interrupted attempt leaves what the next one completes.
     Raises `NotAStore` for a directory that holds other things, unless they are to be adopted.
     """
+    if (outer := _store_around(tree.root)) is not None:
+        raise NotAStore(
+            f"{tree.root} lies inside the store {outer}, where its files would be keys. Choose a directory outside.",
+            path=tree.root,
+        )
     try:
         os.makedirs(tree.root, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -84,7 +89,7 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
     stripes = Stripes.shared(tree, JOURNAL)
     held: list[Stripe] = []
     try:
-        held = stripes.acquire([_INIT_STRIPE])
+        stripes.acquire([_INIT_STRIPE], into=held)
         return read_marker(tree)  # somebody else was faster
     except StoreMissing:
         marker = Marker(FORMAT, str(uuid.uuid4()), {})
@@ -131,6 +136,18 @@ def _template() -> Traversable:
 
     packaged = resources.files(__package__) / "template"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / ".store-template"  # a source checkout
+
+
+def _store_around(root: str) -> str | None:
+    """The store that a directory lies in, if it is none itself."""
+    if os.path.lexists(f"{root}/{MARKER}"):
+        return None
+    above = os.path.dirname(root)
+    while above != os.path.dirname(above):
+        if os.path.lexists(f"{above}/{MARKER}"):
+            return above
+        above = os.path.dirname(above)
+    return None
 
 
 def _other_content(tree: Tree, templates: dict[str, bytes]) -> list[str]:

@@ -19,6 +19,7 @@ from fsstore import keys
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.keys import Level
 
+_LONG = 800  # characters of a directory's path: with fewer no name in it can be too long
 _CACHED_KEYS = 4_000_000
 _TICK = 20_000_000  # ns; kernels stamp files with a clock that stands still for 1-10 ms
 _COARSE_TICK = 2_500_000_000  # ns; for file systems that keep whole or even seconds
@@ -68,7 +69,11 @@ class Listings:
             return merge([_starting(listing.keys, prefix) for listing in listings])
         before = self._whole.get(namespace_path)
         if before is None or before[0] != listings:
-            before = self._whole[namespace_path] = (listings, merge([listing.keys for listing in listings]))
+            before = (listings, merge([listing.keys for listing in listings]))
+            if listings:
+                self._whole[namespace_path] = before
+            else:
+                self._whole.pop(namespace_path, None)
         return before[1].copy()
 
     def any_key(self, namespace_path: str) -> bool:
@@ -119,7 +124,7 @@ class Listings:
         if fd is None:
             return Entries([], [], [])
         try:
-            return read_entries(fd, level)
+            return read_entries(fd, level, path)
         finally:
             os.close(fd)
 
@@ -137,7 +142,7 @@ class Listings:
         try:
             now = time.time_ns()
             stamp = _stamp(os.fstat(fd))
-            entries = read_entries(fd, level)
+            entries = read_entries(fd, level, path)
         finally:
             os.close(fd)
         listing = _Listing(stamp, sorted(entries.keys), entries.directories)
@@ -179,9 +184,12 @@ class Listings:
             os.close(fd)
 
 
-def read_entries(fd: int, level: Level) -> Entries:
-    """The names in an open directory, sorted out."""
+def read_entries(fd: int, level: Level, path: str) -> Entries:
+    """The names in an open directory, sorted out. ``path`` is its own, for what would be too long to be a key."""
     names = os.listdir(fd)
+    if len(path) > _LONG:
+        room = keys.MAX_PATH - len(path.encode()) - 1
+        names = [name for name in names if len(os.fsencode(name)) <= room]
     leaves = [name for name in names if name[-5:] == keys.SUFFIX]
     others = [name for name in names if name[-5:] != keys.SUFFIX] if len(leaves) != len(names) else []
     directories = [(name, below) for name in others if (below := keys.decode_directory(level, name)) is not None]

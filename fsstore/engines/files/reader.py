@@ -34,7 +34,6 @@ class FileReader:
     """What can be asked of a store in a directory."""
 
     def __init__(self, tree: Tree, marker: layout.Marker) -> None:
-        self.id = marker.id
         self.capabilities = Capabilities()
         self._tree = tree
         self._limit = marker.max_value_bytes
@@ -201,7 +200,7 @@ class FileReader:
         self, fd: int, path: str, level: Level, namespace: str, prefix: str, out: dict[str, Any]
     ) -> list[tuple[str, Level]]:
         """Read the values of one open directory into ``out``; the directories below it that are left to read."""
-        entries = read_entries(fd, level)
+        entries = read_entries(fd, level, path)
         decode, open_file, close, limit = values.decode, os.open, os.close, self._limit
         for key, name in zip(entries.keys, entries.names, strict=True):
             if prefix and not key.startswith(prefix):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from fsstore import values
+from fsstore.engine import too_large
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.places import Place
@@ -41,6 +43,23 @@ class Sidecars:
         _bare[place.directory] = now + _BELIEVED
         return False
 
+    def present(self, place: Place) -> bool:
+        """Whether the key has a sidecar; what lies behind a link is none. Raises `Blocked` for a directory."""
+        if not self._tree.exists(place.sidecar):
+            return False
+        parent, _, name = place.sidecar.rpartition(b"/")
+        try:
+            at = self._tree.open_handle(parent)
+            try:
+                status = os.stat(name, dir_fd=at, follow_symlinks=False)
+            finally:
+                os.close(at)
+        except OSError:
+            return False
+        if stat.S_ISDIR(status.st_mode):
+            raise failures.blocked(place.namespace, place.key, os.fsdecode(place.sidecar))
+        return True
+
     def appeared(self, place: Place) -> None:
         """A sidecar was written."""
         _bare.pop(place.directory, None)
@@ -56,7 +75,7 @@ class Sidecars:
             if given:
                 return self._weighed(place, values.encode({"metadata": dict(given)}))
             # What a vanished record left behind must not come back to life with the new one.
-            return REMOVE if self._tree.exists(place.sidecar) else None
+            return REMOVE if self.present(place) else None
         if not given:
             return None
         old = self._read(place)
@@ -66,17 +85,24 @@ class Sidecars:
     def _weighed(self, place: Place, raw: bytes) -> bytes:
         if len(raw) > self._limit:  # it could not be read again
             what = f"the metadata of key {place.key!r} of namespace {place.namespace!r}"
-            raise failures.too_large(len(raw), self._limit, what)
+            raise too_large(len(raw), self._limit, what)
         return raw
 
     def _read(self, place: Place) -> dict[str, Any]:
         try:
-            found = values.decode(self._tree.read(place.sidecar, self._limit))
-            if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
-                raise values.Malformed('it should read {"metadata": {...}}')
+            return parse(self._tree.read(place.sidecar, self._limit))
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, values.Malformed) as error:
             path = os.fsdecode(place.sidecar)
-            raise failures.reading(error, place.namespace, place.key, path, self._limit) from None
-        return found
+            raise failures.reading(
+                error, place.namespace, place.key, path, self._limit, failures.MEND_SIDECAR
+            ) from None
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The content of a sidecar. Raises `Malformed`."""
+    found = values.decode(raw)
+    if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
+        raise values.Malformed('it should read {"metadata": {...}}')
+    return found

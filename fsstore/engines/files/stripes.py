@@ -38,7 +38,7 @@ class Stripe:
     def __init__(self, number: int, path: bytes) -> None:
         self.number = number
         self.path = path
-        self.mutex = threading.Lock()
+        self.mutex = threading.RLock()
         self.fd = -1
         self.identity = (0, 0)
         self.appends = 0
@@ -47,18 +47,17 @@ class Stripe:
 
     def adopt(self, fd: int) -> None:
         """Use another file from now on, which the caller has locked and put in the place of the old one."""
-        self.close()
-        self.fd = fd
-        self.appends = 0
-        self.checked = 0.0
         status = os.fstat(fd)
+        self.close()
+        self.appends, self.checked = 0, 0.0
         self.identity = (status.st_dev, status.st_ino)
+        self.fd = fd
 
     def close(self) -> None:
         """Close the file, and so let go of its lock."""
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        fd, self.fd = self.fd, -1  # in this order: an interrupt may come between
+        if fd >= 0:
+            os.close(fd)
 
 
 class Stripes:
@@ -92,19 +91,23 @@ class Stripes:
             with stripe.mutex:
                 stripe.close()
 
-    def acquire(self, numbers: list[int], timeout: float = TIMEOUT) -> list[Stripe]:
-        """Lock these stripes, given in ascending order and without repeats.
+    def acquire(
+        self, numbers: list[int], timeout: float = TIMEOUT, *, into: list[Stripe] | None = None
+    ) -> list[Stripe]:
+        """Lock these stripes, given in ascending order and without repeats; returns them.
 
-        Raises `LockTimeout`, and `FileNotFoundError` where the directory of the stripes is gone.
+        ``into`` is a list of the caller's that each is put in before it is locked: whenever an interrupt
+        comes, the caller's ``finally`` can `release` what is held. Raises `LockTimeout`, and
+        `FileNotFoundError` where the directory of the stripes is gone.
         """
-        held: list[Stripe] = []
+        held: list[Stripe] = [] if into is None else into
         try:
             for number in numbers:
-                stripe = self._stripes[number]
-                self._lock(stripe, timeout)
-                held.append(stripe)
-        except BaseException:
+                held.append(self._stripes[number])
+                self._lock(held[-1], timeout)
+        except Exception:
             release(held)
+            held.clear()
             raise
         return held
 
@@ -121,13 +124,24 @@ class Stripes:
                     return
                 stripe.close()  # the file was removed or replaced: others lock the new one
         except OSError as error:
-            stripe.mutex.release()
+            stripe.close()  # whatever was locked is let go with it
             if error.errno in _NO_LOCKS and not isinstance(error, LockTimeout):
                 raise no_flock(self._tree.root) from error
             raise
         except BaseException:
-            stripe.mutex.release()
+            stripe.close()
             raise
+
+    def require_flock(self) -> None:
+        """Raise `Unsupported` unless the file system has locks; whether one is held now does not matter."""
+        fd = self._tree.open(self._stripes[0].path, APPEND)
+        try:
+            if lock_descriptor(fd, blocking=False):
+                unlock_descriptor(fd)
+        except OSError as error:
+            raise no_flock(self._tree.root) if error.errno in _NO_LOCKS else error from error
+        finally:
+            os.close(fd)
 
     def _wait(self, fd: int, timeout: float) -> None:
         until = time.monotonic() + timeout
@@ -168,7 +182,7 @@ class Stripes:
     def start_over(self) -> None:
         """In a forked child: the parent's locks are not ours, nor are its threads here to release them."""
         for stripe in self._stripes:
-            stripe.mutex = threading.Lock()
+            stripe.mutex = threading.RLock()
             stripe.close()
 
     def __del__(self) -> None:
@@ -180,9 +194,15 @@ class Stripes:
 def release(held: list[Stripe]) -> None:
     """Unlock what `Stripes.acquire` locked."""
     for stripe in reversed(held):
-        if stripe.fd >= 0:
-            unlock_descriptor(stripe.fd)
-        stripe.mutex.release()
+        if not stripe.mutex._is_owned():  # type: ignore[attr-defined]  # noted, but not locked any more
+            continue
+        try:
+            if stripe.fd >= 0:
+                unlock_descriptor(stripe.fd)
+        except OSError:
+            stripe.close()
+        finally:
+            stripe.mutex.release()
 
 
 def no_flock(path: str) -> Unsupported:

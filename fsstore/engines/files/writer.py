@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -10,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
-from fsstore.engine import Delete, Expect, Op, Outcome, Put, require_expected
+from fsstore.engine import Delete, Expect, Op, Outcome, Put, require_expected, require_size
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
@@ -24,15 +25,18 @@ from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
-_ATTEMPTS = 16  # a directory made for a file can be gone before the file arrives
+_ATTEMPTS = 100  # a directory made for a file can be gone before the file arrives
 _LARGE = 1024 * 1024
+_QUICK = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
+# What says it of a file can be replaced all the same: a link, a socket, one that is not for us to read.
+_REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 _T = TypeVar("_T")
 
 
 class _Work:
     """One op of a commit: what its key looks like under the lock, and what is ready to take its place."""
 
-    __slots__ = ("kept", "note", "op", "outcome", "place", "sidecar", "staged", "status", "time")
+    __slots__ = ("kept", "note", "op", "outcome", "place", "sidecar", "staged", "staged_sidecar", "status", "time")
 
     def __init__(self, op: Op, place: Place) -> None:
         self.op = op
@@ -48,6 +52,8 @@ class _Work:
         """The metadata's new content, if it changes."""
         self.staged: bytes | None = None
         """The path of the new file."""
+        self.staged_sidecar: bytes | None = None
+        """The path of the new sidecar."""
         self.time = 0.0
         """When that was written, in seconds since the epoch."""
 
@@ -69,7 +75,7 @@ class FileWriter(FileReader):
         directories = Directories(self._tree)
         held: list[Stripe] = []
         try:
-            held = self._acquire(sorted({work.place.stripe for work in works}))
+            self._acquire(sorted({work.place.stripe for work in works}), held)
             for work in works:
                 self._look(work, directories)
             if self._folds:
@@ -80,8 +86,9 @@ class FileWriter(FileReader):
             self._apply(works, directories)
         except BaseException as error:
             for work in works:
-                if work.staged is not None:
-                    discard(work.staged)
+                for staged in (work.staged, work.staged_sidecar):
+                    if staged is not None:
+                        discard(staged)
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise failures.other(error, self._absolute(layout.RUNTIME)) from error
             raise
@@ -90,14 +97,14 @@ class FileWriter(FileReader):
             directories.close()
         return [work.outcome for work in works]
 
-    def _acquire(self, numbers: list[int]) -> list[Stripe]:
+    def _acquire(self, numbers: list[int], held: list[Stripe]) -> None:
         try:
-            return self._stripes.acquire(numbers)
+            self._stripes.acquire(numbers, into=held)
         except FileNotFoundError:
-            return self._with(layout.JOURNAL, lambda: self._stripes.acquire(numbers))
+            self._remaking(layout.JOURNAL, lambda: self._stripes.acquire(numbers, into=held))
 
-    def _with(self, directory: str, act: Callable[[], _T]) -> _T:
-        """Do what failed because a person had removed a runtime directory; they may do it again meanwhile."""
+    def _remaking(self, directory: str, act: Callable[[], _T]) -> _T:
+        """Do what needs a runtime directory, which a person may remove at any time."""
         for _ in range(_ATTEMPTS):
             self._require_store()
             try:
@@ -124,7 +131,7 @@ class FileWriter(FileReader):
             self._plan_put(work, op, stored)
         elif status is not None:
             work.outcome, work.note = Outcome.DELETED, "delete"
-            if self._tree.exists(place.sidecar):
+            if self._sidecars.present(place):
                 work.sidecar = REMOVE
 
     def _plan_put(self, work: _Work, op: Put, stored: bytes | None) -> None:
@@ -165,9 +172,9 @@ class FileWriter(FileReader):
     def _old(self, place: Place, at: int) -> tuple[os.stat_result, bytes | None]:
         try:
             fd = os.open(place.name, READ, dir_fd=at)
-        except FileNotFoundError:
-            raise
-        except OSError:  # a link, a socket, or not for us to read: it can be replaced all the same
+        except OSError as error:
+            if error.errno not in _REPLACEABLE:
+                raise
             return os.stat(place.name, dir_fd=at, follow_symlinks=False), None
         try:
             status = os.fstat(fd)
@@ -182,8 +189,7 @@ class FileWriter(FileReader):
             raise folding.collision(place.namespace, place.key, other)
 
     def _weigh(self, op: Put, place: Place) -> None:
-        if len(op.raw) > self._limit:
-            raise failures.too_large(len(op.raw), self._limit, f"key {op.key!r} of namespace {op.namespace!r}")
+        require_size(op, self._limit)
         if not self._warned_of_size:
             self._warned_of_size = True
             _log.warning("%s: values of more than 1 MiB make every reader and every history slow", place.path)
@@ -198,13 +204,18 @@ class FileWriter(FileReader):
                 work.staged = self._stage_file(op.raw, like)
             except OSError as error:
                 self._fail(error, work.place)
+        if work.sidecar:
+            try:
+                work.staged_sidecar = self._stage_file(work.sidecar, None)
+            except OSError as error:
+                self._fail(error, work.place)
         work.time = time.time()
 
     def _stage_file(self, raw: bytes, like: os.stat_result | None) -> bytes:
         try:
             return self._tree.stage(self._tmp, raw, like)
         except FileNotFoundError:
-            return self._with(layout.TMP, lambda: self._tree.stage(self._tmp, raw, like))
+            return self._remaking(layout.TMP, lambda: self._tree.stage(self._tmp, raw, like))
 
     def _note(self, works: list[_Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
@@ -239,7 +250,7 @@ class FileWriter(FileReader):
     def _apply(self, works: list[_Work], directories: Directories) -> None:
         for work in works:
             self._apply_one(work, directories)
-        if len(works) > 1:
+        if len(works) > 1 or any(isinstance(work.op, Put) and len(work.op.raw) > _QUICK for work in works):
             self._follow(works, directories)
         if directories.emptied:
             directories.prune()
@@ -249,28 +260,24 @@ class FileWriter(FileReader):
         try:
             if work.staged is not None:
                 if work.sidecar is not None:
-                    self._apply_sidecar(work.sidecar, place, directories)
+                    self._apply_sidecar(work, directories)
                 self._put(work.staged, place.parent, place.name, directories)
             elif work.outcome is Outcome.DELETED:
                 _remove(place.absolute, directories)
                 if work.sidecar is not None:
                     _remove(place.sidecar, directories)
             elif work.sidecar is not None:
-                self._apply_sidecar(work.sidecar, place, directories)
+                self._apply_sidecar(work, directories)
         except OSError as error:
             self._fail(error, place)
 
-    def _apply_sidecar(self, raw: bytes, place: Place, directories: Directories) -> None:
-        if raw == REMOVE:
+    def _apply_sidecar(self, work: _Work, directories: Directories) -> None:
+        place = work.place
+        if work.staged_sidecar is None:
             _remove(place.sidecar, directories)
             return
-        staged = self._stage_file(raw, None)
-        try:
-            parent, _, name = place.sidecar.rpartition(b"/")
-            self._put(staged, parent, name, directories)
-        except BaseException:
-            discard(staged)
-            raise
+        parent, _, name = place.sidecar.rpartition(b"/")
+        self._put(work.staged_sidecar, parent, name, directories)
         self._sidecars.appeared(place)
 
     def _put(self, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:

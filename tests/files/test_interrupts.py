@@ -1,0 +1,190 @@
+"""Ctrl-C, and other errors in the middle: nothing stays locked, open or half told."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+import fsstore
+from fsstore import AccessDenied, Blocked, DiskFull, InvalidName, Store
+from fsstore.engines.files.stripes import TIMEOUT, Stripe, Stripes
+
+from .alarm import within
+from .children import finish, in_child, start
+from .mounts import small_disk
+
+INTERRUPTED = """
+import os, signal, sys, threading, fsstore
+store = fsstore.open(sys.argv[1])
+store.set("k", 0)
+for round in range(60):
+    delay = 0.002 + 0.00005 * round
+    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        while True:
+            store.set("k", store.get("k") + 1)
+    except KeyboardInterrupt:
+        pass
+    timer.join()
+    box = []
+    other = threading.Thread(target=lambda: box.append(store.set("k", round)))
+    other.start()
+    other.join(10)
+    assert not other.is_alive(), f"round {round}: the key stayed locked"
+store.close()
+print("free", len(os.listdir(sys.argv[1] + "/.fsstore/tmp")))
+"""
+
+
+def test_ctrl_c_leaves_no_lock(root: Path) -> None:
+    process = start(INTERRUPTED, root)
+    word, litter = finish(process, 60).split()
+    assert word == "free"
+    assert int(litter) <= 2  # at most what an interrupt caught between making a file and noting its name
+
+
+def test_a_failed_look_at_a_lock_lets_go_of_it(disk: Store, root: Path) -> None:
+    disk.set("k", 1)
+
+    def from_another_process() -> None:
+        with within(5), fsstore.open(root) as store:
+            store.set("k", 2)
+
+    journal = root / ".fsstore" / "journal"
+
+    def denied(self: Stripes, stripe: Stripe) -> bool:
+        raise PermissionError(13, "Permission denied", str(journal))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stripes, "_is_current", denied)
+        with pytest.raises(AccessDenied, match="journal"):
+            disk.set("k", 3)
+    in_child(from_another_process)
+    assert disk.get("k") == 2
+
+
+def test_opening_waits_for_nobody(disk: Store, root: Path) -> None:
+    assert TIMEOUT == 30
+    with open(root / ".fsstore/journal/00.ndjson", "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with within(5):
+            in_child(lambda: fsstore.open(root).close())
+
+
+def test_a_failed_open_leaves_nothing_open(disk: Store, root: Path) -> None:
+    disk.set_many({str(number): number for number in range(100)})
+    with pytest.raises(InvalidName):
+        fsstore.open(root, namespace="")
+    with pytest.raises(InvalidName, match="agent"):
+        fsstore.open(root, agent=5)  # type: ignore[arg-type]
+    disk.close()
+    names = (f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd"))
+    assert [path for path in names if os.path.lexists(path) and str(root) in os.readlink(path)] == []
+
+
+def test_metadata_that_does_not_fit_changes_no_key(scratch: Path) -> None:
+    with small_disk(scratch / "disk", "size=900k") as disk, fsstore.open(disk / "store") as store:
+        store.set_many({f"k{number}": 0 for number in range(8)})
+        with pytest.raises(DiskFull):
+            store.set_many({f"k{number}": 1 for number in range(8)}, metadata={"m": "x" * 150_000})
+        assert set(store.get_all().values()) == {0}
+        assert os.listdir(disk / "store/.fsstore/tmp") == []
+
+
+def test_a_directory_moved_while_a_large_value_is_written(disk: Store, root: Path) -> None:
+    disk.set("project:x", 0)
+    tmp, project = root / ".fsstore" / "tmp", root / "default" / "project"
+
+    def person() -> None:
+        while not any(file.stat().st_size > 1 << 20 for file in tmp.iterdir()):
+            pass
+        project.rename(root / "default" / "archive")
+        project.mkdir()
+        (project / "y.json").write_text("7\n")
+
+    thread = threading.Thread(target=person)
+    thread.start()
+    value = "x" * (50 << 20)
+    disk.set("project:x", value)
+    thread.join()
+    assert disk.get("project:x") == value
+    assert disk.get("project:y") == 7
+
+
+def test_deleting_under_linked_metadata(disk: Store, root: Path, scratch: Path) -> None:
+    outside = scratch / "outside"
+    outside.mkdir()
+    (outside / "k.json").write_text("{}")
+    disk.set("k", 1)
+    (root / "default" / ".meta").symlink_to(outside)
+    assert disk.delete("k") is True
+    disk.set("k", 2)
+    assert disk.get("k") == 2
+    assert (outside / "k.json").read_text() == "{}"
+
+
+def test_a_directory_in_the_place_of_metadata_stops_a_delete_before_it_begins(disk: Store, root: Path) -> None:
+    disk.set("k", 1)
+    (root / "default" / ".meta" / "k.json").mkdir(parents=True)
+    with pytest.raises(Blocked):
+        disk.delete("k")
+    assert disk.get("k") == 1
+
+
+def test_a_child_forked_while_everything_is_read_collects_garbage(disk: Store) -> None:
+    disk.set_many({f"k{number}": number for number in range(500)})
+    stop = threading.Event()
+
+    def read() -> None:
+        while not stop.is_set():
+            disk.get_all()
+
+    def check() -> None:
+        assert gc.isenabled()
+        disk.get_all()
+        assert gc.isenabled()
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        for _ in range(10):
+            in_child(check)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_memory_store_is_free_in_a_forked_child() -> None:
+    stop = threading.Event()
+    with fsstore.open(":memory:") as store:
+
+        def write() -> None:
+            while not stop.is_set():
+                store.set_many({f"k{number}": number for number in range(500)})
+
+        def check() -> None:
+            with within(5):
+                store.set("x", 1)
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            for _ in range(10):
+                in_child(check)
+        finally:
+            stop.set()
+            thread.join()
+
+
+def test_a_store_inside_a_store_is_refused(disk: Store, root: Path) -> None:
+    disk.set("a:b", 1)
+    for inside in (root / "default", root / "default" / "n", root / ".fsstore" / "x", root / "new" / "deep"):
+        with pytest.raises(fsstore.NotAStore, match="inside the store"):
+            fsstore.open(inside)
+        assert not (inside / "fsstore.json").exists()
