@@ -67,7 +67,6 @@ class Session:
             directories[:] = [name for name in directories if name != ".fsstore"]
             at = os.path.relpath(parent, self.directory)
             found |= {f"{at}/", *(f"{at}/{name}" for name in files)}
-        found -= {"state/.gitignore", "state/.gitattributes"}
         assert drawn - {"state/.fsstore/"} == found
 
     def run_sh(self, text: str) -> None:

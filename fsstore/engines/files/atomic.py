@@ -126,20 +126,18 @@ class Tree:
         ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
         """
         path = b"%b/%b%d" % (directory, _prefix, next(_serial))
-        fd = self._create(path)
+        fd = -1
         try:
+            fd = self._create(path)
             write_all(fd, raw)
             if like is not None:
-                status = os.fstat(fd)
-                if (status.st_uid, status.st_gid) != (like.st_uid, like.st_gid) and os.geteuid() == 0:
-                    os.fchown(fd, like.st_uid, like.st_gid)
-                if status.st_mode != like.st_mode:
-                    os.fchmod(fd, stat.S_IMODE(like.st_mode))
+                _resemble(fd, like)
         except BaseException:
             discard(path)
             raise
         finally:
-            os.close(fd)
+            if fd >= 0:
+                os.close(fd)
         return path
 
     def _one_call(self, flags: int) -> Opener:
@@ -212,6 +210,15 @@ def discard(path: bytes) -> None:
     """Remove a staged file, or what is left of it."""
     with contextlib.suppress(OSError):  # what made it useless is the error to tell
         os.unlink(path)
+
+
+def _resemble(fd: int, like: os.stat_result) -> None:
+    """Give a new file the mode of an old one, and as root its owner."""
+    status = os.fstat(fd)
+    if (status.st_uid, status.st_gid) != (like.st_uid, like.st_gid) and os.geteuid() == 0:
+        os.fchown(fd, like.st_uid, like.st_gid)
+    if status.st_mode != like.st_mode:
+        os.fchmod(fd, stat.S_IMODE(like.st_mode))
 
 
 def write_all(fd: int, raw: bytes) -> None:

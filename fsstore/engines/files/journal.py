@@ -110,12 +110,12 @@ class Journal:
             fd = self._tree.open(staged, APPEND)
             lock_descriptor(fd)
             os.rename(staged, stripe.path)
+            stripe.adopt(fd)
         except BaseException:
-            if fd >= 0:
+            if fd >= 0 and stripe.fd != fd:
                 os.close(fd)
             discard(staged)
             raise
-        stripe.adopt(fd)
 
     def _exists(self, path: str) -> bool:
         try:
