@@ -8,7 +8,7 @@ from typing import Any
 from fsstore import values
 from fsstore.engine import Delete, Engine, Expect, Op, Outcome, Put
 from fsstore.errors import InvalidName, InvalidValue, ReadOnly, UnsupportedType
-from fsstore.reading import MISSING, ReadHandle, key_list
+from fsstore.reading import MISSING, ReadHandle, key_list, text_or_all
 from fsstore.records import Replaced
 from fsstore.views import MappingView
 
@@ -135,7 +135,7 @@ class Handle(ReadHandle):
         return Put(name, target, values.encode(record.value), record.metadata or None, expect), record.revision
 
     def _delete_all(self, verb: str, prefix: str) -> int:
-        deletes = [Delete(self.name, key) for key in self._engine.keys(self.name, prefix)]
+        deletes = [Delete(self.name, key) for key in self._engine.keys(self.name, text_or_all(prefix))]
         return self._commit(verb, deletes, key=prefix or None).count(Outcome.DELETED)
 
     def _commit(

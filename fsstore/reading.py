@@ -79,9 +79,9 @@ class ReadHandle:
 
     def list_keys(self, prefix: str | None = None, *, limit: int | None = None, after: str | None = None) -> list[str]:
         """The keys that start with ``prefix``, sorted by code point; at most ``limit`` of those past ``after``."""
-        found = self._engine.keys(self.name, _text(prefix))
+        found = self._engine.keys(self.name, text_or_all(prefix))
         if after is not None:
-            del found[: bisect_right(found, _text(after))]
+            del found[: bisect_right(found, text_or_all(after))]
         if limit is not None:
             if limit < 0:
                 raise ValueError(f"limit={limit} is negative; None is no limit")
@@ -94,7 +94,7 @@ class ReadHandle:
         """The namespaces that hold at least one key, sorted by code point."""
         found = self._engine.namespaces()
         if prefix:
-            found = [name for name in found if name.startswith(_text(prefix))]
+            found = [name for name in found if name.startswith(text_or_all(prefix))]
         if self._ops is not None:
             self._tell("list_namespaces", prefix, count=len(found))
         return found
@@ -125,7 +125,7 @@ class ReadHandle:
     def get_prefix(self, prefix: str, *, errors: Literal["report"]) -> Report: ...
     def get_prefix(self, prefix: str, *, errors: Errors = "raise") -> dict[str, Any] | Report:
         """The values of all keys that start with ``prefix``; bad files as in `get_all`."""
-        return self._settle("get_prefix", prefix, self._engine.read_all(self.name, _text(prefix)), errors)
+        return self._settle("get_prefix", prefix, self._engine.read_all(self.name, text_or_all(prefix)), errors)
 
     def exists(self, key: str) -> bool:
         """Is there such a key? Its value is not read."""
@@ -145,7 +145,7 @@ class ReadHandle:
 
     def count(self, prefix: str | None = None) -> int:
         """How many keys start with ``prefix``."""
-        found = len(self._engine.keys(self.name, _text(prefix)))
+        found = len(self._engine.keys(self.name, text_or_all(prefix)))
         self._tell("count", prefix, count=found)
         return found
 
@@ -162,7 +162,7 @@ class ReadHandle:
         end, as `BadValues` without values; ``errors="skip"`` only passes over them.
         """
         _require_choice(errors, "raise", "skip")
-        return self._scan(_text(prefix), None if after is None else _text(after), errors)
+        return self._scan(text_or_all(prefix), None if after is None else text_or_all(after), errors)
 
     def _scan(self, prefix: str, after: str | None, errors: Errors) -> Iterator[tuple[str, Any]]:
         bad: dict[str, StoreError] = {}
@@ -256,8 +256,8 @@ def key_list(wanted: Iterable[str]) -> list[str]:
     return names
 
 
-def _text(prefix: str | None) -> str:
-    """A prefix, where ``None`` is every one."""
+def text_or_all(prefix: str | None) -> str:
+    """A prefix, where ``None`` is that of every key. Raises `InvalidName` for what is no ``str``."""
     if prefix is None:
         return ""
     keys.require_text(prefix, "prefix")

@@ -109,3 +109,12 @@ def test_a_store_that_must_not_be_written_is_status_5(cli: Command, directory: P
     result = cli("set", "k", "1")
     assert (result.status, result.out) == (5, "")
     assert "format is 99" in result.err
+
+
+def test_foreign_files_alone_are_no_failure(cli: Command, directory: Path) -> None:
+    cli.ok("set", "k", "1")
+    (directory / "default" / "notes.txt").write_text("for people")
+    result = cli("doctor")
+    assert (result.status, "notes.txt: foreign" in result.out) == (0, True)
+    (directory / "default" / "bad.json").write_text("{")
+    assert cli("doctor").status == 4

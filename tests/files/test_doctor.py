@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fsstore import Finding, Store
+from fsstore import BadValue, Finding, Store
 
 from .children import NOBODY, in_child
 from .needs import need_root
@@ -145,3 +145,46 @@ def test_files_that_vanish_meanwhile(healthy: Store, root: Path) -> None:
         (root / "default" / name).unlink()
     problems = {finding.problem for finding in walk}
     assert problems <= {"orphaned-metadata"}
+
+
+def test_a_misnamed_file_is_told_its_name(disk: Store, root: Path) -> None:
+    disk.set("a", 1)
+    for name in ("default/con.json", "default/a?b.json", "default/x/%79.json", "top.json"):
+        path = root / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1")
+    details = {finding.path: finding.detail for finding in disk.doctor()}
+    assert "if key 'con' is meant, rename it to default/%63on.json" in details["default/con.json"]
+    assert "if key 'a?b' is meant, rename it to default/a%3Fb.json" in details["default/a?b.json"]
+    assert "if key 'x:y' is meant, rename it to default/x/y.json" in details["default/x/%79.json"]
+    assert "move it into one" in details["top.json"]
+
+
+def test_a_sidecar_of_another_shape(disk: Store, root: Path) -> None:
+    disk.set("k", 1, {"m": 1})
+    sidecar = root / "default" / ".meta" / "k.json"
+    sidecar.write_text("[1]")
+    assert [(finding.path, finding.problem) for finding in disk.doctor()] == [("default/.meta/k.json", "bad-value")]
+    with pytest.raises(BadValue, match="Mend that file, or remove it"):
+        disk.info("k")
+    sidecar.unlink()
+    assert disk.info("k").metadata == {}
+
+
+def test_a_path_too_long_for_a_key(disk: Store, root: Path) -> None:
+    """It can be made by hand, below the store; no verb takes it for a key, and none fails on it."""
+    disk.set("a", 1)
+    fd = os.open(root / "default", os.O_RDONLY)
+    for _ in range(18):
+        os.mkdir("d" * 199, dir_fd=fd)
+        below = os.open("d" * 199, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = below
+    file = os.open("k.json", os.O_WRONLY | os.O_CREAT, 0o666, dir_fd=fd)
+    os.write(file, b"1\n")
+    os.close(file)
+    os.close(fd)
+    assert disk.list_keys() == ["a"]
+    assert disk.get_all() == dict(disk.scan()) == {"a": 1}
+    assert "not-canonical" in {finding.problem for finding in disk.doctor()}
+    assert disk.clear() == 1
