@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections.abc import Iterable
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import MARKER
@@ -55,3 +56,18 @@ def other_name(tree: Tree, path: str) -> str | None:
             return next((f"{at}{other}" for other in present if fold(other) == folded), None)
         at += name + "/"
     return None
+
+
+def refuse_twins(names: Iterable[tuple[str, str, str]]) -> None:
+    """Raise `NameCollision` if two of these (namespace, key, path) are one file or directory.
+
+    Neither need be on disk yet, where `other_name` would find it.
+    """
+    spelled: dict[str, str] = {}
+    for namespace, key, path in names:
+        parts = path.split("/")
+        for length in range(1, len(parts) + 1):
+            part = "/".join(parts[:length])
+            other = spelled.setdefault(fold(part), part)
+            if other != part:
+                raise collision(namespace, key, other)

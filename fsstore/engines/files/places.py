@@ -34,6 +34,11 @@ class Place(NamedTuple):
     """The lock and journal that it shares with other keys."""
 
     @property
+    def names(self) -> tuple[str, str, str]:
+        """Namespace, key and path: what a message names."""
+        return self.namespace, self.key, self.path
+
+    @property
     def metadata(self) -> bytes:
         """The directory of all sidecars of the namespace."""
         return self.directory + _META

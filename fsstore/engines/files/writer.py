@@ -19,6 +19,7 @@ from fsstore.engines.files.places import Place
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes, release
+from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
@@ -31,31 +32,6 @@ _QUICK = 64 * 1024  # bytes: staging more takes long enough for a person to move
 # What says it of a file can be replaced all the same: a link, a socket, one that is not for us to read.
 _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 _T = TypeVar("_T")
-
-
-class _Work:
-    """One op of a commit: what its key looks like under the lock, and what is ready to take its place."""
-
-    __slots__ = ("kept", "note", "op", "outcome", "place", "sidecar", "staged", "staged_sidecar", "status", "time")
-
-    def __init__(self, op: Op, place: Place) -> None:
-        self.op = op
-        self.place = place
-        self.outcome = Outcome.MISSING
-        self.note = ""
-        """What the journal calls it; empty if nothing changes."""
-        self.status: os.stat_result | None = None
-        """Of the file before, if there was one."""
-        self.kept: bytes | None = None
-        """The bytes of the file, if they are the value already, perhaps in a person's formatting."""
-        self.sidecar: bytes | None = None
-        """The metadata's new content, if it changes."""
-        self.staged: bytes | None = None
-        """The path of the new file."""
-        self.staged_sidecar: bytes | None = None
-        """The path of the new sidecar."""
-        self.time = 0.0
-        """When that was written, in seconds since the epoch."""
 
 
 class FileWriter(FileReader):
@@ -71,7 +47,7 @@ class FileWriter(FileReader):
     def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
         """Lock, look, stage, note, place: in that order, so that nothing changes before all is ready."""
         self._require_open()
-        works = [_Work(op, self._places.find(op.namespace, op.key)) for op in ops]
+        works = [Work(op, self._places.find(op.namespace, op.key)) for op in ops]
         directories = Directories(self._tree)
         held: list[Stripe] = []
         try:
@@ -79,7 +55,7 @@ class FileWriter(FileReader):
             for work in works:
                 self._look(work, directories)
             if self._folds:
-                _refuse_twins(works)
+                folding.refuse_twins(work.place.names for work in works if isinstance(work.op, Put))
             for work in works:
                 self._stage(work)
             self._note(works, author, held)
@@ -116,7 +92,7 @@ class FileWriter(FileReader):
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def _look(self, work: _Work, directories: Directories) -> None:
+    def _look(self, work: Work, directories: Directories) -> None:
         """What is there, whether it is what the op expects, and what is therefore to be done."""
         op, place = work.op, work.place
         try:
@@ -134,7 +110,7 @@ class FileWriter(FileReader):
             if self._sidecars.present(place):
                 work.sidecar = REMOVE
 
-    def _plan_put(self, work: _Work, op: Put, stored: bytes | None) -> None:
+    def _plan_put(self, work: Work, op: Put, stored: bytes | None) -> None:
         exists = work.status is not None
         if len(op.raw) > self._weighty:
             self._weigh(op, work.place)
@@ -196,7 +172,7 @@ class FileWriter(FileReader):
 
     # -- staging and noting ------------------------------------------------------------------------
 
-    def _stage(self, work: _Work) -> None:
+    def _stage(self, work: Work) -> None:
         op, status = work.op, work.status
         if not isinstance(op, Delete) and work.kept is None:
             try:
@@ -217,7 +193,7 @@ class FileWriter(FileReader):
         except FileNotFoundError:
             return self._remaking(layout.TMP, lambda: self._tree.stage(self._tmp, raw, like))
 
-    def _note(self, works: list[_Work], author: Author, held: list[Stripe]) -> None:
+    def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
         lines: dict[int, list[dict[str, Any]]] = {}
         for work in works:
@@ -247,7 +223,7 @@ class FileWriter(FileReader):
 
     # -- placing and removing ----------------------------------------------------------------------
 
-    def _apply(self, works: list[_Work], directories: Directories) -> None:
+    def _apply(self, works: list[Work], directories: Directories) -> None:
         for work in works:
             self._apply_one(work, directories)
         if len(works) > 1 or any(isinstance(work.op, Put) and len(work.op.raw) > _QUICK for work in works):
@@ -255,7 +231,7 @@ class FileWriter(FileReader):
         if directories.emptied:
             directories.prune()
 
-    def _apply_one(self, work: _Work, directories: Directories) -> None:
+    def _apply_one(self, work: Work, directories: Directories) -> None:
         place = work.place
         try:
             if work.staged is not None:
@@ -271,7 +247,7 @@ class FileWriter(FileReader):
         except OSError as error:
             self._fail(error, place)
 
-    def _apply_sidecar(self, work: _Work, directories: Directories) -> None:
+    def _apply_sidecar(self, work: Work, directories: Directories) -> None:
         place = work.place
         if work.staged_sidecar is None:
             _remove(place.sidecar, directories)
@@ -293,7 +269,7 @@ class FileWriter(FileReader):
             else:
                 return
 
-    def _follow(self, works: list[_Work], directories: Directories) -> None:
+    def _follow(self, works: list[Work], directories: Directories) -> None:
         """Write again what went into directories that a person moved away in the middle of a long commit."""
         while moved := {path for path in {work.place.parent for work in works} if directories.moved(path)}:
             for path in moved:
@@ -307,18 +283,6 @@ class FileWriter(FileReader):
         if isinstance(error, StoreError):
             raise error  # not "from" itself
         raise failures.writing(error, place.namespace, place.key, self._absolute(place.path)) from error
-
-
-def _refuse_twins(works: list[_Work]) -> None:
-    """Two new names of one commit that a folding file system takes for one: neither is on disk to be found yet."""
-    spelled: dict[str, str] = {}
-    for work in works:
-        parts = work.place.path.split("/") if isinstance(work.op, Put) else []
-        for length in range(1, len(parts) + 1):
-            path = "/".join(parts[:length])
-            other = spelled.setdefault(folding.fold(path), path)
-            if other != path:
-                raise folding.collision(work.place.namespace, work.place.key, other)
 
 
 def _remove(target: bytes, directories: Directories) -> None:
