@@ -10,7 +10,6 @@ from fsstore.engine import Delete, Engine, Expect, Op, Outcome, Put
 from fsstore.errors import InvalidName, InvalidValue, ReadOnly, UnsupportedType
 from fsstore.reading import MISSING, ReadHandle, key_list, text_or_all
 from fsstore.records import Replaced
-from fsstore.views import MappingView
 
 
 class Handle(ReadHandle):
@@ -107,6 +106,8 @@ class Handle(ReadHandle):
 
     def mapping(self) -> MutableMapping[str, Any]:
         """A live view of the namespace as a mutable mapping, for code that wants a ``dict``."""
+        from fsstore.views import MappingView
+
         return MappingView(self)
 
     def _put(self, key: str, value: Any, metadata: Any) -> Put:

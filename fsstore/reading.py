@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
 from fsstore.engine import Reader
 from fsstore.errors import BadValues, InvalidName, NotFound, StoreError
 from fsstore.records import Author, Record, Report, Usage
-from fsstore.views import AsyncView
+
+if TYPE_CHECKING:
+    from fsstore.views import AsyncView
 
 Errors = Literal["raise", "skip", "report"]
 _PREVIEW = 200
@@ -208,6 +210,8 @@ class ReadHandle:
     @property
     def aio(self) -> AsyncView:
         """The same verbs to be awaited, each in a thread: ``await data_store.aio.get(key)``."""
+        from fsstore.views import AsyncView
+
         return AsyncView(self)
 
     def _settle(self, verb: str, key: str | None, found: dict[str, Any], errors: Errors) -> dict[str, Any] | Report:

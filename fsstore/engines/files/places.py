@@ -55,6 +55,8 @@ class Places:
     def __init__(self, tree: Tree, *, folds: bool) -> None:
         self._tree = tree
         self._folds = folds
+        self._roots: dict[str, tuple[str, bytes]] = {}
+        """Directories of namespaces, relative and absolute."""
         self.known: dict[tuple[str, str], Place] = {}
 
     def find(self, namespace: str, key: str) -> Place:
@@ -67,15 +69,19 @@ class Places:
         if place is None:
             if len(self.known) >= _CACHED:
                 self.known.clear()
+                self._roots.clear()
             place = self.known[namespace, key] = self._make(namespace, key)
         return place
 
     def _make(self, namespace: str, key: str) -> Place:
-        root = encode_namespace(namespace)
+        if namespace not in self._roots:
+            root = encode_namespace(namespace)
+            self._roots[namespace] = (root, self._tree.absolute(root))
+        root, directory = self._roots[namespace]
         path = f"{root}/{encode_key(key)}"
         require_short(path, namespace, key)
         absolute = self._tree.absolute(path)
         parent, _, name = absolute.rpartition(b"/")
         # Keys that a folding file system takes for one must share a lock.
         stripe = zlib.crc32((fold(path) if self._folds else path).encode()) % COUNT
-        return Place(namespace, key, path, absolute, parent, name, self._tree.absolute(root), stripe)
+        return Place(namespace, key, path, absolute, parent, name, directory, stripe)
