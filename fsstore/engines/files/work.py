@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 
-from fsstore.engine import Op, Outcome
+from fsstore.engine import Op, Outcome, Put
 from fsstore.engines.files.places import Place
+
+_LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
 
 
 class Work:
@@ -31,3 +33,8 @@ class Work:
         """The path of the new sidecar."""
         self.time = 0.0
         """When that was written, in seconds since the epoch."""
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it takes more than an instant."""
+        return isinstance(self.op, Put) and len(self.op.raw) > _LARGE

@@ -28,7 +28,6 @@ _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 100  # a directory made for a file can be gone before the file arrives
 _LARGE = 1024 * 1024
-_QUICK = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
 # What says it of a file can be replaced all the same: a link, a socket, one that is not for us to read.
 _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 _T = TypeVar("_T")
@@ -51,7 +50,7 @@ class FileWriter(FileReader):
         directories = Directories(self._tree)
         held: list[Stripe] = []
         try:
-            self._acquire(sorted({work.place.stripe for work in works}), held)
+            self._acquire(_stripes(works), held)
             for work in works:
                 self._look(work, directories)
             if self._folds:
@@ -226,7 +225,7 @@ class FileWriter(FileReader):
     def _apply(self, works: list[Work], directories: Directories) -> None:
         for work in works:
             self._apply_one(work, directories)
-        if len(works) > 1 or any(isinstance(work.op, Put) and len(work.op.raw) > _QUICK for work in works):
+        if len(works) != 1 or works[0].is_large:
             self._follow(works, directories)
         if directories.emptied:
             directories.prune()
@@ -283,6 +282,11 @@ class FileWriter(FileReader):
         if isinstance(error, StoreError):
             raise error  # not "from" itself
         raise failures.writing(error, place.namespace, place.key, self._absolute(place.path)) from error
+
+
+def _stripes(works: list[Work]) -> list[int]:
+    """The locks that these need, in the order in which everybody takes them."""
+    return [works[0].place.stripe] if len(works) == 1 else sorted({work.place.stripe for work in works})
 
 
 def _remove(target: bytes, directories: Directories) -> None:
