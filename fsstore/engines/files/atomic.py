@@ -120,12 +120,16 @@ class Tree:
             raise
         return at
 
-    def stage(self, directory: bytes, raw: bytes, like: os.stat_result | None = None) -> bytes:
-        """Write a new file into an absolute directory, ready to be renamed; returns its path.
+    @staticmethod
+    def new_path(directory: bytes) -> bytes:
+        """A path in an absolute directory that nobody else uses. Note it before `stage`: an interrupt may come."""
+        return b"%b/%b%d" % (directory, _prefix, next(_serial))
+
+    def stage(self, path: bytes, raw: bytes, like: os.stat_result | None = None) -> None:
+        """Write a new file at a `new_path`, ready to be renamed.
 
         ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
         """
-        path = b"%b/%b%d" % (directory, _prefix, next(_serial))
         fd = -1
         try:
             fd = self._create(path)
@@ -138,7 +142,6 @@ class Tree:
         finally:
             if fd >= 0:
                 os.close(fd)
-        return path
 
     def _one_call(self, flags: int) -> Opener:
         """A function that opens an absolute path with these flags by one ``openat2``."""

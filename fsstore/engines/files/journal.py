@@ -104,9 +104,10 @@ class Journal:
                     del of_path[1]
         lines = [line for path, of_path in kept.items() if path in coming or self._exists(path) for line in of_path]
         data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
-        staged = self._tree.stage(self._tmp, b'{"compacted":%d}' % len(data) + data)
+        staged = self._tree.new_path(self._tmp)
         fd = -1
         try:
+            self._tree.stage(staged, b'{"compacted":%d}' % len(data) + data)
             fd = self._tree.open(staged, APPEND)
             lock_descriptor(fd)
             os.rename(staged, stripe.path)

@@ -96,7 +96,9 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
         content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
         for name, raw in (*templates.items(), (MARKER, content)):
             if not os.path.lexists(f"{tree.root}/{name}"):
-                os.rename(tree.stage(tree.absolute(TMP), raw), tree.absolute(name))
+                staged = tree.new_path(tree.absolute(TMP))
+                tree.stage(staged, raw)
+                os.rename(staged, tree.absolute(name))
         return marker
     finally:
         release(held)

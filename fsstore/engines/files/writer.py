@@ -176,21 +176,23 @@ class FileWriter(FileReader):
         if not isinstance(op, Delete) and work.kept is None:
             try:
                 like = status if status is not None and stat.S_ISREG(status.st_mode) else None
-                work.staged = self._stage_file(op.raw, like)
+                work.staged = self._tree.new_path(self._tmp)
+                self._stage_file(work.staged, op.raw, like)
             except OSError as error:
                 self._fail(error, work.place)
         if work.sidecar:
             try:
-                work.staged_sidecar = self._stage_file(work.sidecar, None)
+                work.staged_sidecar = self._tree.new_path(self._tmp)
+                self._stage_file(work.staged_sidecar, work.sidecar, None)
             except OSError as error:
                 self._fail(error, work.place)
         work.time = time.time()
 
-    def _stage_file(self, raw: bytes, like: os.stat_result | None) -> bytes:
+    def _stage_file(self, path: bytes, raw: bytes, like: os.stat_result | None) -> None:
         try:
-            return self._tree.stage(self._tmp, raw, like)
+            self._tree.stage(path, raw, like)
         except FileNotFoundError:
-            return self._remaking(layout.TMP, lambda: self._tree.stage(self._tmp, raw, like))
+            self._remaking(layout.TMP, lambda: self._tree.stage(path, raw, like))
 
     def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
