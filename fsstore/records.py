@@ -45,6 +45,30 @@ class Record(NamedTuple):
         return self._asdict()
 
 
+class Claim(NamedTuple):
+    """A named lock that was taken, or a lease if it ends by itself."""
+
+    name: str
+    token: int
+    """The fencing token: greater than that of every claim before it in the store."""
+    ttl: float | None = None
+    """Seconds that a lease lasts."""
+
+
+class Holder(NamedTuple):
+    """Who holds a named lock."""
+
+    name: str
+    pid: int
+    agent: str | None
+    run: str | None
+    since: str
+    """ISO 8601, UTC."""
+    token: int
+    remaining: float | None
+    """Seconds until a lease ends; ``None`` for a lock."""
+
+
 class Usage(NamedTuple):
     """How much a namespace, or a store, holds."""
 
