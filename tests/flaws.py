@@ -15,8 +15,8 @@ from fsstore.engines.files import listing
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place
-from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.placing import Placing
+from fsstore.engines.files.sidecars import Sidecars
 
 
 class Flaw(NamedTuple):

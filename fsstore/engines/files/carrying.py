@@ -228,8 +228,12 @@ class Carrier:
         for work in works:
             if work.staged_sidecar:
                 self._sidecars.appeared(work.place)
-        if entries:
-            self._intents.retract(name)
+        try:
+            if entries:
+                self._intents.retract(name)
+        except OSError as error:
+            _log.warning("%s: a commit is done, its record is left to the next writer: %s", self._tree.root, error)
+            return
         if stripes:
             self._gate.end(stripes)
         for entry in entries:

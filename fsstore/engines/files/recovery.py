@@ -13,10 +13,10 @@ from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.durable import sync_all
+from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.intents import Intent, Intents
 from fsstore.engines.files.log import Logged
 from fsstore.engines.files.placing import Placing
-from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.stripes import TIMEOUT, Stripe, Stripes, release
 from fsstore.errors import LockTimeout
 from fsstore.revisions import revision as revision_of
@@ -66,13 +66,13 @@ class Recovery:
                     self._finish(name)
         gate = self._stripes.gate
         if gates.has_log(gate.read()):  # it may have a record that will never be carried out
-            self.checkpoint(TIMEOUT)
+            self.checkpoint()
         with self._held(numbers):
             if not self._covered(numbers):
                 gate.end(numbers)
         self._sweep()
 
-    def checkpoint(self, timeout: float) -> None:
+    def checkpoint(self, timeout: float | None = None) -> None:
         """Make all files durable, and start the log again."""
         with self._held(_ALL, timeout):
             if not self._intents.names():
@@ -84,7 +84,7 @@ class Recovery:
         return any(intent is not None and not set(intent.stripes).isdisjoint(numbers) for intent in intents)
 
     @contextlib.contextmanager
-    def _held(self, numbers: list[int], timeout: float = TIMEOUT) -> Iterator[None]:
+    def _held(self, numbers: list[int], timeout: float | None = None) -> Iterator[None]:
         held: list[Stripe] = []
         try:
             self._stripes.acquire(sorted(numbers), timeout, into=held)
@@ -157,7 +157,7 @@ class Recovery:
             finally:
                 directories.close()
             if restored:
-                _log.warning("%s: brought back %d files after a loss of power", self._tree.root, len(restored))
+                _log.warning("%s: brought back %d files from the log", self._tree.root, len(restored))
             sync_all(self._tree, history)
             self._wal.reset()
 

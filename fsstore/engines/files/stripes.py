@@ -115,7 +115,7 @@ class Stripes:
         return threading.get_ident() in self._inside
 
     def acquire(
-        self, numbers: list[int], timeout: float = TIMEOUT, *, into: list[Stripe] | None = None
+        self, numbers: list[int], timeout: float | None = None, *, into: list[Stripe] | None = None
     ) -> list[Stripe]:
         """Lock these stripes, given in ascending order and without repeats; returns them.
 
@@ -124,6 +124,7 @@ class Stripes:
         `FileNotFoundError` where the directory of the stripes is gone.
         """
         held: list[Stripe] = [] if into is None else into
+        timeout = TIMEOUT if timeout is None else timeout
         try:
             for number in numbers:
                 held.append(self._stripes[number])
