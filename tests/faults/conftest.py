@@ -1,12 +1,23 @@
-"""A scratch directory in memory, and the tools that disturb a process; without them a test is skipped, in CI it fails."""
+"""A scratch directory in memory, and the tools that disturb a process: where they lack, tests skip, or fail in CI."""
 
 from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from files.conftest import _no_process_stays, disk, root, scratch
 from files.needs import need_program, need_root
 
-__all__ = ["_no_process_stays", "disk", "root", "scratch", "strace"]
+__all__ = ["_no_process_stays", "disk", "root", "scratch", "scratch_for_all", "strace"]
+
+
+@pytest.fixture(scope="module")
+def scratch_for_all() -> Iterator[Path]:
+    """An empty directory for all tests of a module."""
+    with tempfile.TemporaryDirectory(prefix="fsstore-test-", dir="/dev/shm") as made:
+        yield Path(made)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fsstore.engines.files import carrying, layout, log, recovery, writer
+from fsstore.engines.files import carrying, layout, log, recovery, stripes, writer
 from fsstore.engines.files.carrying import Carrier
 from fsstore.engines.files.consistent import Consistency
 from fsstore.engines.files.directories import Directories
@@ -57,7 +57,7 @@ def _no_recovery(patch: pytest.MonkeyPatch) -> None:
 
 
 def _unlock_forgotten(patch: pytest.MonkeyPatch) -> None:
-    sound = writer.release
+    sound = stripes.release
 
     def release(held: list[Stripe]) -> None:
         if sys.exc_info()[0] is None:
@@ -118,7 +118,7 @@ def _renamed_before_sync(patch: pytest.MonkeyPatch) -> None:
             os.fdatasync(each._file.fd)
         late.clear()
 
-    patch.setattr(Log, "sync", late.append)
+    patch.setattr(Log, "sync", lambda self: late.append(self))
     patch.setattr(Placing, "put", put)
 
 

@@ -1,4 +1,4 @@
-"""An error at every system call of every verb: a typed error, all or nothing, no litter, no descriptor, and on it goes."""
+"""An error at every system call of every verb: typed, all or nothing, no litter, no descriptor, and on it goes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def failures(scene: Scene, call: Call, errors: list[str]) -> Iterator[str]:
     def after(store: Store) -> None:
         assert (wrong := aftermath(scene, call.name)) is None, wrong
         with ThreadPoolExecutor(1) as other:  # the locks let the thread that forgot them in again
-            other.submit(probe, store).result()
+            wrong = other.submit(probe, store).exception()
+        assert wrong is None, f"afterwards: {wrong!r}"
 
     for error in errors:
         ended = scene.run(f"{call.name}:error={error}:when={call.nth}", after)

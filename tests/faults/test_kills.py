@@ -1,4 +1,4 @@
-"""SIGKILL at every system call of every verb: all of it or nothing, as a reader, the next writer and the doctor see it."""
+"""SIGKILL at every system call of every verb: all of it or nothing, as readers, the next writer and the doctor see."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def trace(act: Callable[[], Any], log: Path) -> list[Call]:
     ended = child.end()
     assert ended.answer == "ok", ended.answer
     counts: dict[str, int] = {}
-    calls = []
+    calls: list[Call] = []
     for line in log.read_text(errors="replace").splitlines():
         found = _LINE.match(line)
         if found is None:

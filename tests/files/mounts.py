@@ -51,13 +51,13 @@ def small_disk(at: Path, options: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def folding_disk(at: Path, *options: str) -> Iterator[Path]:
-    """A disk that takes names which differ in case or normalisation for one; options as `foldfs` has them."""
+def served_disk(module: str, at: Path, *options: str) -> Iterator[Path]:
+    """A disk that a FUSE server of ours keeps in memory; options as that module has them."""
     need(importlib.util.find_spec("mfusepy") is not None, "needs the package mfusepy")
     unmount = need_program("fusermount3")
     need(os.access("/dev/fuse", os.R_OK | os.W_OK), "needs /dev/fuse")
     at.mkdir()
-    server = subprocess.Popen([sys.executable, str(Path(__file__).with_name("foldfs.py")), str(at), *options])
+    server = subprocess.Popen([sys.executable, "-m", module, str(at), *options], cwd=Path(__file__).parents[1])
     try:
         until(lambda: os.path.ismount(at) or server.poll() is not None)
         need(os.path.ismount(at), "needs a FUSE that lets us mount")
@@ -68,3 +68,8 @@ def folding_disk(at: Path, *options: str) -> Iterator[Path]:
                 _take_down((unmount, "-u"), (unmount, "-uz"), at)
         finally:
             server.wait(10)
+
+
+def folding_disk(at: Path, *options: str) -> contextlib.AbstractContextManager[Path]:
+    """A disk that takes names which differ in case or normalisation for one."""
+    return served_disk("files.foldfs", at, *options)

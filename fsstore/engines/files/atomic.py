@@ -129,10 +129,10 @@ class Tree:
         """
         return f"{stripe:02x}-{_prefix}{next(_serial)}"
 
-    def stage(self, path: bytes, raw: bytes, like: os.stat_result | None = None) -> None:
+    def stage(self, path: bytes, raw: bytes, like: os.stat_result | None = None, *, sync: bool = False) -> None:
         """Write a new file under a `new_name`, ready to be renamed.
 
-        ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
+        ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules. ``sync``: the content survives a loss of power.
         """
         fd = -1
         try:
@@ -140,6 +140,8 @@ class Tree:
             write_all(fd, raw)
             if like is not None:
                 _resemble(fd, like)
+            if sync:
+                os.fsync(fd)
         except BaseException:
             discard(path)
             raise

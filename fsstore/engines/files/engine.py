@@ -35,6 +35,8 @@ class FileEngine(FileWriter):
                     self._remaking(layout.JOURNAL, stripes.require_flock)
                     self._remaking(layout.JOURNAL, self._gate.make)
                     self._recovery.after_opening()
+                elif os.access(tree.absolute(layout.JOURNAL), os.W_OK):
+                    self._recovery.bring_back()  # what was acknowledged before a loss of power is to be read, too
             except BaseException:
                 stripes.leave()
                 raise

@@ -98,7 +98,7 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
         for name, raw in (*templates.items(), (MARKER, content)):
             if not os.path.lexists(f"{tree.root}/{name}"):
                 staged = tree.absolute(f"{TMP}/{tree.new_name(_INIT_STRIPE)}")
-                tree.stage(staged, raw)
+                tree.stage(staged, raw, sync=True)  # a half template would be somebody else's file
                 os.rename(staged, tree.absolute(name))
         sync_files(
             tree, [*templates, MARKER, *(f"{name}/" for name in (TMP, JOURNAL, COMMITS))]

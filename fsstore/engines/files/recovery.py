@@ -46,10 +46,10 @@ class Recovery:
             if intent := self._intents.load(name):
                 with contextlib.suppress(LockTimeout), self._held(intent.stripes, timeout=0):
                     self._finish(name)
-        self._bring_back()
+        self.bring_back()
         self._sweep()
 
-    def _bring_back(self) -> None:
+    def bring_back(self) -> None:
         """Replay the log, unless another process has the store open: then it was brought in order before."""
         if not os.path.lexists(f"{self._tree.root}/{layout.RUNTIME}/wal"):
             return
@@ -124,21 +124,24 @@ class Recovery:
     # -- litter ------------------------------------------------------------------------------------
 
     def _sweep(self) -> None:
-        """Remove staged files whose stripe nobody holds: their makers are dead."""
-        for number in sorted({number for name in self._temporary() if (number := _stripe_of(name)) is not None}):
+        """Remove staged files, and records without content, whose stripe nobody holds: their makers are dead."""
+        for number in sorted({number for path in self._litter() if (number := _stripe_of(path)) is not None}):
             with contextlib.suppress(LockTimeout), self._held([number], timeout=0):
                 if gates.is_odd(self._stripes.gate.read(), number):
                     continue
-                for name in self._temporary():
-                    if _stripe_of(name) == number:
-                        discard(self._placing.temporary(name))
-                        _log.info("%s: removed %s/%s, left by a process that died", self._tree.root, layout.TMP, name)
+                for path in self._litter():
+                    if _stripe_of(path) == number:
+                        discard(self._tree.absolute(path))
+                        _log.info("%s: removed %s, left by a process that died", self._tree.root, path)
 
-    def _temporary(self) -> list[str]:
+    def _litter(self) -> list[str]:
+        """What only a live writer may leave there. A record that lost its content with the power was never synced."""
         try:
-            return os.listdir(f"{self._tree.root}/{layout.TMP}")
+            staged = os.listdir(f"{self._tree.root}/{layout.TMP}")
         except FileNotFoundError:
-            return []
+            staged = []
+        records = [name for name in self._intents.names() if self._intents.load(name) is None]
+        return [f"{layout.TMP}/{name}" for name in staged] + [f"{layout.COMMITS}/{name}" for name in records]
 
     # -- the log -----------------------------------------------------------------------------------
 
@@ -209,9 +212,9 @@ def _known(life: list[Logged]) -> set[str | None]:
     return {entry.revision for entry in life} | {entry.before for entry in life}
 
 
-def _stripe_of(name: str) -> int | None:
-    """The stripe that the maker of a staged file held."""
-    number, dash, _ = name.partition("-")
+def _stripe_of(path: str) -> int | None:
+    """The stripe that the maker of a staged file or record held."""
+    number, dash, _ = path.rpartition("/")[2].partition("-")
     try:
         return int(number, 16) if dash and int(number, 16) < COUNT else None
     except ValueError:

@@ -38,7 +38,7 @@ from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
-from fsstore.errors import Conflict, LockTimeout, StoreError
+from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
 from fsstore.records import Author, Claim, Holder
 from fsstore.revisions import revision as revision_of
@@ -155,8 +155,8 @@ class FileWriter(FileReader):
     def _checkpoint(self) -> None:
         try:
             self._recovery.checkpoint(timeout=1.0)
-        except LockTimeout:  # a stopped writer; the log goes on growing until the next attempt
-            _log.warning("%s: no checkpoint now, a writer holds its locks", self._tree.root)
+        except OSError as error:  # a stopped writer, or a failing disk: the log goes on growing until the next attempt
+            _log.warning("%s: no checkpoint now: %s", self._tree.root, error)
 
     def _remaking(self, directory: str, act: Callable[[], _T]) -> _T:
         """Do what needs a runtime directory, which a person may remove at any time."""

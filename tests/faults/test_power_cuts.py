@@ -1,0 +1,201 @@
+"""A power cut at every change of every verb: what was acknowledged is there, the rest is old or new, nothing is torn."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from files.mounts import served_disk
+
+import fsstore
+from fsstore.engines.files import log
+
+from .cutfs import MODES
+from .disturbed import ROUNDS
+from .flaws import flawed
+from .verbs import VERBS, State, Verb, complaint, prepare, state
+
+
+class Disk:
+    """A mounted file system whose power can be cut."""
+
+    def __init__(self, at: Path) -> None:
+        self.root = at / "store"
+        self._control = at / ".ctl"
+        self._copy = at.parent / "copy"
+
+    def tell(self, command: str) -> None:
+        """Give the file system a command."""
+        self._control.write_text(command)
+
+    def copied(self) -> Path:
+        """A copy of the store, elsewhere."""
+        shutil.rmtree(self._copy, ignore_errors=True)
+        self.tell(f"dump {self._copy}")
+        return self._copy / "store"
+
+    @property
+    def changes(self) -> int:
+        """Changes since the last ``arm``."""
+        return int(self._control.read_text().strip("\0"))
+
+
+@pytest.fixture(scope="module")
+def disk_that_forgets(scratch_for_all: Path) -> Iterator[Disk]:
+    with served_disk("faults.cutfs", scratch_for_all / "disk") as at:
+        disk = Disk(at)
+        disk.tell("save")
+        yield disk
+
+
+@pytest.fixture(autouse=True)
+def _short_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "SIZE", 256 * 1024)  # each case reads all of it through the file system
+
+
+@pytest.fixture
+def forgetful(disk_that_forgets: Disk) -> Iterator[Disk]:
+    """An empty disk."""
+    empty(disk_that_forgets)
+    yield disk_that_forgets
+    empty(disk_that_forgets)
+
+
+def empty(disk: Disk) -> None:
+    """Power on, nothing stored."""
+    disk.tell("arm 0")
+    disk.tell("cut meta")
+    shutil.rmtree(disk.root, ignore_errors=True)
+    disk.tell("save")
+
+
+def states(disk: Disk, verb: Verb, durability: str) -> tuple[State, State, int]:
+    """What is stored before and after, and how many changes the verb takes; the disk is left as before."""
+    with fsstore.open(disk.root, durability=durability) as store:
+        prepare(store)
+        before = state(store)
+    disk.tell("save")
+    with fsstore.open(disk.root, durability=durability) as store:
+        disk.tell("arm 0")
+        verb.act(store)
+        changes = disk.changes
+        after = state(store)
+    return before, after, changes
+
+
+def cut(disk: Disk, verb: Verb, at: int, mode: str, durability: str = "power") -> bool:
+    """Run the verb with a cut at a change; whether it was acknowledged all the same."""
+    disk.tell("restore")
+    acknowledged = False
+    store = fsstore.open(disk.root, durability=durability)
+    disk.tell(f"arm {at}")
+    with contextlib.suppress(fsstore.StoreError):
+        verb.act(store)
+        acknowledged = True
+    with contextlib.suppress(fsstore.StoreError, OSError):
+        store.close()
+    disk.tell(f"cut {mode}")
+    return acknowledged
+
+
+def complaints(disk: Disk, verb: Verb, step: int = 1, modes: tuple[str, ...] = MODES) -> Iterator[str]:
+    """What is wrong after a cut, for every change (or every so many) and mode."""
+    before, after, changes = states(disk, verb, "power")
+    assert changes >= 4
+    cases = [(at, mode) for at in range(1, changes + 2) for mode in modes]
+    for at, mode in cases[::step]:
+        done = cut(disk, verb, at, mode)
+        if wrong := complaint(disk.copied(), before, after, done=done, durability="power"):
+            yield f"cut at {at} of {changes}, {mode}: {wrong}"
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_cut_at_every_change(verb: Verb, forgetful: Disk) -> None:
+    step = 1 if ROUNDS > 1 or verb.writes == 1 else 3
+    assert list(complaints(forgetful, verb, step)) == []
+
+
+def test_a_new_store(forgetful: Disk) -> None:
+    verb = Verb("open and set", lambda store: None, 1)
+    forgetful.tell("arm 0")
+    with fsstore.open(forgetful.root, durability="power") as store:
+        store.set("a", 1)
+        changes = forgetful.changes
+    for at in range(1, changes + 2):
+        for mode in MODES:
+            empty(forgetful)
+            forgetful.tell(f"arm {at}")
+            acknowledged = False
+            with contextlib.suppress(fsstore.StoreError, OSError):
+                with fsstore.open(forgetful.root, durability="power") as store:
+                    store.set("a", 1)
+                    acknowledged = True
+            forgetful.tell(f"cut {mode}")
+            with fsstore.open(forgetful.copied(), durability="power") as store:
+                found = store.get("a")
+                assert found == 1 or (found is None and not acknowledged), (at, mode, changes, verb.name)
+                store.set("a", 2)
+                assert list(store.doctor()) == []
+
+
+def test_at_a_checkpoint(forgetful: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "SIZE", 8192)
+    verb = Verb("many sets", lambda store: [store.set("a", {"n": n, "text": "x" * 1000}) for n in range(5)], 1)
+    before, _, changes = states(forgetful, verb, "power")
+    for at in range(1, changes + 2):
+        for mode in MODES:
+            forgetful.tell("restore")
+            acknowledged = -1
+            store = fsstore.open(forgetful.root, durability="power")
+            forgetful.tell(f"arm {at}")
+            with contextlib.suppress(fsstore.StoreError):
+                for number in range(5):
+                    store.set("a", {"n": number, "text": "x" * 1000})
+                    acknowledged = number
+            with contextlib.suppress(fsstore.StoreError, OSError):
+                store.close()
+            forgetful.tell(f"cut {mode}")
+            with fsstore.open(forgetful.copied(), durability="power") as store:
+                found = store.get("a").get("n", -1)
+                assert acknowledged <= found <= acknowledged + 1, (at, mode, changes)
+                assert state(store)["bystander"] == before["bystander"]
+
+
+def test_without_durability_the_next_operations_work(forgetful: Disk) -> None:
+    verb = next(verb for verb in VERBS if verb.name == "set_many")
+    _, _, changes = states(forgetful, verb, "process")
+    for at in range(1, changes + 2):
+        for mode in MODES:
+            cut(forgetful, verb, at, mode, "process")
+            with fsstore.open(forgetful.copied()) as store:
+                store.get_all(errors="skip")
+                store.set_many({"a": 1, "b:c": 2, "new:1": 3})
+                assert store.get_many(["a", "b:c", "new:1"]) == {"a": 1, "b:c": 2, "new:1": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("no-sync-of-the-log", "set-over"),
+        ("renamed-before-sync", "set-over"),
+        ("no-checksum", "set_many"),
+        ("in-place-write", "set-large"),
+        ("no-replay", "set-over"),
+        ("no-sync-of-a-new-store", "set-new"),
+    ],
+)
+def test_flaws_are_seen(name: str, verb: str, forgetful: Disk) -> None:
+    with flawed(name):
+        if name == "no-sync-of-a-new-store":
+            with pytest.raises((AssertionError, fsstore.NotAStore)):
+                test_a_new_store(forgetful)
+            return
+        assert next(complaints(forgetful, next(each for each in VERBS if each.name == verb)), None) is not None
+
+
+def test_a_checkpoint_without_sync_is_seen(forgetful: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with flawed("no-sync-at-a-checkpoint"), pytest.raises(AssertionError):
+        test_at_a_checkpoint(forgetful, monkeypatch)
