@@ -45,6 +45,35 @@ class Record(NamedTuple):
         return self._asdict()
 
 
+class Claim:
+    """A name that is locked by whoever has this object. An engine makes it, and frees the name when it is dropped."""
+
+    __slots__ = ("__weakref__", "name", "token", "ttl", "until")
+
+    def __init__(self, name: str, token: int, ttl: float | None, until: float | None) -> None:
+        self.name = name
+        self.token = token
+        """Larger than that of every earlier claim of the store."""
+        self.ttl = ttl
+        self.until = until
+        """When a lease ends, in seconds since the machine was started; ``None`` if it does not end by itself."""
+
+
+class Holder(NamedTuple):
+    """Who holds a name."""
+
+    name: str
+    pid: int
+    host: str
+    agent: str | None
+    run: str | None
+    since: str
+    """ISO 8601, UTC."""
+    token: int | None
+    remaining: float | None
+    """Seconds until a lease ends by itself; ``None`` for a lock without ``ttl``."""
+
+
 class Usage(NamedTuple):
     """How much a namespace, or a store, holds."""
 
