@@ -7,12 +7,13 @@ file never hides the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-from fsstore.errors import Conflict, TooLarge
-from fsstore.records import Author, Finding, Record, Usage
+from fsstore.errors import Conflict, NestedWrite, TooLarge, Unsupported
+from fsstore.records import Author, Claim, Finding, Holder, Record, Usage
 
 
 class Expect(Enum):
@@ -30,6 +31,8 @@ class Put(NamedTuple):
     raw: bytes
     metadata: Mapping[str, Any] | None = None
     expect: Expect | str = Expect.ANYTHING
+    anew: bool = False
+    """Whether the record begins anew: nothing is merged."""
 
 
 class Delete(NamedTuple):
@@ -40,25 +43,92 @@ class Delete(NamedTuple):
     expect: Expect | str = Expect.ANYTHING
 
 
-Op = Put | Delete
+class Verdict(Enum):
+    """What an `Update` decides instead of a new content."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
 
 
-def require_expected(op: Op, actual: str | None) -> None:
-    """Raise `Conflict` unless the key's revision (``None``: no such key) is what the op expects."""
-    expected = None if isinstance(op.expect, Expect) else op.expect
-    if op.expect is Expect.ANYTHING or actual == expected:
+class Update(NamedTuple):
+    """Replace the key's value by what ``change`` makes of it, in one step.
+
+    ``change`` gets the value, or `MISSING`, while the key is locked, and returns the new content or a `Verdict`.
+    What it raises is raised, and nothing changes. It is called again if a person changed the file meanwhile.
+    """
+
+    namespace: str
+    key: str
+    change: Callable[[Any], bytes | Verdict]
+
+
+class Check(NamedTuple):
+    """The key must have this revision (``None``: must not exist)."""
+
+    namespace: str
+    key: str
+    revision: str | None
+
+
+class CheckScan(NamedTuple):
+    """The keys that start with ``prefix`` must be these, sorted: no other may have come or gone.
+
+    Without a namespace it is about the namespaces that hold a key.
+    """
+
+    namespace: str | None
+    prefix: str
+    names: tuple[str, ...]
+
+
+Op = Put | Delete | Update | Check | CheckScan
+Change = Put | Delete | Update
+
+MISSING: Any = object()
+"""No value, where ``None`` is one."""
+
+
+def require_expected(namespace: str, key: str, expected: Expect | str | None, actual: str | None) -> None:
+    """Raise `Conflict` unless the key's revision (``None``: no such key) is what is expected."""
+    if expected is Expect.ANYTHING:
+        return
+    wanted = expected if isinstance(expected, str) else None
+    if actual == wanted:
         return
     found, way_out = f"has revision {actual}", "Read it again, and decide anew."
     if actual is None:
         found = "does not exist"
-    elif expected is None:
+    elif wanted is None:
         found, way_out = "exists already", "Choose another key; copy and move replace it with overwrite=True."
     raise Conflict(
-        f"key {op.key!r} of namespace {op.namespace!r} {found}. {way_out}",
-        namespace=op.namespace,
-        key=op.key,
-        expected=expected,
+        f"key {key!r} of namespace {namespace!r} {found}. {way_out}",
+        namespace=namespace,
+        key=key,
+        expected=wanted,
         actual=actual,
+    )
+
+
+def require_names(check: CheckScan, names: Sequence[str]) -> None:
+    """Raise `Conflict` if the keys that start with a prefix are others than they were."""
+    changed = sorted(set(names).symmetric_difference(check.names))
+    if changed:
+        happened = "came into being" if changed[0] in names else "went"
+        what = "namespace" if check.namespace is None else f"namespace {check.namespace!r}: key"
+        raise Conflict(
+            f"{what} {changed[0]!r} {happened} after it was listed which there are. Read again, and decide anew.",
+            namespace=check.namespace or changed[0],
+            key="" if check.namespace is None else changed[0],
+            expected=None,
+            actual=None,
+        )
+
+
+def nested(what: str) -> NestedWrite:
+    """The error for a write inside a write of the same thread, which would wait for itself."""
+    return NestedWrite(
+        f"a write or lock on {what} inside the function of an update (or a signal handler) on it, by the same thread. "
+        f"Read inside, return the new value, and write other keys afterwards, or use store.transact()."
     )
 
 
@@ -66,10 +136,10 @@ MAX_VALUE_BYTES = 64 * 1024 * 1024
 """The largest value an engine stores unless it is told otherwise, in bytes of JSON."""
 
 
-def require_size(op: Put, limit: int) -> None:
+def require_size(namespace: str, key: str, raw: bytes, limit: int) -> None:
     """Raise `TooLarge` for a value of more than ``limit`` bytes."""
-    if len(op.raw) > limit:
-        raise too_large(len(op.raw), limit, f"key {op.key!r} of namespace {op.namespace!r}")
+    if len(raw) > limit:
+        raise too_large(len(raw), limit, f"key {key!r} of namespace {namespace!r}")
 
 
 def too_large(size: int, limit: int, what: str) -> TooLarge:
@@ -91,6 +161,19 @@ class Outcome(Enum):
     """The value was there already; nothing was written."""
     DELETED = "deleted"
     MISSING = "missing"
+    HELD = "held"
+    """A check: it is as it was."""
+
+
+class Content(NamedTuple):
+    """The value of a key, or the `StoreError` of reading it, and the revision it was taken from."""
+
+    value: Any
+    revision: str
+
+
+UNREADABLE = "unreadable"
+"""The revision of what is there and cannot be read."""
 
 
 class Capabilities(NamedTuple):
@@ -101,6 +184,11 @@ class Capabilities(NamedTuple):
     durability: frozenset[str] = frozenset()
     """The modes its commits can promise."""
 
+    def require_durability(self, mode: str) -> None:
+        """Raise `Unsupported` for a mode that is not among them."""
+        if mode not in self.durability:
+            raise Unsupported(f"durability is one of: {', '.join(sorted(self.durability))}; not {mode!r}", path="")
+
 
 class Reader(Protocol):
     """Anything that can be read: an engine, a past snapshot, an open transaction."""
@@ -110,8 +198,23 @@ class Reader(Protocol):
         """What it can do."""
         ...
 
-    def get(self, namespace: str, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those keys that exist, or in a value's place the `StoreError` of reading it."""
+    def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
+        """The values of those keys that exist, or in a value's place the `StoreError` of reading it.
+
+        One consistent view: of a commit of several keys all is seen or nothing.
+        """
+        ...
+
+    def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
+        """The same as `get`, with the revisions."""
+        ...
+
+    def all_contents(self, namespace: str, prefix: str = "") -> dict[str, Content]:
+        """The same as `read_all`, with the revisions."""
+        ...
+
+    def moment(self) -> object:
+        """Equal to an earlier one if no commit of several keys began or ended in between."""
         ...
 
     def has(self, namespace: str, key: str) -> bool:
@@ -130,7 +233,7 @@ class Reader(Protocol):
         ...
 
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
-        """What `get` of all `keys` would give, sorted by key, at the price of one pass."""
+        """What `get` of all `keys` would give, sorted by key, at the price of one pass; one consistent view."""
         ...
 
     def record(self, namespace: str, key: str) -> Record | None:
@@ -153,11 +256,36 @@ class Reader(Protocol):
 class Engine(Reader, Protocol):
     """A reader that can be written."""
 
-    def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
-        """The one way to write. Every op's key is locked, every expectation checked before the first change.
+    def commit(
+        self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
+    ) -> list[Outcome]:
+        """The one way to write: all or nothing, whatever dies in the middle.
 
-        Raises `Conflict` with nothing changed. No two ops may name the same key.
+        Every op's key is locked and every expectation checked before the first change; raises `Conflict` with
+        nothing changed. No two ops may change the same key. ``durability`` is one of the capabilities' modes, the
+        engine's own by default. With a ``claim`` nothing is written unless it is still the newest of its name
+        (`LeaseLost`).
         """
+        ...
+
+    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        ...
+
+    def release(self, claim: Claim) -> None:
+        """Unlock. Nothing, if it is lost already."""
+        ...
+
+    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
+        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
+        ...
+
+    def holder(self, name: str) -> Holder | None:
+        """Who holds a name."""
+        ...
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body, however long it takes. Raises `LeaseLost`."""
         ...
 
     def close(self) -> None:

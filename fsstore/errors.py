@@ -11,7 +11,9 @@
     ├── Conflict           RuntimeError       the key is not what the write expected
     ├── NameCollision      FileExistsError    the file system takes two names for one
     ├── Blocked            FileExistsError    something that is no record sits in the way of a key's file
-    ├── LockTimeout        TimeoutError       another writer held the key too long
+    ├── LockTimeout        TimeoutError       another writer held the key or the name too long
+    ├── LeaseLost          RuntimeError       a lease that expired, or that somebody else has now
+    ├── NestedWrite        RuntimeError       a write inside the function of an update
     ├── ReadOnly           PermissionError    a write through a handle that only reads
     ├── AccessDenied       PermissionError    the operating system refuses
     ├── DiskFull           OSError            no space, no inodes, or the quota is used up
@@ -131,9 +133,28 @@ class Blocked(StoreError, FileExistsError):
 
 
 class LockTimeout(StoreError, TimeoutError):
-    """The lock was held by somebody else for ``seconds``."""
+    """The lock was held by somebody else for ``seconds``: by ``pid``, where that can be found out.
+
+    For a named lock ``name``, ``agent`` and ``since`` (ISO 8601, UTC) are known too.
+    """
 
     seconds: float
+    name: str | None = None
+    pid: int | None = None
+    agent: str | None = None
+    since: str | None = None
+
+
+class LeaseLost(StoreError, RuntimeError):
+    """The lease on ``name`` with fencing ``token`` ended; ``current`` is the token that counts now, if any does."""
+
+    name: str
+    token: int
+    current: int | None
+
+
+class NestedWrite(StoreError, RuntimeError):
+    """A write or lock inside the function of an update, or in a signal handler that interrupted a write."""
 
 
 class ReadOnly(StoreError, PermissionError):

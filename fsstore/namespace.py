@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from fsstore import values
-from fsstore.engine import Delete, Engine, Expect, Op, Outcome, Put
-from fsstore.errors import InvalidName, InvalidValue, ReadOnly, UnsupportedType
-from fsstore.reading import MISSING, ReadHandle, key_list, text_or_all
+from fsstore import updates, values
+from fsstore.engine import MISSING, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
+from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
+from fsstore.locks import Lock
+from fsstore.reading import ReadHandle, key_list, text_or_all
 from fsstore.records import Replaced
 
 
@@ -18,58 +19,173 @@ class Handle(ReadHandle):
     Handles are cheap, hold no lock, are safe to share between threads, are always true and compare by
     identity. Values are copied both ways: what a call returns is the caller's own.
 
-    Every call may raise `StoreError`, every write `LockTimeout` after 30 seconds. Writes are atomic per key: a
-    reader sees the old value or the new one, and a write that has returned survives the end of the process.
-    Where several keys are written in one call, all are checked before the first is changed, but they are
-    changed one after the other, while the locks of all are held.
+    Every call may raise `StoreError`, every write `LockTimeout` after 30 seconds. Each call that writes is one
+    commit: all or nothing, whatever dies in the middle, and seen so by `get_many`, `get_all` and transactions. A write
+    that has returned survives the end of the process; with ``durability="power"``, here or of the store, a loss
+    of power too.
     """
 
     __slots__ = ()
     _engine: Engine
 
-    def set(self, key: str, value: Any, metadata: Mapping[str, Any] | None = None) -> None:
-        """Store ``value``; ``metadata`` is merged over what the record had.
+    def set(
+        self,
+        key: str,
+        value: Any,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        if_match: str | None = None,
+        lease: Lock | None = None,
+        durability: str | None = None,
+    ) -> None:
+        """Store ``value``; ``metadata`` is merged over what the record had. An equal value is not written again.
 
-        The value is replaced in one step, before it the metadata in another; an equal value is not written
-        again. Survives the end of the process, not a power loss. Raises `UnsupportedType` or `InvalidValue`, with the
-        place in the value, for what JSON could not give back; the old value stays.
+        ``if_match`` is the revision that the key must have (`info` gives it), else `Conflict` is raised. With a
+        ``lease`` nothing is written once it has expired or is somebody else's (`LeaseLost`); writes without
+        it are not stopped by it. Raises `UnsupportedType` or `InvalidValue`, with the place in the value, for what JSON
+        could not give back. Whatever is raised, the old value stays.
         """
-        self._commit("set", [self._put(key, value, metadata)], key=key, value=value)
+        put = self._put(key, value, metadata, Expect.ANYTHING if if_match is None else if_match)
+        self._commit("set", [put], key=key, value=value, lease=lease, durability=durability)
 
-    def delete(self, key: str) -> bool:
-        """Remove ``key``, then its metadata; was it there? Works on a full disk."""
-        return self._commit("delete", [Delete(self.name, key)], key=key) == [Outcome.DELETED]
+    def create(
+        self,
+        key: str,
+        value: Any,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        lease: Lock | None = None,
+        durability: str | None = None,
+    ) -> None:
+        """Store ``value`` under a key that must not exist. Raises `Conflict` if it does."""
+        put = self._put(key, value, metadata, Expect.ABSENT)
+        self._commit("create", [put], key=key, value=value, lease=lease, durability=durability)
+
+    def delete(
+        self, key: str, *, if_match: str | None = None, lease: Lock | None = None, durability: str | None = None
+    ) -> bool:
+        """Remove ``key`` and its metadata; was it there? Works on a full disk. ``if_match`` as in `set`."""
+        op = Delete(self.name, key, Expect.ANYTHING if if_match is None else if_match)
+        return self._commit("delete", [op], key=key, lease=lease, durability=durability) == [Outcome.DELETED]
+
+    # -- atomic updates ----------------------------------------------------------------------------
+
+    def update(self, key: str, fn: Callable[[Any], Any], default: Any = None, *, durability: str | None = None) -> Any:
+        """Replace the value by what ``fn`` makes of it, or of ``default``; returns the new value.
+
+        The key is locked meanwhile: no update is lost. ``fn`` may read; a write or lock inside it raises
+        `NestedWrite`. What it raises is raised, and nothing changes. If a person edits the file at the same time, ``fn``
+        is called again with the new content. Raises `BadValue` for a file that holds no JSON.
+        """
+        return self._update("update", key, fn, default, durability)
+
+    def increment(self, key: str, by: float = 1, default: float = 0, *, durability: str | None = None) -> Any:
+        """Add ``by`` to a number, or to ``default``; returns the sum. Raises `UnsupportedType` for other values."""
+        return self._update("increment", key, updates.adding(by), default, durability)
+
+    def append(self, key: str, item: Any, maxlen: int | None = None, *, durability: str | None = None) -> Any:
+        """Add ``item`` to a list, made on demand, and keep the newest ``maxlen``; returns the list."""
+        return self._update("append", key, updates.appending(item, maxlen), [], durability)
+
+    def merge(self, key: str, mapping: Mapping[str, Any], *, durability: str | None = None) -> Any:
+        """JSON Merge Patch (RFC 7386): set these members, recursively; ``None`` removes one. Returns the new value."""
+        return self._update("merge", key, updates.merging(mapping), {}, durability)
+
+    def patch(self, key: str, operations: Sequence[Mapping[str, Any]], *, durability: str | None = None) -> Any:
+        """JSON Patch (RFC 6902): all operations or none; returns the new value.
+
+        Raises `NotFound`, `InvalidValue` for what cannot be applied, and `Conflict` for a ``test`` that fails.
+        """
+        return self._update("patch", key, updates.patching(operations), MISSING, durability)
+
+    def set_default(self, key: str, value: Any, *, durability: str | None = None) -> Any:
+        """The value of ``key``; if there is none, ``value`` is stored first."""
+        raw = self._encode(value, "", key)
+        found = MISSING
+
+        def change(old: Any) -> bytes | Verdict:
+            nonlocal found
+            found = old
+            return raw if old is MISSING else Verdict.KEEP
+
+        self._commit("set_default", [Update(self.name, key, change)], key=key, durability=durability)
+        return values.decode(raw) if found is MISSING else found
+
+    def pop(self, key: str, default: Any = MISSING, *, durability: str | None = None) -> Any:
+        """Remove ``key`` and return its value. Without one: ``default``, or `NotFound` if none is given."""
+        found = MISSING
+
+        def change(old: Any) -> bytes | Verdict:
+            nonlocal found
+            found = old
+            return Verdict.REMOVE
+
+        self._commit("pop", [Update(self.name, key, change)], key=key, durability=durability)
+        if found is not MISSING:
+            return found
+        if default is MISSING:
+            raise self._not_found(key)
+        return default
+
+    def _update(self, verb: str, key: str, fn: Callable[[Any], Any], default: Any, durability: str | None) -> Any:
+        raw = b""
+
+        def change(old: Any) -> bytes | Verdict:
+            nonlocal raw
+            if old is MISSING:
+                if default is MISSING:
+                    raise self._not_found(key)
+                old = default if default is None else values.decode(self._encode(default, "the default of ", key))
+            try:
+                new = fn(old)
+            except (UnsupportedType, InvalidValue, Conflict) as error:
+                raise self._about(error, key) from None
+            raw = self._encode(new, "", key)
+            return raw
+
+        self._commit(verb, [Update(self.name, key, change)], key=key, durability=durability)
+        return values.decode(raw)
+
+    def _about(self, error: StoreError, key: str) -> StoreError:
+        """The same error, with the key named."""
+        fields = {**error.__dict__, **({"namespace": self.name, "key": key} if isinstance(error, Conflict) else {})}
+        if isinstance(error, Conflict) and error.key:
+            return error
+        return type(error)(f"key {key!r} of namespace {self.name!r} was not changed: {error}", **fields)
+
+    # -- several keys ------------------------------------------------------------------------------
 
     def use_namespace(self, namespace: str) -> Handle:
         """A handle on another namespace; nothing is created before its first write."""
         return Handle(self._engine, namespace, agent=self.agent, run=self.run, ops=self._ops)
 
-    def set_many(self, items: Mapping[str, Any], metadata: Mapping[str, Any] | None = None) -> int:
-        """Store all items; how many there were. Nothing is written if any value cannot be stored."""
+    def set_many(
+        self, items: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, *, durability: str | None = None
+    ) -> int:
+        """Store all items, or none; how many there were."""
         puts = [self._put(key, value, metadata) for key, value in _pairs(items)]
-        return len(self._commit("set_many", puts))
+        return len(self._commit("set_many", puts, durability=durability))
 
-    def delete_many(self, keys: Iterable[str]) -> int:
-        """Remove these keys; how many were really there."""
-        wanted = dict.fromkeys(key_list(keys))
-        return self._commit("delete_many", [Delete(self.name, key) for key in wanted]).count(Outcome.DELETED)
+    def delete_many(self, keys: Iterable[str], *, durability: str | None = None) -> int:
+        """Remove these keys, all or none; how many were really there."""
+        deletes = [Delete(self.name, key) for key in dict.fromkeys(key_list(keys))]
+        return self._commit("delete_many", deletes, durability=durability).count(Outcome.DELETED)
 
-    def clear(self) -> int:
+    def clear(self, *, durability: str | None = None) -> int:
         """Remove every key; how many there were. The namespace is then no longer listed."""
-        return self._delete_all("clear", "")
+        return self._delete_all("clear", "", durability)
 
-    def delete_prefix(self, prefix: str) -> int:
+    def delete_prefix(self, prefix: str, *, durability: str | None = None) -> int:
         """Remove all keys that start with ``prefix``; how many there were. Raises `InvalidName` for an empty one."""
         if not prefix:
             raise InvalidName("delete_prefix() needs a prefix; clear() removes everything", name="", reason="empty")
-        return self._delete_all("delete_prefix", prefix)
+        return self._delete_all("delete_prefix", prefix, durability)
 
-    def replace_all(self, items: Mapping[str, Any]) -> Replaced:
+    def replace_all(self, items: Mapping[str, Any], *, durability: str | None = None) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        puts: list[Op] = [self._put(key, value, None) for key, value in _pairs(items)]
-        deletes: list[Op] = [Delete(self.name, key) for key in self._engine.keys(self.name) if key not in items]
-        ops = puts + deletes
-        outcomes = self._commit("replace_all", ops)
+        ops: list[Put | Delete] = [self._put(key, value, None) for key, value in _pairs(items)]
+        ops += [Delete(self.name, key) for key in self._engine.keys(self.name) if key not in items]
+        outcomes = self._commit("replace_all", ops, durability=durability)
         done: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
         for op, outcome in zip(ops, outcomes, strict=True):
             done[outcome].append(op.key)
@@ -80,22 +196,39 @@ class Handle(ReadHandle):
             unchanged=sorted(done[Outcome.UNCHANGED]),
         )
 
-    def copy(self, source: str, target: str, *, namespace: str | None = None, overwrite: bool = False) -> None:
+    def copy(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        overwrite: bool = False,
+        durability: str | None = None,
+    ) -> None:
         """Store the value of ``source`` under ``target``, here or in another namespace, with its metadata.
 
         What the target had of metadata stays beside it, as with `set`.
         Raises `NotFound`, and `Conflict` if the target exists and is not to be overwritten.
         """
         put, _ = self._duplicate(source, target, namespace, overwrite=overwrite)
-        self._commit("copy", [put], key=source, found=True)
+        self._commit("copy", [put], key=source, found=True, durability=durability)
 
-    def move(self, source: str, target: str, *, namespace: str | None = None, overwrite: bool = False) -> None:
+    def move(
+        self,
+        source: str,
+        target: str,
+        *,
+        namespace: str | None = None,
+        overwrite: bool = False,
+        durability: str | None = None,
+    ) -> None:
         """Like `copy`, and the source is gone. To move a key onto itself is nothing."""
         put, revision = self._duplicate(source, target, namespace, overwrite=overwrite)
         if (put.namespace, put.key) == (self.name, source):
             self._tell("move", source, found=True)
         else:
-            self._commit("move", [put, Delete(self.name, source, revision)], key=source, found=True)
+            ops: list[Op] = [put, Delete(self.name, source, revision)]
+            self._commit("move", ops, key=source, found=True, durability=durability)
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set(key, value)
@@ -110,14 +243,14 @@ class Handle(ReadHandle):
 
         return MappingView(self)
 
-    def _put(self, key: str, value: Any, metadata: Any) -> Put:
+    def _put(self, key: str, value: Any, metadata: Any, expect: Expect | str = Expect.ANYTHING) -> Put:
         raw = self._encode(value, "", key)
         if metadata is None:
-            return Put(self.name, key, raw)
+            return Put(self.name, key, raw, None, expect)
         if not isinstance(metadata, Mapping):
             what = type(metadata).__name__
             raise UnsupportedType(f"the metadata of key {key!r} is a dict, not {what}", json_path="$", type_name=what)
-        return Put(self.name, key, raw, values.decode(self._encode(dict(metadata), "the metadata of ", key)))
+        return Put(self.name, key, raw, values.decode(self._encode(dict(metadata), "the metadata of ", key)), expect)
 
     def _encode(self, value: Any, what: str, key: str) -> bytes:
         try:
@@ -135,9 +268,9 @@ class Handle(ReadHandle):
         expect = Expect.ANYTHING if overwrite or itself else Expect.ABSENT
         return Put(name, target, values.encode(record.value), record.metadata or None, expect), record.revision
 
-    def _delete_all(self, verb: str, prefix: str) -> int:
+    def _delete_all(self, verb: str, prefix: str, durability: str | None) -> int:
         deletes = [Delete(self.name, key) for key in self._engine.keys(self.name, text_or_all(prefix))]
-        return self._commit(verb, deletes, key=prefix or None).count(Outcome.DELETED)
+        return self._commit(verb, deletes, key=prefix or None, durability=durability).count(Outcome.DELETED)
 
     def _commit(
         self,
@@ -146,12 +279,19 @@ class Handle(ReadHandle):
         key: str | None = None,
         value: Any = MISSING,
         found: bool | None = None,
+        lease: Lock | None = None,
+        durability: str | None = None,
     ) -> list[Outcome]:
-        if reason := self._engine.capabilities.read_only:
+        capabilities = self._engine.capabilities
+        if capabilities.read_only:
+            reason = capabilities.read_only
             raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
-        outcomes = self._engine.commit(ops, self._author)
+        if durability is not None:
+            capabilities.require_durability(durability)
+        claim = None if lease is None else lease.claim
+        outcomes = self._engine.commit(ops, self._author, durability=durability, claim=claim)
         if self._ops is not None:
-            if verb in ("set", "delete"):
+            if len(ops) == 1 and found is None:
                 found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)
             self._tell(verb, key, found=found, count=len(outcomes) - outcomes.count(Outcome.MISSING), value=value)
         return outcomes

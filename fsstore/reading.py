@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
-from fsstore.engine import Reader
+from fsstore.engine import MISSING, Reader
 from fsstore.errors import BadValues, InvalidName, NotFound, StoreError
 from fsstore.records import Author, Record, Report, Usage
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 Errors = Literal["raise", "skip", "report"]
 _PREVIEW = 200
-MISSING: Any = object()
-"""No value, where ``None`` is one."""
 
 
 class Operation(NamedTuple):

@@ -69,7 +69,7 @@ class Holder(NamedTuple):
     run: str | None
     since: str
     """ISO 8601, UTC."""
-    token: int | None
+    token: int
     remaining: float | None
     """Seconds until a lease ends by itself; ``None`` for a lock without ``ttl``."""
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from fsstore.errors import Unsupported
+from fsstore.errors import Conflict
+from fsstore.locks import Lock
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
-from fsstore.records import Adoption, Finding, Usage
+from fsstore.records import Adoption, Finding, Holder, Usage
 
 if TYPE_CHECKING:
     from fsstore.engine import Engine
 
 MEMORY = ":memory:"
+_PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
+_T = TypeVar("_T")
 
 
 class Namespace(Handle):
@@ -36,6 +42,19 @@ class Namespace(Handle):
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
         return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run, ops=self._ops)
+
+    def lock(self, name: str, timeout: float | None = None, ttl: float | None = None) -> Lock:
+        """A lock with a name of the whole store, for ``with`` or ``async with``.
+
+        Waits for it up to ``timeout`` seconds (30 by default, 0 tries once), then raises `LockTimeout`, which says
+        who holds it. With ``ttl`` it is a lease that ends by itself after so many seconds. Locks are advisory:
+        they stop nobody who does not ask for them.
+        """
+        return Lock(self._engine, name, self._author, timeout=timeout, ttl=ttl)
+
+    def locked_by(self, name: str) -> Holder | None:
+        """Who holds the lock of this name now."""
+        return self._engine.holder(name)
 
 
 class Store(Namespace):
@@ -79,6 +98,51 @@ class Store(Namespace):
         self._tell("stats", None, count=usage.keys)
         return usage
 
+    @contextlib.contextmanager
+    def transaction(self, *, durability: str | None = None) -> Iterator[Handle]:
+        """Several reads and writes, in several namespaces, as one commit.
+
+        ``with store.transaction() as tx:`` gives a handle with all verbs, which sees its own writes; nobody else does
+        before the end. Then all is stored or nothing: `Conflict` is raised if anything that was read or listed is not
+        as it was, or has been, in one instant. What the block raises is raised, and nothing is stored. Transactions
+        are serializable, hold no lock before the end, and are not for several threads.
+        """
+        from fsstore.transaction import TransactionEngine
+
+        engine = TransactionEngine(self._engine)
+        try:
+            yield Handle(engine, self.name, agent=self.agent, run=self.run, ops=self._ops)
+            engine.finish(self._author, durability)
+        finally:
+            engine.close()
+
+    def transact(self, fn: Callable[[Handle], _T], retries: int = 10, *, durability: str | None = None) -> _T:
+        """Call ``fn(tx)`` in a transaction, again after each conflict, at most ``retries`` times; what it returned.
+
+        It should have no effects beside those on ``tx``. Raises the last `Conflict`.
+        """
+        from fsstore.transaction import TransactionEngine
+
+        for attempt in range(retries + 1):
+            engine = TransactionEngine(self._engine)
+            try:
+                result = fn(Handle(engine, self.name, agent=self.agent, run=self.run, ops=self._ops))
+            except Exception:  # it may have seen what no longer is
+                if attempt == retries or not engine.is_stale():
+                    raise
+            else:
+                try:
+                    engine.finish(self._author, durability)
+                except Conflict:
+                    if attempt == retries:
+                        raise
+                else:
+                    return result
+            finally:
+                engine.close()
+            time.sleep(random.uniform(0, min(_PAUSE[0] * 2**attempt, _PAUSE[1])))  # noqa: S311
+        raise ValueError(f"retries={retries} is negative")
+
     def doctor(self) -> Iterator[Finding]:
         """Everything in the store that is no healthy record. Reads all, changes nothing."""
         return self._engine.check()
@@ -114,12 +178,9 @@ def open(
     Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
     made, `Unsupported` for a file system without flock.
     """
-    engine = _engine(os.fspath(path), create=create, read_only=read_only)
-    modes = engine.capabilities.durability
-    if durability not in modes:
-        engine.close()
-        raise Unsupported(f"durability is one of: {', '.join(sorted(modes))}; not {durability!r}", path=os.fspath(path))
+    engine = _engine(os.fspath(path), create=create, read_only=read_only, durability=durability)
     try:
+        engine.capabilities.require_durability(durability)
         return Store(engine, namespace, agent=agent, ops=ops)
     except BaseException:
         engine.close()
@@ -139,11 +200,11 @@ def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:
     return Adoption(found, foreign)
 
 
-def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False) -> Engine:
+def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False, durability: str = "process") -> Engine:
     if path == MEMORY:
         from fsstore.engines.memory import MemoryEngine
 
         return MemoryEngine(read_only=read_only)
     from fsstore.engines.files.engine import FileEngine
 
-    return FileEngine(path, create=create, read_only=read_only, adopt=adopt)
+    return FileEngine(path, create=create, read_only=read_only, adopt=adopt, durability=durability)

@@ -15,8 +15,8 @@ from fsstore.engines.files import listing
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place
+from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.sidecars import Sidecars
-from fsstore.engines.files.writer import FileWriter
 
 
 class Flaw(NamedTuple):
@@ -70,7 +70,7 @@ def _live_objects() -> None:
 
 
 def _in_place_write() -> None:
-    def put(self: FileWriter, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
+    def put(self: Placing, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
         at = directories.make(parent)
         with (
             open(staged, "rb") as new,
@@ -79,7 +79,7 @@ def _in_place_write() -> None:
             old.write(new.read())
         os.unlink(staged)
 
-    _replace(FileWriter, "_put", put)
+    _replace(Placing, "put", put)
 
 
 def _stale_descriptor() -> None:

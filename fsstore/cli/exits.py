@@ -25,6 +25,8 @@ _STATUS: dict[type[Exception], int] = {
     errors.Closed: USAGE,
     errors.Conflict: CONFLICT,
     errors.LockTimeout: CONFLICT,
+    errors.LeaseLost: CONFLICT,
+    errors.NestedWrite: CONFLICT,
     errors.InvalidValue: DATA,
     errors.UnsupportedType: DATA,
     errors.TooLarge: DATA,

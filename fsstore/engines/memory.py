@@ -6,14 +6,33 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from fsstore import values
-from fsstore.engine import MAX_VALUE_BYTES, Capabilities, Op, Outcome, Put, require_expected, require_size
+from fsstore.engine import (
+    MAX_VALUE_BYTES,
+    MISSING,
+    Capabilities,
+    Check,
+    CheckScan,
+    Content,
+    Delete,
+    Op,
+    Outcome,
+    Put,
+    Update,
+    Verdict,
+    nested,
+    require_expected,
+    require_names,
+    require_size,
+)
+from fsstore.engines.held import MemoryLocks
 from fsstore.errors import Closed
 from fsstore.keys import path_of
-from fsstore.records import Author, Finding, Record, Usage, timestamp
+from fsstore.records import Author, Claim, Finding, Holder, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -35,18 +54,40 @@ class MemoryEngine:
         )
         self._cells: dict[str, dict[str, _Cell]] = {}
         self._lock = threading.RLock()
+        self._commits = 0
+        self._writing = False
         self._closed = False
+        self._locks = MemoryLocks()
         _all.add(self)
 
-    def get(self, namespace: str, keys: Iterable[str]) -> dict[str, Any]:
+    def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
         """The values of those keys that exist, decoded afresh."""
-        cells = self._of(namespace)
-        found = {}
-        for key in keys:
-            path_of(namespace, key)  # the same names are refused as on disk
-            if (cell := cells.get(key)) is not None:
-                found[key] = values.decode(cell.raw)
-        return found
+        return {key: values.decode(cell.raw) for key, cell in self._cells_of(namespace, keys).items()}
+
+    def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
+        """The same, with the revisions."""
+        cells = self._cells_of(namespace, keys)
+        return {key: Content(values.decode(cell.raw), revision_of(cell.raw)) for key, cell in cells.items()}
+
+    def all_contents(self, namespace: str, prefix: str = "") -> dict[str, Content]:
+        """All of them."""
+        with self._lock:
+            return self.contents(namespace, self.keys(namespace, prefix))
+
+    def moment(self) -> object:
+        """The number of commits of several keys."""
+        self._require_open()
+        return self._commits
+
+    def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, _Cell]:
+        with self._lock:
+            cells = self._of(namespace)
+            found = {}
+            for key in keys:
+                path_of(namespace, key)  # the same names are refused as on disk
+                if (cell := cells.get(key)) is not None:
+                    found[key] = cell
+            return found
 
     def has(self, namespace: str, key: str) -> bool:
         """Is the key there?"""
@@ -65,7 +106,8 @@ class MemoryEngine:
 
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
         """All values."""
-        return self.get(namespace, self.keys(namespace, prefix))
+        with self._lock:
+            return self.get(namespace, self.keys(namespace, prefix))
 
     def record(self, namespace: str, key: str) -> Record | None:
         """The record; its path is not on any disk."""
@@ -102,31 +144,97 @@ class MemoryEngine:
         self._require_open()
         yield from ()
 
-    def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
+    def commit(
+        self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
+    ) -> list[Outcome]:
         """All or nothing, under one lock."""
+        if claim is not None:
+            with self.fenced(claim):
+                return self.commit(ops, author, durability=durability)
         with self._lock:
             self._require_open()
-            for op in ops:
-                path_of(op.namespace, op.key)
-                if isinstance(op, Put):
-                    require_size(op, MAX_VALUE_BYTES)
-                cell = self._of(op.namespace).get(op.key)
-                require_expected(op, None if cell is None else revision_of(cell.raw))
-            now = time.time()
-            return [self._put(op, author, now) if isinstance(op, Put) else self._delete(op) for op in ops]
+            if self._writing:  # the lock lets this thread in again
+                raise nested("a store in memory")
+            self._writing = True
+            try:
+                changes = [self._checked(op) for op in ops]
+                now = time.time()
+                self._commits += len(ops) > 1
+                return [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
+            finally:
+                self._writing = False
+
+    def _checked(self, op: Op) -> Put | Delete | Outcome | None:
+        """What an op comes to, if all that it expects is so."""
+        if isinstance(op, CheckScan):
+            require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
+            return None
+        path_of(op.namespace, op.key)
+        cell = self._of(op.namespace).get(op.key)
+        revision = None if cell is None else revision_of(cell.raw)
+        if isinstance(op, Check):
+            require_expected(op.namespace, op.key, op.revision, revision)
+            return None
+        if isinstance(op, Update):
+            return self._decided(op, cell)
+        if isinstance(op, Put):
+            require_size(op.namespace, op.key, op.raw, MAX_VALUE_BYTES)
+        require_expected(op.namespace, op.key, op.expect, revision)
+        return op
+
+    def _decided(self, op: Update, cell: _Cell | None) -> Put | Delete | Outcome:
+        wanted = op.change(MISSING if cell is None else values.decode(cell.raw))
+        if isinstance(wanted, bytes):
+            require_size(op.namespace, op.key, wanted, MAX_VALUE_BYTES)
+            return Put(op.namespace, op.key, wanted)
+        return Delete(op.namespace, op.key) if wanted is Verdict.REMOVE else Outcome.UNCHANGED
+
+    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        self._require_open()
+        if self._writing and self._lock._is_owned():  # type: ignore[attr-defined]
+            raise nested(f"the lock {name!r}")
+        return self._locks.acquire(name, timeout, ttl, author)
+
+    def release(self, claim: Claim) -> None:
+        """Unlock. Nothing, if it is lost already."""
+        self._locks.release(claim)
+
+    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
+        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.renew(claim, ttl)
+
+    def holder(self, name: str) -> Holder | None:
+        """Who holds a name."""
+        self._require_open()
+        return self._locks.holder(name)
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.fenced(claim)
 
     def close(self) -> None:
         """Forget everything."""
         self._closed = True
+        self._locks.close()
         self._cells.clear()
 
     def start_over(self) -> None:
         """In a forked child: the parent's threads are not here to release their lock."""
         self._lock = threading.RLock()
+        self._writing = False
+        self._locks.start_over()
+
+    def _do(self, op: Put | Delete | Outcome, author: Author, now: float) -> Outcome:
+        if isinstance(op, Outcome):
+            return op
+        return self._put(op, author, now) if isinstance(op, Put) else self._delete(op)
 
     def _put(self, op: Put, author: Author, now: float) -> Outcome:
         cells = self._cells.setdefault(op.namespace, {})
-        old = cells.get(op.key)
+        old = None if op.anew else cells.get(op.key)
         given = values.decode(values.encode(dict(op.metadata or {})))
         metadata = given if old is None else {**old.metadata, **given}
         if old is None:
@@ -137,7 +245,7 @@ class MemoryEngine:
         cells[op.key] = old._replace(raw=op.raw, metadata=metadata, updated_at=now, updated_by=author.agent)
         return Outcome.UPDATED
 
-    def _delete(self, op: Op) -> Outcome:
+    def _delete(self, op: Delete) -> Outcome:
         cells = self._cells.get(op.namespace, {})
         return Outcome.MISSING if cells.pop(op.key, None) is None else Outcome.DELETED
 

@@ -20,7 +20,7 @@ from .command import Command
 STATUS = {
     1: ["NotFound"],
     2: ["InvalidName", "StoreMissing", "NoRun", "Closed"],
-    3: ["Conflict", "LockTimeout"],
+    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite"],
     4: [
         "BadValue",
         "BadValues",

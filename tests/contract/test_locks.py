@@ -191,6 +191,41 @@ def test_a_lease_that_somebody_else_has_cannot_write(store: Store) -> None:
     assert raised.value.current == second.token
 
 
+def test_a_write_with_a_lease(store: Store) -> None:
+    with store.lock("job", ttl=600) as held:
+        store.set("k", 1, lease=held)
+        store.create("new", 2, lease=held)
+        assert store.delete("new", lease=held)
+        held.release()
+        with pytest.raises(LeaseLost):
+            store.set("k", 3, lease=held)
+        with pytest.raises(LeaseLost):
+            store.create("new", 3, lease=held)
+        with pytest.raises(LeaseLost):
+            store.delete("k", lease=held)
+    assert store.get_all() == {"k": 1}
+
+
+def test_a_transaction_with_a_lease(store: Store) -> None:
+    with store.lock("job", ttl=MOMENT) as held:
+        wait_until(lambda: store.locked_by("job") is None)
+        with pytest.raises(LeaseLost), store.transaction() as tx:
+            tx.set("other", 1)
+            tx.set("k", 1, lease=held)
+    assert store.get_all() == {}
+
+
+def test_no_lock_inside_an_update(store: Store) -> None:
+    def change(value: int) -> int:
+        with pytest.raises(NestedWrite), store.lock("job"):
+            pass
+        return value + 1
+
+    assert store.update("n", change, default=0) == 1
+    with store.lock("job"):
+        assert store.increment("n") == 2
+
+
 def test_nobody_gets_it_in_the_middle_of_a_fenced_write(store: Store) -> None:
     entered = threading.Event()
 

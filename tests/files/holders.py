@@ -18,9 +18,8 @@ with fsstore.open(root, agent="holder") as store, store.lock(name, ttl=ttl) as h
     print(held.token, flush=True)
     sys.stdin.readline()
     try:
-        with store._engine.fenced(held.claim):
-            store.set("writer", "holder")
-            print("written", flush=True)
+        store.set("writer", "holder", lease=held)
+        print("written", flush=True)
     except fsstore.LeaseLost as error:
         print("lost to", error.current, flush=True)
     sys.stdin.readline()

@@ -79,8 +79,7 @@ def test_a_stopped_holder_of_a_lease_loses_it_and_cannot_write(disk: Store, root
     holder.stop()
     with disk.lock("job", timeout=10) as held:
         assert held.token > holder.token
-        with disk._engine.fenced(held.claim):
-            disk.set("writer", "second")
+        disk.set("writer", "second", lease=held)
         holder.go_on()
         tell(holder.process, "write")
         assert line(holder.process) == f"lost to {held.token}"

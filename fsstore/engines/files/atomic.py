@@ -24,6 +24,7 @@ DIRECTORY = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 HANDLE = DIRECTORY | getattr(os, "O_PATH", 0)
 """A directory that is only a place to start from."""
 APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+READ_WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o666  # less the umask
 
@@ -56,7 +57,7 @@ class Tree:
         self.open_file, self.open_handle = make(READ), make(HANDLE)
         self._create = make(_CREATE)
         self._openers = {READ: self.open_file, HANDLE: self.open_handle} | {
-            flags: make(flags) for flags in (DIRECTORY, APPEND)
+            flags: make(flags) for flags in (DIRECTORY, APPEND, READ_WRITE)
         }
 
     def absolute(self, path: str) -> bytes:
@@ -121,12 +122,15 @@ class Tree:
         return at
 
     @staticmethod
-    def new_path(directory: bytes) -> bytes:
-        """A path in an absolute directory that nobody else uses. Note it before `stage`: an interrupt may come."""
-        return b"%b/%b%d" % (directory, _prefix, next(_serial))
+    def new_name(stripe: int) -> str:
+        """A file name that nobody else uses, for a file that is only there while its maker holds this stripe.
+
+        Note it before `stage`: an interrupt may come. Whoever holds the stripe may remove what others left.
+        """
+        return f"{stripe:02x}-{_prefix}{next(_serial)}"
 
     def stage(self, path: bytes, raw: bytes, like: os.stat_result | None = None) -> None:
-        """Write a new file at a `new_path`, ready to be renamed.
+        """Write a new file under a `new_name`, ready to be renamed.
 
         ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
         """
@@ -201,10 +205,10 @@ def has_openat2() -> bool:
 def _name_process() -> None:
     """Begin the names of staged files; a process number alone may come back, or live in another container."""
     global _prefix
-    _prefix = f"{os.getpid()}-{os.urandom(4).hex()}-".encode()
+    _prefix = f"{os.getpid()}-{os.urandom(4).hex()}-"
 
 
-_prefix = b""
+_prefix = ""
 _name_process()
 os.register_at_fork(after_in_child=_name_process)
 

@@ -14,17 +14,27 @@ from fsstore.engines.files.writer import FileWriter
 class FileEngine(FileWriter):
     """A store in a directory. Safe to share between threads; a forked child may go on using it."""
 
-    def __init__(self, path: str, *, create: bool = True, read_only: bool = False, adopt: bool = False) -> None:
+    def __init__(
+        self,
+        path: str,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        adopt: bool = False,
+        durability: str = "process",
+    ) -> None:
         tree = Tree(os.path.realpath(path))
         with failures.told(tree.root):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
             stripes = Stripes.shared(tree, layout.JOURNAL)
             try:
-                super().__init__(tree, marker, stripes)
+                super().__init__(tree, marker, stripes, durability=durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
-                self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process"}))
+                self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process", "power"}))
                 if not reason:  # refuse a file system without flock at once, not at the first write
                     self._remaking(layout.JOURNAL, stripes.require_flock)
+                    self._remaking(layout.JOURNAL, self._gate.make)
+                    self._recovery.after_opening()
             except BaseException:
                 stripes.leave()
                 raise
@@ -32,6 +42,7 @@ class FileEngine(FileWriter):
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
         if not self._closed:
+            self._locks.close()
             super().close()
             self._stripes.leave()
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -56,7 +57,7 @@ class Journal:
     """The journal of one store, one file per stripe."""
 
     def __init__(self, tree: Tree, directory: str, tmp: str) -> None:
-        self._tree, self._directory, self._tmp = tree, directory, tree.absolute(tmp)
+        self._tree, self._directory, self._tmp = tree, directory, tmp
 
     def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
@@ -73,7 +74,7 @@ class Journal:
     def lines(self, number: int, path: str) -> list[Line]:
         """The lines of one path, oldest first, from the file of its stripe."""
         try:
-            raw = self._tree.read(f"{self._directory}/{number:02x}.ndjson", _LIMIT)
+            raw = self._tree.read(self._path(number), _LIMIT)
         except FileNotFoundError:
             return []
         needle = b'"path":"%b"' % os.fsencode(path)
@@ -86,6 +87,39 @@ class Journal:
                 found.append(line)
             at = raw.find(needle, end)
         return found
+
+    def marks(self, numbers: Iterable[int]) -> dict[int, tuple[int, int]]:
+        """Where the journals of these stripes end now: inode and size of each."""
+        return {number: self._mark(number) for number in numbers}
+
+    def touched(self, marks: dict[int, tuple[int, int]], numbers: Iterable[int]) -> set[str]:
+        """The paths that were noted since; moves the marks on."""
+        paths: set[str] = set()
+        for number in numbers:
+            inode, size = marks[number]
+            marks[number] = self._mark(number)
+            if marks[number] == (inode, size):
+                continue
+            try:
+                raw = self._tree.read(self._path(number), _LIMIT)
+            except FileNotFoundError:
+                continue
+            tail = raw[size:] if marks[number][0] == inode else raw
+            texts = tail.split(b"\n")
+            unread = 0 if not texts[-1] or _parse(texts[-1]) else len(texts[-1]) + 1  # half a line: it is being written
+            marks[number] = (marks[number][0], len(raw) - unread)
+            paths.update(line.path for text in texts if (line := _parse(text)))
+        return paths
+
+    def _mark(self, number: int) -> tuple[int, int]:
+        try:
+            status = self._tree.stat(self._path(number))
+        except FileNotFoundError:
+            return 0, 0
+        return status.st_ino, status.st_size
+
+    def _path(self, number: int) -> str:
+        return f"{self._directory}/{number:02x}.ndjson"
 
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.
@@ -104,7 +138,7 @@ class Journal:
                     del of_path[1]
         lines = [line for path, of_path in kept.items() if path in coming or self._exists(path) for line in of_path]
         data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
-        staged = self._tree.new_path(self._tmp)
+        staged = self._tree.absolute(f"{self._tmp}/{self._tree.new_name(stripe.number)}")
         fd = -1
         try:
             self._tree.stage(staged, b'{"compacted":%d}' % len(data) + data)

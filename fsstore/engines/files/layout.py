@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fsstore import keys, values
 from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.durable import sync_files
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
 
@@ -20,7 +21,7 @@ FORMAT = 1
 MARKER = "fsstore.json"
 META = ".meta"
 RUNTIME = ".fsstore"
-TMP, JOURNAL = f"{RUNTIME}/tmp", f"{RUNTIME}/journal"  # noqa: S108
+TMP, JOURNAL, COMMITS = f"{RUNTIME}/tmp", f"{RUNTIME}/journal", f"{RUNTIME}/commits"  # noqa: S108
 _MARKER_LIMIT = 1024 * 1024
 _INIT_STRIPE = 0
 
@@ -84,7 +85,7 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
                 f"To make its JSON files keys, look first with: fsstore init --adopt --dry-run {tree.root}",
                 path=tree.root,
             ) from None
-    for directory in (TMP, JOURNAL):
+    for directory in (TMP, JOURNAL, COMMITS):
         os.close(tree.make_directories(directory))
     stripes = Stripes.shared(tree, JOURNAL)
     held: list[Stripe] = []
@@ -96,9 +97,12 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
         content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
         for name, raw in (*templates.items(), (MARKER, content)):
             if not os.path.lexists(f"{tree.root}/{name}"):
-                staged = tree.new_path(tree.absolute(TMP))
+                staged = tree.absolute(f"{TMP}/{tree.new_name(_INIT_STRIPE)}")
                 tree.stage(staged, raw)
                 os.rename(staged, tree.absolute(name))
+        sync_files(
+            tree, [*templates, MARKER, *(f"{name}/" for name in (TMP, JOURNAL, COMMITS))]
+        )  # so that only values can be lost with the power
         return marker
     finally:
         release(held)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.folding import fold
-from fsstore.engines.files.stripes import COUNT
+from fsstore.engines.files.gate import COUNT
 from fsstore.keys import encode_key, encode_namespace, require_short
 
 _CACHED = 50_000

@@ -11,7 +11,8 @@ from typing import Any
 from fsstore import values
 from fsstore.engine import too_large
 from fsstore.engines.files import failures
-from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.atomic import Tree, read_descriptor
+from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.places import Place
 
 _BELIEVED = 0.05  # seconds
@@ -64,9 +65,9 @@ class Sidecars:
         """A sidecar was written."""
         _bare.pop(place.directory, None)
 
-    def metadata(self, place: Place) -> dict[str, Any]:
+    def metadata(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> dict[str, Any]:
         """The metadata of a key that exists. Raises `BadValue` for a damaged sidecar."""
-        found: dict[str, Any] = self._read(place).get("metadata", {})
+        found: dict[str, Any] = self._read(place, overlay).get("metadata", {})
         return found
 
     def merged(self, place: Place, given: Mapping[str, Any] | None, *, exists: bool) -> bytes | None:
@@ -88,9 +89,13 @@ class Sidecars:
             raise too_large(len(raw), self._limit, what)
         return raw
 
-    def _read(self, place: Place) -> dict[str, Any]:
+    def _read(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> dict[str, Any]:
         try:
-            return parse(self._tree.read(place.sidecar, self._limit))
+            fd = overlay.open(self._tree, self._tree.relative(place.sidecar))
+            try:
+                return parse(read_descriptor(fd, self._limit))
+            finally:
+                os.close(fd)
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except (OSError, values.Malformed) as error:

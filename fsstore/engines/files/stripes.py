@@ -17,10 +17,12 @@ import weakref
 
 from filelock import lock_descriptor, unlock_descriptor
 
+from fsstore.engine import nested
 from fsstore.engines.files.atomic import APPEND, Tree
+from fsstore.engines.files.gate import COUNT, Gate
+from fsstore.engines.files.log import Log
 from fsstore.errors import LockTimeout, Unsupported
 
-COUNT = 64
 TIMEOUT = 30.0
 """Seconds a writer waits for a key before `LockTimeout`."""
 
@@ -64,9 +66,13 @@ class Stripes:
     """The key locks of one store, for the threads of one process."""
 
     def __init__(self, tree: Tree, directory: str) -> None:
+        runtime = os.path.dirname(directory)
+        self.gate = Gate(tree, f"{runtime}/gate")
+        self.log = Log(tree, runtime, self.gate)
         self._tree = tree
         self._directory = directory
         self._users = 0
+        self._inside: set[int] = set()
         self._stripes = [Stripe(number, tree.absolute(f"{directory}/{number:02x}.ndjson")) for number in range(COUNT)]
 
     @classmethod
@@ -90,9 +96,26 @@ class Stripes:
         for stripe in self._stripes:
             with stripe.mutex:
                 stripe.close()
+        self.gate.close()
+        self.log.close()
+
+    def enter(self) -> None:
+        """Say that this thread begins a write. Raises `NestedWrite` if it is inside one already; else `exit` it."""
+        thread = threading.get_ident()
+        if thread in self._inside:
+            raise nested(f"the store {self._tree.root}")
+        self._inside.add(thread)
+
+    def exit(self) -> None:
+        """Say that the write of this thread is over."""
+        self._inside.discard(threading.get_ident())
+
+    def is_inside(self) -> bool:
+        """Whether this thread is inside a write."""
+        return threading.get_ident() in self._inside
 
     def acquire(
-        self, numbers: list[int], timeout: float = TIMEOUT, *, into: list[Stripe] | None = None
+        self, numbers: list[int], timeout: float | None = None, *, into: list[Stripe] | None = None
     ) -> list[Stripe]:
         """Lock these stripes, given in ascending order and without repeats; returns them.
 
@@ -101,6 +124,7 @@ class Stripes:
         `FileNotFoundError` where the directory of the stripes is gone.
         """
         held: list[Stripe] = [] if into is None else into
+        timeout = TIMEOUT if timeout is None else timeout
         try:
             for number in numbers:
                 held.append(self._stripes[number])
@@ -113,13 +137,13 @@ class Stripes:
 
     def _lock(self, stripe: Stripe, timeout: float) -> None:
         if not stripe.mutex.acquire(blocking=False) and not stripe.mutex.acquire(timeout=timeout):
-            raise self._timeout(timeout)
+            raise self._timeout(stripe, timeout)
         try:
             while True:
                 if stripe.fd < 0:
                     stripe.adopt(self._tree.open(stripe.path, APPEND))
-                if not lock_descriptor(stripe.fd, blocking=False):
-                    self._wait(stripe.fd, timeout)
+                if not (lock_descriptor(stripe.fd, blocking=False) or wait_for_lock(stripe.fd, timeout)):
+                    raise self._timeout(stripe, timeout)
                 if self._is_current(stripe):
                     return
                 stripe.close()  # the file was removed or replaced: others lock the new one
@@ -143,17 +167,6 @@ class Stripes:
         finally:
             os.close(fd)
 
-    def _wait(self, fd: int, timeout: float) -> None:
-        until = time.monotonic() + timeout
-        polls = 0
-        while True:
-            time.sleep(_QUICK if polls < _QUICK_POLLS else _SLOW)
-            if lock_descriptor(fd, blocking=False):
-                return
-            polls += 1
-            if time.monotonic() >= until:
-                raise self._timeout(timeout)
-
     def _is_current(self, stripe: Stripe) -> bool:
         """Whether the locked file is still the one that others lock.
 
@@ -172,21 +185,29 @@ class Stripes:
         stripe.checked = now
         return (status.st_dev, status.st_ino) == stripe.identity
 
-    def _timeout(self, seconds: float) -> LockTimeout:
+    def _timeout(self, stripe: Stripe, seconds: float) -> LockTimeout:
+        pid = holder_of(stripe.fd) if stripe.fd >= 0 else os.getpid()
+        who = "another writer" if pid is None else f"process {pid}"
         return LockTimeout(
-            f"another writer held this key of {self._tree.root} for more than {seconds:g} s. Try again; if it never "
-            f"ends, look for a stopped process with: fuser -v {self._tree.root}/{self._directory}/*",
+            f"{who} held this key of {self._tree.root} for more than {seconds:g} s. Try again; if it never ends, see "
+            f"whether that process is stopped: ps -o pid,stat,cmd -p {pid or '$(fuser ' + os.fsdecode(stripe.path) + ')'}",
             seconds=seconds,
+            pid=pid,
         )
 
     def start_over(self) -> None:
         """In a forked child: the parent's locks are not ours, nor are its threads here to release them."""
+        self._inside.clear()
+        self.gate.start_over()
+        self.log.start_over()
         for stripe in self._stripes:
             stripe.mutex = threading.RLock()
             stripe.close()
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # the interpreter may be on its way out
+            self.gate.close()
+            self.log.close()
             for stripe in self._stripes:
                 stripe.close()
 
@@ -203,6 +224,32 @@ def release(held: list[Stripe]) -> None:
             stripe.close()
         finally:
             stripe.mutex.release()
+
+
+def wait_for_lock(fd: int, timeout: float) -> bool:
+    """Poll for the lock of an open file, quickly at first; false after ``timeout`` seconds."""
+    until = time.monotonic() + timeout
+    polls = 0
+    while timeout > 0:
+        time.sleep(_QUICK if polls < _QUICK_POLLS else _SLOW)
+        if lock_descriptor(fd, blocking=False):
+            return True
+        polls += 1
+        if time.monotonic() >= until:
+            break
+    return False
+
+
+def holder_of(fd: int) -> int | None:
+    """The process that holds the lock of an open file, as far as the kernel tells (Linux)."""
+    status = os.fstat(fd)
+    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        with open("/proc/locks", encoding="ascii") as locks:
+            found = [line.split() for line in locks if f" {file} " in line and " FLOCK " in line and "->" not in line]
+    except OSError:
+        return None
+    return int(found[0][4]) if found and int(found[0][4]) > 0 else None
 
 
 def no_flock(path: str) -> Unsupported:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fsstore.engine import Op, Outcome, Put
+from fsstore.engine import Check, Delete, Expect, Outcome, Put, Update
 from fsstore.engines.files.places import Place
 
 _LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
@@ -13,28 +13,55 @@ _LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move
 class Work:
     """One op of a commit: what its key looks like under the lock, and what is ready to take its place."""
 
-    __slots__ = ("kept", "note", "op", "outcome", "place", "sidecar", "staged", "staged_sidecar", "status", "time")
+    __slots__ = (
+        "kept",
+        "note",
+        "op",
+        "outcome",
+        "place",
+        "raw",
+        "sidecar",
+        "staged",
+        "staged_sidecar",
+        "status",
+        "stored",
+        "time",
+    )
 
-    def __init__(self, op: Op, place: Place) -> None:
+    def __init__(self, op: Put | Delete | Update | Check, place: Place) -> None:
         self.op = op
         self.place = place
+        self.staged = ""
+        """The name of the new file in `.fsstore/tmp`."""
+        self.staged_sidecar = ""
+        """The name of the new sidecar there."""
+        self.time = 0.0
+        """When that was written, in seconds since the epoch."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again: somebody changed the file."""
         self.outcome = Outcome.MISSING
         self.note = ""
         """What the journal calls it; empty if nothing changes."""
         self.status: os.stat_result | None = None
         """Of the file before, if there was one."""
+        self.stored: bytes | None = None
+        """Its content, where it was wanted and could be read."""
+        self.raw: bytes | None = None
+        """The content that is wanted; ``None`` for none."""
         self.kept: bytes | None = None
-        """The bytes of the file, if they are the value already, perhaps in a person's formatting."""
+        """The content of the file, if it is the value already, perhaps in a person's formatting."""
         self.sidecar: bytes | None = None
-        """The metadata's new content, if it changes."""
-        self.staged: bytes | None = None
-        """The path of the new file."""
-        self.staged_sidecar: bytes | None = None
-        """The path of the new sidecar."""
-        self.time = 0.0
-        """When that was written, in seconds since the epoch."""
+        """The metadata's new content, if it changes; empty if there is to be none."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether all depends on the file being the same when it is replaced."""
+        op = self.op
+        return isinstance(op, Update | Check) or op.expect is not Expect.ANYTHING
 
     @property
     def is_large(self) -> bool:
         """Whether it takes more than an instant."""
-        return isinstance(self.op, Put) and len(self.op.raw) > _LARGE
+        return self.raw is not None and len(self.raw) > _LARGE

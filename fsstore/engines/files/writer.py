@@ -1,4 +1,4 @@
-"""Writing a store's directory: each record replaced whole, under its key's lock, and noted in the journal."""
+"""Writing a store's directory: what a commit finds under its locks, what it makes ready, and who wrote it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,47 @@ import os
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
-from fsstore.engine import Delete, Expect, Op, Outcome, Put, require_expected, require_size
+from fsstore.engine import (
+    MISSING,
+    UNREADABLE,
+    Check,
+    CheckScan,
+    Delete,
+    Expect,
+    Op,
+    Outcome,
+    Update,
+    Verdict,
+    nested,
+    require_expected,
+    require_names,
+    require_size,
+)
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
+from fsstore.engines.files.carrying import Carrier, Edited
 from fsstore.engines.files.directories import Directories
+from fsstore.engines.files.gate import COUNT, has_log, is_odd
+from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
+from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.reader import FileReader
+from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
-from fsstore.errors import StoreError
-from fsstore.records import Author
+from fsstore.errors import Conflict, LockTimeout, StoreError
+from fsstore.keys import encode_namespace
+from fsstore.records import Author, Claim, Holder
 from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
-_ATTEMPTS = 100  # a directory made for a file can be gone before the file arrives
+_ATTEMPTS = 100
 _LARGE = 1024 * 1024
 # What says it of a file can be replaced all the same: a link, a socket, one that is not for us to read.
 _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
@@ -36,47 +58,123 @@ _T = TypeVar("_T")
 class FileWriter(FileReader):
     """What can be changed in a store in a directory."""
 
-    def __init__(self, tree: Tree, marker: layout.Marker, stripes: Stripes) -> None:
-        super().__init__(tree, marker)
+    def __init__(self, tree: Tree, marker: layout.Marker, stripes: Stripes, *, durability: str) -> None:
+        super().__init__(tree, marker, stripes)
+        self._durability = durability
         self._stripes = stripes
-        self._tmp = tree.absolute(layout.TMP)
+        self._locks = FileLocks(tree, self._require_store)
+        self._placing = Placing(tree, self._require_store)
+        self._recovery = Recovery(tree, stripes, self._intents, self._placing, self._limit)
+        self._carrier = Carrier(tree, self._placing, self._intents, self._gate, stripes.log, self._sidecars)
         self._weighty = min(_LARGE, self._limit)
         self._warned_of_size = False
 
-    def commit(self, ops: Sequence[Op], author: Author) -> list[Outcome]:
+    def commit(
+        self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
+    ) -> list[Outcome]:
         """Lock, look, stage, note, place: in that order, so that nothing changes before all is ready."""
         self._require_open()
-        works = [Work(op, self._places.find(op.namespace, op.key)) for op in ops]
-        directories = Directories(self._tree)
-        held: list[Stripe] = []
+        if claim is not None:
+            with self.fenced(claim):
+                return self.commit(ops, author, durability=durability)
+        self._stripes.enter()
         try:
-            self._acquire(_stripes(works), held)
-            for work in works:
-                self._look(work, directories)
-            if self._folds:
-                folding.refuse_twins(work.place.names for work in works if isinstance(work.op, Put))
-            for work in works:
-                self._stage(work)
-            self._note(works, author, held)
-            self._apply(works, directories)
+            power = (durability or self._durability) == "power"
+            works = [Work(op, self._places.find(op.namespace, op.key)) for op in ops if not isinstance(op, CheckScan)]
+            self._run(works, [op for op in ops if isinstance(op, CheckScan)], author, power=power)
+        finally:
+            self._stripes.exit()
+        if power and self._stripes.log.is_due:
+            self._checkpoint()
+        if len(works) == len(ops):
+            return [work.outcome for work in works]
+        outcomes = iter([work.outcome for work in works])
+        return [Outcome.HELD if isinstance(op, CheckScan) else next(outcomes) for op in ops]
+
+    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        self._require_open()
+        if self._stripes.is_inside():
+            raise nested(f"the lock {name!r}")
+        return self._locks.acquire(name, timeout, ttl, author)
+
+    def release(self, claim: Claim) -> None:
+        """Unlock. Nothing, if it is lost already."""
+        self._locks.release(claim)
+
+    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
+        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.renew(claim, ttl)
+
+    def holder(self, name: str) -> Holder | None:
+        """Who holds a name."""
+        self._require_open()
+        return self._locks.holder(name)
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.fenced(claim)
+
+    def _run(self, works: list[Work], scans: list[CheckScan], author: Author, *, power: bool) -> None:
+        held: list[Stripe] = []
+        directories = Directories(self._tree)
+        try:
+            logs = self._acquire(_stripes(works, scans), held) or power
+            for attempt in range(_ATTEMPTS):
+                for scan in scans:
+                    require_names(scan, self._names(scan))
+                for work in works:
+                    self._look(work, directories, logs=logs)
+                if self._folds:
+                    folding.refuse_twins(work.place.names for work in works if work.raw is not None)
+                for work in works:
+                    self._stage(work)
+                try:
+                    self._carrier.carry_out(
+                        works, directories, lambda: self._note(works, author, held), logs=logs, power=power
+                    )
+                    return
+                except Edited as edited:
+                    self._unstage(works)
+                    if attempt == _ATTEMPTS - 1:
+                        raise self._never_still(edited.place) from None
+                    for work in works:
+                        work.forget()
         except BaseException as error:
-            for work in works:
-                for staged in (work.staged, work.staged_sidecar):
-                    if staged is not None:
-                        discard(staged)
+            self._unstage(works)
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise failures.other(error, self._absolute(layout.RUNTIME)) from error
             raise
         finally:
             release(held)
             directories.close()
-        return [work.outcome for work in works]
 
-    def _acquire(self, numbers: list[int], held: list[Stripe]) -> None:
+    def _names(self, scan: CheckScan) -> list[str]:
+        if scan.namespace is None:
+            return self.namespaces()
+        return self._listings.keys(encode_namespace(scan.namespace), scan.prefix)
+
+    def _acquire(self, numbers: list[int], held: list[Stripe]) -> bool:
+        """Lock these stripes, finishing what a dead holder left; whether writes are to be logged."""
+        while True:
+            try:
+                self._stripes.acquire(numbers, into=held)
+            except FileNotFoundError:
+                self._remaking(layout.JOURNAL, lambda: self._stripes.acquire(numbers, into=held))
+            counters = self._gate.read()
+            if self._gate.is_quiet(counters) or not any(is_odd(counters, number) for number in numbers):
+                return has_log(counters)
+            release(held)
+            held.clear()
+            self._recovery.finish_dead(numbers)
+
+    def _checkpoint(self) -> None:
         try:
-            self._stripes.acquire(numbers, into=held)
-        except FileNotFoundError:
-            self._remaking(layout.JOURNAL, lambda: self._stripes.acquire(numbers, into=held))
+            self._recovery.checkpoint(timeout=1.0)
+        except LockTimeout:  # a stopped writer; the log goes on growing until the next attempt
+            _log.warning("%s: no checkpoint now, a writer holds its locks", self._tree.root)
 
     def _remaking(self, directory: str, act: Callable[[], _T]) -> _T:
         """Do what needs a runtime directory, which a person may remove at any time."""
@@ -91,44 +189,78 @@ class FileWriter(FileReader):
 
     # -- looking -----------------------------------------------------------------------------------
 
-    def _look(self, work: Work, directories: Directories) -> None:
+    def _look(self, work: Work, directories: Directories, *, logs: bool) -> None:
         """What is there, whether it is what the op expects, and what is therefore to be done."""
         op, place = work.op, work.place
+        only_status = isinstance(op, Delete) and op.expect is Expect.ANYTHING and not logs
         try:
-            status, stored = self._found(op, place, directories)
+            work.status, work.stored = self._found(work, directories, only_status=only_status)
         except OSError as error:
             self._fail(error, place)
-        work.status = status
-        if op.expect is not Expect.ANYTHING:
-            actual = None if status is None else "unreadable" if stored is None else revision_of(stored)
-            require_expected(op, actual)
-        if isinstance(op, Put):
-            self._plan_put(work, op, stored)
-        elif status is not None:
+        if isinstance(op, Update):
+            self._decide(work, op)
+            return
+        expect = op.revision if isinstance(op, Check) else op.expect
+        if expect is not Expect.ANYTHING:
+            stored = work.stored
+            actual = None if work.status is None else UNREADABLE if stored is None else revision_of(stored)
+            require_expected(op.namespace, op.key, expect, actual)
+        if isinstance(op, Check):
+            work.outcome = Outcome.HELD
+        elif isinstance(op, Delete):
+            self._plan_delete(work)
+        else:
+            self._plan_put(work, op.raw, op.metadata, anew=op.anew)
+
+    def _decide(self, work: Work, op: Update) -> None:
+        """Ask the function of an update what is to become of the value."""
+        place, value = work.place, MISSING
+        if work.status is not None:
+            try:
+                loaded = self._patiently(place.path, lambda: self._load(place.path, values.decode))
+                work.stored, value, work.status = loaded
+            except FileNotFoundError:
+                work.status = work.stored = None
+            except (OSError, values.Malformed) as error:
+                raise self._reading(error, op.namespace, op.key, place.path) from None
+        wanted = op.change(value)
+        if isinstance(wanted, bytes):
+            self._plan_put(work, wanted, None)
+        elif wanted is Verdict.REMOVE:
+            self._plan_delete(work)
+        else:
+            work.outcome, work.raw, work.kept = Outcome.UNCHANGED, work.stored, work.stored
+
+    def _plan_delete(self, work: Work) -> None:
+        if work.status is not None:
             work.outcome, work.note = Outcome.DELETED, "delete"
-            if self._sidecars.present(place):
+            if self._sidecars.present(work.place):
                 work.sidecar = REMOVE
 
-    def _plan_put(self, work: Work, op: Put, stored: bytes | None) -> None:
-        exists = work.status is not None
-        if len(op.raw) > self._weighty:
-            self._weigh(op, work.place)
-        if op.metadata or (not exists and self._sidecars.may_exist(work.place)):
-            work.sidecar = self._sidecars.merged(work.place, op.metadata, exists=exists)
-        if stored is not None and values.same(stored, op.raw):
-            work.kept = stored
+    def _plan_put(self, work: Work, raw: bytes, metadata: Any, *, anew: bool = False) -> None:
+        exists = work.status is not None and not anew
+        work.raw = raw
+        if len(raw) > self._weighty:
+            self._weigh(raw, work.place)
+        if metadata or (not exists and self._sidecars.may_exist(work.place)):
+            work.sidecar = self._sidecars.merged(work.place, metadata, exists=exists)
+        if work.stored is not None and values.same(work.stored, raw):
+            work.kept = work.stored
             if work.sidecar is None:
                 work.outcome = Outcome.UNCHANGED
                 return
         work.outcome, work.note = (Outcome.UPDATED, "update") if exists else (Outcome.CREATED, "create")
 
-    def _found(self, op: Op, place: Place, directories: Directories) -> tuple[os.stat_result | None, bytes | None]:
+    def _found(
+        self, work: Work, directories: Directories, *, only_status: bool
+    ) -> tuple[os.stat_result | None, bytes | None]:
         """The status of what lies at the key's path, and its bytes where they are wanted and can be read."""
+        place = work.place
         if self._folds:
             self._refuse_collision(place)
         try:
             at = directories.find(place.parent)
-            if isinstance(op, Delete) and op.expect is Expect.ANYTHING:
+            if only_status:
                 status, stored = os.stat(place.name, dir_fd=at, follow_symlinks=False), None
             else:
                 status, stored = self._old(place, at)
@@ -137,7 +269,7 @@ class FileWriter(FileReader):
                 self._require_store()
             return None, None
         except NotADirectoryError:
-            if isinstance(op, Delete):
+            if isinstance(work.op, Delete | Check):
                 return None, None
             raise
         if stat.S_ISDIR(status.st_mode):
@@ -145,6 +277,7 @@ class FileWriter(FileReader):
         return status, stored
 
     def _old(self, place: Place, at: int) -> tuple[os.stat_result, bytes | None]:
+        """Status and bytes of a file in an open directory; no bytes of what is no file, or not to be read."""
         try:
             fd = os.open(place.name, READ, dir_fd=at)
         except OSError as error:
@@ -163,8 +296,8 @@ class FileWriter(FileReader):
         if other is not None:
             raise folding.collision(place.namespace, place.key, other)
 
-    def _weigh(self, op: Put, place: Place) -> None:
-        require_size(op, self._limit)
+    def _weigh(self, raw: bytes, place: Place) -> None:
+        require_size(place.namespace, place.key, raw, self._limit)
         if not self._warned_of_size:
             self._warned_of_size = True
             _log.warning("%s: values of more than 1 MiB make every reader and every history slow", place.path)
@@ -172,27 +305,33 @@ class FileWriter(FileReader):
     # -- staging and noting ------------------------------------------------------------------------
 
     def _stage(self, work: Work) -> None:
-        op, status = work.op, work.status
-        if not isinstance(op, Delete) and work.kept is None:
-            try:
+        """Write the new files, beside their places."""
+        number, status = work.place.stripe, work.status
+        try:
+            if work.note and work.raw is not None and work.kept is None:
                 like = status if status is not None and stat.S_ISREG(status.st_mode) else None
-                work.staged = self._tree.new_path(self._tmp)
-                self._stage_file(work.staged, op.raw, like)
-            except OSError as error:
-                self._fail(error, work.place)
-        if work.sidecar:
-            try:
-                work.staged_sidecar = self._tree.new_path(self._tmp)
+                work.staged = self._tree.new_name(number)
+                self._stage_file(work.staged, work.raw, like)
+            if work.sidecar:
+                work.staged_sidecar = self._tree.new_name(number)
                 self._stage_file(work.staged_sidecar, work.sidecar, None)
-            except OSError as error:
-                self._fail(error, work.place)
+        except OSError as error:
+            self._fail(error, work.place)
         work.time = time.time()
 
-    def _stage_file(self, path: bytes, raw: bytes, like: os.stat_result | None) -> None:
+    def _stage_file(self, name: str, raw: bytes, like: os.stat_result | None) -> None:
+        path = self._placing.temporary(name)
         try:
             self._tree.stage(path, raw, like)
         except FileNotFoundError:
             self._remaking(layout.TMP, lambda: self._tree.stage(path, raw, like))
+
+    def _unstage(self, works: list[Work]) -> None:
+        for work in works:
+            for name in (work.staged, work.staged_sidecar):
+                if name:
+                    discard(self._placing.temporary(name))
+            work.staged = work.staged_sidecar = ""
 
     def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done."""
@@ -200,10 +339,11 @@ class FileWriter(FileReader):
         for work in works:
             if not work.note:
                 continue
+            content = work.kept or work.raw
             line = {
                 "op": work.note,
                 "path": work.place.path,
-                "revision": revision_of(work.kept or work.op.raw) if isinstance(work.op, Put) else None,
+                "revision": None if content is None else revision_of(content),
                 "was": None if work.status is None else work.status.st_mtime,
                 "agent": author.agent,
                 "run": author.run,
@@ -222,79 +362,24 @@ class FileWriter(FileReader):
                 raise failures.other(error, self._absolute(layout.JOURNAL)) from error
             _log.warning("deleted, but not noted who did it: %s", error)  # deletes must work on a full disk
 
-    # -- placing and removing ----------------------------------------------------------------------
-
-    def _apply(self, works: list[Work], directories: Directories) -> None:
-        for work in works:
-            self._apply_one(work, directories)
-        if len(works) != 1 or works[0].is_large:
-            self._follow(works, directories)
-        if directories.emptied:
-            directories.prune()
-
-    def _apply_one(self, work: Work, directories: Directories) -> None:
-        place = work.place
-        try:
-            if work.staged is not None:
-                if work.sidecar is not None:
-                    self._apply_sidecar(work, directories)
-                self._put(work.staged, place.parent, place.name, directories)
-            elif work.outcome is Outcome.DELETED:
-                _remove(place.absolute, directories)
-                if work.sidecar is not None:
-                    _remove(place.sidecar, directories)
-            elif work.sidecar is not None:
-                self._apply_sidecar(work, directories)
-        except OSError as error:
-            self._fail(error, place)
-
-    def _apply_sidecar(self, work: Work, directories: Directories) -> None:
-        place = work.place
-        if work.staged_sidecar is None:
-            _remove(place.sidecar, directories)
-            return
-        parent, _, name = place.sidecar.rpartition(b"/")
-        self._put(work.staged_sidecar, parent, name, directories)
-        self._sidecars.appeared(place)
-
-    def _put(self, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
-        """Rename a staged file into its place: before it readers see the old file, after it the new one."""
-        for attempt in range(_ATTEMPTS):
-            try:
-                os.rename(staged, name, dst_dir_fd=directories.make(parent))
-            except FileNotFoundError:
-                self._require_store()
-                if attempt == _ATTEMPTS - 1:
-                    raise
-                directories.forget(parent)
-            else:
-                return
-
-    def _follow(self, works: list[Work], directories: Directories) -> None:
-        """Write again what went into directories that a person moved away in the middle of a long commit."""
-        while moved := {path for path in {work.place.parent for work in works} if directories.moved(path)}:
-            for path in moved:
-                directories.forget(path)
-            for work in works:
-                if work.staged is not None and work.place.parent in moved:
-                    self._stage(work)
-                    self._apply_one(work, directories)
-
     def _fail(self, error: OSError, place: Place) -> NoReturn:
         if isinstance(error, StoreError):
             raise error  # not "from" itself
         raise failures.writing(error, place.namespace, place.key, self._absolute(place.path)) from error
 
+    def _never_still(self, place: Place) -> Conflict:
+        return Conflict(
+            f"key {place.key!r} of namespace {place.namespace!r}: its file was changed by hand each of the {_ATTEMPTS} "
+            f"times that it was about to be replaced. Try again when {self._absolute(place.path)} is at rest.",
+            namespace=place.namespace,
+            key=place.key,
+            expected=None,
+            actual=None,
+        )
 
-def _stripes(works: list[Work]) -> list[int]:
-    """The locks that these need, in the order in which everybody takes them."""
+
+def _stripes(works: list[Work], scans: list[CheckScan]) -> list[int]:
+    """The locks that these need, in the order in which everybody takes them; a scan needs all: keys may come."""
+    if scans:
+        return list(range(COUNT))
     return [works[0].place.stripe] if len(works) == 1 else sorted({work.place.stripe for work in works})
-
-
-def _remove(target: bytes, directories: Directories) -> None:
-    parent, _, name = target.rpartition(b"/")
-    try:
-        os.unlink(name, dir_fd=directories.find(parent))
-    except FileNotFoundError:  # somebody else was faster
-        return
-    directories.emptied.add(parent)

@@ -1,0 +1,336 @@
+"""The second half of a commit: staged files go into their places, all or none. It decides nothing about values.
+
+One file is replaced by its rename alone. Several are written down first (`intents`), so that readers see all or
+nothing and whoever finds the writer dead can finish. Durability "power" writes the new contents to the log
+and syncs it once before anything is visible.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Callable
+
+from fsstore.engine import Check, Outcome
+from fsstore.engines.files import failures
+from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
+from fsstore.engines.files.directories import Directories
+from fsstore.engines.files.gate import Gate
+from fsstore.engines.files.intents import Entry, Intents, signature
+from fsstore.engines.files.log import Log, Logged
+from fsstore.engines.files.places import Place
+from fsstore.engines.files.placing import Placing
+from fsstore.engines.files.sidecars import Sidecars
+from fsstore.engines.files.work import Work
+from fsstore.errors import StoreError
+from fsstore.revisions import revision as revision_of
+
+_log = logging.getLogger("fsstore")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Edited(Exception):
+    """A file was changed by hand between the look at it and its replacement."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.path)
+        self.place = place
+
+
+class Carrier:
+    """Carries out what commits have made ready."""
+
+    def __init__(
+        self, tree: Tree, placing: Placing, intents: Intents, gate: Gate, log: Log, sidecars: Sidecars
+    ) -> None:
+        self._tree = tree
+        self._placing = placing
+        self._intents = intents
+        self._gate = gate
+        self._wal = log
+        self._sidecars = sidecars
+
+    def carry_out(
+        self, works: list[Work], directories: Directories, note: Callable[[], None], *, logs: bool, power: bool
+    ) -> None:
+        """Make it so. Raises `Edited`, or what the system says, with nothing changed.
+
+        ``note`` writes who did it. ``logs``: the log is in use. The caller holds the locks.
+        """
+        if len(works) == 1 and not (works[0].sidecar is not None and works[0].raw is not None):
+            self._one(works[0], directories, note, logs=logs, power=power)
+        else:
+            self._several(works, directories, note, logs=logs, power=power)
+        if directories.emptied:
+            directories.prune()
+
+    # -- one file ----------------------------------------------------------------------------------
+
+    def _one(self, work: Work, directories: Directories, note: Callable[[], None], *, logs: bool, power: bool) -> None:
+        stripes, logged = [work.place.stripe], -1
+        try:
+            if logs and (power or work.note):
+                self._gate.begin(stripes)
+                logged = self._append([work], power=power)
+            if work.note:
+                note()
+            if work.is_guarded:
+                self._require_same(work)
+            self._apply_one(work, directories)
+            if work.is_large:
+                self._follow([work], directories)
+        except BaseException:
+            if logged >= 0:
+                self._wal.void(logged)
+            raise
+        finally:
+            if logs:
+                self._gate.end(stripes)
+
+    def _apply_one(self, work: Work, directories: Directories) -> None:
+        place = work.place
+        try:
+            if work.staged:
+                self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
+                if work.sidecar is not None:
+                    self._apply_sidecar(work, directories)
+            elif work.outcome is Outcome.DELETED:
+                _remove(place.absolute, directories)
+                if work.sidecar is not None:
+                    _remove(place.sidecar, directories)
+            elif work.sidecar is not None:
+                self._apply_sidecar(work, directories)
+        except OSError as error:
+            raise self._failure(error, place) from error
+
+    def _apply_sidecar(self, work: Work, directories: Directories) -> None:
+        place = work.place
+        if not work.staged_sidecar:
+            _remove(place.sidecar, directories)
+            return
+        parent, _, name = place.sidecar.rpartition(b"/")
+        self._placing.put(self._placing.temporary(work.staged_sidecar), parent, name, directories)
+        self._sidecars.appeared(place)
+
+    def _follow(self, works: list[Work], directories: Directories) -> None:
+        """Write again what went into directories that a person moved away in the middle of a long commit."""
+        while moved := {path for path in {work.place.parent for work in works} if directories.moved(path)}:
+            for path in moved:
+                directories.forget(path)
+            for work in works:
+                if work.staged and work.raw is not None and work.place.parent in moved:
+                    self._tree.stage(self._placing.temporary(work.staged), work.raw, work.status)
+                    self._apply_one(work, directories)
+
+    # -- several files -----------------------------------------------------------------------------
+
+    def _several(
+        self, works: list[Work], directories: Directories, note: Callable[[], None], *, logs: bool, power: bool
+    ) -> None:
+        changing = [work for work in works if work.note]
+        entries = [entry for work in changing for entry in self._entries(work, directories)]
+        stripes = sorted({work.place.stripe for work in (works if power else changing)})
+        name, logged = self._tree.new_name(stripes[0]) if stripes else "", -1
+        try:
+            if stripes:
+                self._gate.begin(stripes)
+            if logs:
+                logged = self._append(works, power=power)
+            if changing:
+                note()
+            for work in works:
+                if work.is_guarded:
+                    self._require_same(work)
+            if entries:
+                self._make_directories(changing, directories)
+                self._publish(name, stripes, entries)
+        except BaseException as error:
+            self._give_up(name, stripes, logged)
+            if isinstance(error, OSError) and error.errno in _FULL and all(entry.staged is None for entry in entries):
+                self._remove_all(changing, directories, error)
+                return
+            raise
+        self._place_all(name, entries, changing, directories, stripes, logged)
+
+    def _entries(self, work: Work, directories: Directories) -> list[Entry]:
+        """The files that an op changes: its value's, its sidecar's."""
+        place, entries = work.place, []
+        if work.sidecar is not None:
+            path = self._tree.relative(place.sidecar)
+            try:
+                was = signature(self._tree.stat(place.sidecar))
+            except (FileNotFoundError, NotADirectoryError):
+                was = None
+            if work.staged_sidecar or was:
+                old = self._tree.new_name(place.stripe)
+                entries.append(Entry(path, work.staged_sidecar or None, len(work.sidecar), old, was, None))
+        if work.staged or work.outcome is Outcome.DELETED:
+            was = None if work.status is None else signature(work.status)
+            old = self._tree.new_name(place.stripe)
+            size = 0 if work.raw is None else len(work.raw)
+            entries.append(Entry(place.path, work.staged or None, size, old, was, (place.namespace, place.key)))
+        return entries
+
+    def _make_directories(self, works: list[Work], directories: Directories) -> None:
+        """What can fail for want of room or permission is to fail before the commit point."""
+        for work in works:
+            try:
+                if work.staged:
+                    directories.make(work.place.parent)
+                if work.staged_sidecar:
+                    directories.make(work.place.sidecar.rpartition(b"/")[0])
+            except OSError as error:
+                raise self._failure(error, work.place) from error
+
+    def _publish(self, name: str, stripes: list[int], entries: list[Entry]) -> None:
+        try:
+            self._intents.publish(name, stripes, entries)
+        except FileNotFoundError:
+            self._intents.make_directory()
+            self._intents.publish(name, stripes, entries)
+
+    def _give_up(self, name: str, stripes: list[int], logged: int) -> None:
+        """Before the commit point: as if nothing had been."""
+        if logged >= 0:
+            self._wal.void(logged)
+        if stripes:
+            self._intents.retract(name)
+            self._gate.end(stripes)
+
+    def _remove_all(self, works: list[Work], directories: Directories, error: OSError) -> None:
+        """Deletes must work on a full disk, where the record of the commit has no room."""
+        _log.warning("%s is full: %d keys are deleted one after the other", self._tree.root, len(works))
+        for work in works:
+            self._apply_one(work, directories)
+
+    def _place_all(
+        self,
+        name: str,
+        entries: list[Entry],
+        works: list[Work],
+        directories: Directories,
+        stripes: list[int],
+        logged: int,
+    ) -> None:
+        """After the commit point: all files into their places, or all back."""
+        try:
+            places = {work.place.path: work.place for work in works}
+            for entry in entries:
+                try:
+                    self._placing.apply(entry, directories)
+                except OSError as error:
+                    raise self._failure(error, places.get(entry.path)) from error
+            self._follow(works, directories)
+        except BaseException:
+            self._take_back(name, entries, works, directories, stripes, logged)
+            raise
+        for work in works:
+            if work.staged_sidecar:
+                self._sidecars.appeared(work.place)
+        try:
+            if entries:
+                self._intents.retract(name)
+        except OSError as error:
+            _log.warning("%s: a commit is done, its record is left to the next writer: %s", self._tree.root, error)
+            return
+        if stripes:
+            self._gate.end(stripes)
+        for entry in entries:
+            if entry.was is not None:
+                discard(self._placing.temporary(entry.old))
+
+    def _take_back(
+        self,
+        name: str,
+        entries: list[Entry],
+        works: list[Work],
+        directories: Directories,
+        stripes: list[int],
+        logged: int,
+    ) -> None:
+        try:
+            name = self._intents.reverse(name)
+            for entry in reversed(entries):
+                self._placing.undo(entry, directories)
+            if logged >= 0:
+                self._wal.void(logged)
+            self._intents.retract(name)
+            self._gate.end(stripes)
+        except BaseException as error:
+            for work in works:  # whoever finds the record needs the files
+                work.staged = work.staged_sidecar = ""
+            _log.error("%s: a commit could be neither finished nor taken back yet: %s", self._tree.root, error)
+            if not isinstance(error, Exception):
+                raise
+
+    # -- the log, and hand edits -------------------------------------------------------------------
+
+    def _append(self, works: list[Work], *, power: bool) -> int:
+        """Log what the commit makes of its files, and with "power" sync it."""
+        logged = [
+            entry for work in works if not isinstance(work.op, Check) for entry in self._logged(work, power=power)
+        ]
+        if not logged:
+            return -1
+        at = self._wal.append(logged)
+        if power:
+            try:
+                self._wal.sync()
+            except BaseException:
+                self._wal.void(at)
+                raise
+        return at
+
+    def _logged(self, work: Work, *, power: bool) -> list[Logged]:
+        if not (power or work.note):
+            return []
+        place = work.place
+        content = work.kept if work.kept is not None else work.raw
+        before = None if work.stored is None else revision_of(work.stored)
+        after = None if content is None else revision_of(content)
+        found = [Logged(place.path, after, before, content if power else None, power)]
+        if work.sidecar is not None:
+            path, content = self._tree.relative(place.sidecar), work.sidecar or None
+            after = None if content is None else revision_of(content)
+            found.append(Logged(path, after, self._revision(place.sidecar), content if power else None, power))
+        return found
+
+    def _revision(self, path: bytes) -> str | None:
+        try:
+            return revision_of(self._tree.read(path, 1 << 30))
+        except OSError:
+            return None
+
+    def _require_same(self, work: Work) -> None:
+        """Raise `Edited` if the file is not what it was when it was looked at."""
+        stored: bytes | None = None
+        exists = True
+        try:
+            fd = self._tree.open(work.place.absolute, READ)
+            try:
+                stored = read_descriptor(fd, 1 << 62)
+            finally:
+                os.close(fd)
+        except (FileNotFoundError, NotADirectoryError):
+            exists = False
+        except OSError:  # there, and not to be read: as before, it is to be hoped
+            stored = None
+        if exists != (work.status is not None) or stored != work.stored:
+            raise Edited(work.place)
+
+    def _failure(self, error: OSError, place: Place | None) -> StoreError:
+        if isinstance(error, StoreError):
+            return error
+        if place is None:
+            return failures.other(error, self._tree.root)
+        return failures.writing(error, place.namespace, place.key, f"{self._tree.root}/{place.path}")
+
+
+def _remove(target: bytes, directories: Directories) -> None:
+    parent, _, name = target.rpartition(b"/")
+    try:
+        os.unlink(name, dir_fd=directories.find(parent))
+    except FileNotFoundError:  # somebody else was faster
+        return
+    directories.emptied.add(parent)

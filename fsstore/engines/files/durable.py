@@ -1,0 +1,89 @@
+"""Make files and names survive a loss of power. It knows paths, and not what they are for."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Iterable
+
+from fsstore.engines.files.atomic import DIRECTORY, READ, Tree
+
+# Of these it is known that syncfs(2) waits until all is on the disk; user-space ones may not even hear of it.
+_TRUSTED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs"})
+_libc = ctypes.CDLL(None, use_errno=True)
+_GONE = (FileNotFoundError, NotADirectoryError)
+
+
+def sync_all(tree: Tree, paths: Iterable[str]) -> None:
+    """Make the store durable as it is now: its whole file system in one call, or else at least these files.
+
+    Raises `OSError`; then nothing is known of any of them.
+    """
+    if _syncs_as_a_whole(tree):
+        fd = tree.open(tree.absolute("").rstrip(b"/"), DIRECTORY)
+        try:
+            if _libc.syncfs(fd) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), tree.root)
+        finally:
+            os.close(fd)
+    else:
+        sync_files(tree, paths)
+
+
+def sync_files(tree: Tree, paths: Iterable[str]) -> None:
+    """Make these files durable, or their absence, one by one."""
+    parents = set()
+    for path in paths:
+        parents.add(path.rpartition("/")[0])
+        try:
+            fd = tree.open(path, READ)
+        except OSError:  # removed since, or replaced by a person
+            continue
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    sync_directories(tree, parents)
+
+
+def sync_directories(tree: Tree, paths: Iterable[str]) -> None:
+    """Make what these directories hold durable, and their own names up to that of the store."""
+    wanted = {""}
+    for path in paths:
+        while path:
+            wanted.add(path)
+            path = path.rpartition("/")[0]
+    for path in sorted(wanted, reverse=True):
+        _sync_directory(tree, path)
+    fd = os.open(os.path.dirname(tree.root) or "/", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _sync_directory(tree: Tree, path: str) -> None:
+    try:
+        fd = tree.open(tree.absolute(path).rstrip(b"/"), DIRECTORY)
+    except _GONE:
+        return
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _syncs_as_a_whole(tree: Tree) -> bool:
+    """Whether one call makes everything on the store's file system durable."""
+    if not hasattr(_libc, "syncfs"):
+        return False
+    device = os.stat(tree.root).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        with open("/proc/self/mountinfo", "rb") as file:
+            lines = file.read().decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return False
+    kinds = {line.partition(" - ")[2].split(" ")[0] for line in lines if line.split(" ")[2] == number}
+    return bool(kinds) and kinds <= _TRUSTED

@@ -1,0 +1,69 @@
+"""A descriptor kept open for a small file that a person may remove or replace at any time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+from fsstore.engines.files.atomic import READ, READ_WRITE, Tree
+
+_RECHECK = 0.05  # seconds
+
+
+class KeptFile:
+    """One file, shared by the threads of a process; opened for reading when looked at, for writing when asked to."""
+
+    __slots__ = ("_mutex", "_path", "_tree", "_until", "fd")
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self._tree = tree
+        self._path = tree.absolute(path)
+        self._mutex = threading.Lock()
+        self._until = 0.0
+        self.fd = -1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it has not been looked for in the last 50 ms."""
+        return self.fd < 0 or time.monotonic() >= self._until
+
+    def look(self) -> None:
+        """Open the file, or open it again if another lies in its place."""
+        self._until = time.monotonic() + _RECHECK
+        try:
+            if self.fd < 0 or not os.path.samestat(os.fstat(self.fd), self._tree.stat(self._path)):
+                self._adopt(self._tree.open(self._path, READ))
+        except OSError:  # there is none (any more)
+            return
+
+    def open(self) -> None:
+        """Open the file for reading and writing; it is made if it is not there."""
+        self._adopt(self._tree.open(self._path, READ_WRITE))
+
+    def is_current(self) -> bool:
+        """Whether the open file still has a name."""
+        return self.fd >= 0 and os.fstat(self.fd).st_nlink > 0
+
+    def _adopt(self, fd: int) -> None:
+        """Use this file from now on, under the number of the old one, which another thread may be using just now."""
+        with self._mutex:
+            if self.fd < 0:
+                self.fd = fd
+                return
+            try:
+                os.dup2(fd, self.fd, inheritable=False)
+            finally:
+                os.close(fd)
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is needed."""
+        with self._mutex:
+            fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def start_over(self) -> None:
+        """In a forked child: the thread that held the mutex may not be here; the file itself is the parent's too."""
+        self._mutex = threading.Lock()
+        self.close()

@@ -1,0 +1,256 @@
+"""The write-ahead log: what has been acknowledged with durability "power" and may not be on the disk yet.
+
+One file of preallocated zeros, so that one ``fdatasync`` makes a record durable: its content is flushed, and no
+metadata with it. A record holds all of one commit, new content included; the files are then renamed without any
+sync. A checkpoint makes the file system durable as a whole and starts the log again, under a new epoch: what
+older records are left in the file is void. While there are records, writes that need not survive a power
+loss are noted too, by their revision, so that the last record of a path always tells what its file holds.
+The scheme is that of ARIES and of SQLite's WAL, with whole files as pages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+
+from fsstore.engines.files.atomic import READ_WRITE, Tree
+from fsstore.engines.files.durable import sync_directories
+from fsstore.engines.files.gate import Gate
+from fsstore.engines.files.kept import KeptFile
+from fsstore.errors import LockTimeout
+
+SIZE = 4 * 1024 * 1024
+"""Bytes that are preallocated. A checkpoint is due at three quarters."""
+_START = 4096
+_MAGIC = b"fsstore write-ahead log 1\n"
+_EPOCH = struct.Struct("<Q")
+_EPOCH_AT = 64
+_HEAD = struct.Struct("<4sBQII")  # mark, is void, epoch, length, crc32
+_MARK = b"rec\n"
+_VOID_AT = 4
+_POLL = 0.002  # seconds
+_PATIENCE = 30.0
+
+
+class Logged(NamedTuple):
+    """What a commit made of one file."""
+
+    path: str
+    """Relative to the store."""
+    revision: str | None
+    """Of the new content; ``None`` if the file was removed."""
+    before: str | None
+    """The revision of what was there before."""
+    content: bytes | None
+    """The new content; ``None`` if there is none, or if it need not survive a power loss."""
+    durable: bool
+    """Whether this had to survive a power loss."""
+
+
+class Log:
+    """The log of one store."""
+
+    def __init__(self, tree: Tree, directory: str, gate: Gate) -> None:
+        self._tree = tree
+        self._gate = gate
+        self._directory, self._path = directory, f"{directory}/wal"
+        self._file = KeptFile(tree, self._path)
+        self._mutex = threading.Lock()
+        self._presence = -1
+        self._epoch = -1
+        self._end = _START
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a checkpoint should be made."""
+        return self._end > SIZE * 3 // 4
+
+    def append(self, entries: list[Logged]) -> int:
+        """Write the record of one commit; where it begins. It is durable only after `sync`."""
+        payload = _pack(entries)
+        with self._locked():
+            self._find_end()
+            at = self._end
+            crc = zlib.crc32(payload, self._epoch & 0xFFFFFFFF)
+            record = _HEAD.pack(_MARK, 0, self._epoch, len(payload), crc) + payload
+            written = 0
+            while written < len(record):
+                written += os.pwrite(self._file.fd, record[written:], at + written)
+            self._end = at + len(record)
+            self._gate.mark_log(used=True)
+        if self._presence < 0:
+            self.join(_PATIENCE)
+        return at
+
+    def sync(self) -> None:
+        """Make every record durable that has been written, by whomever. A failure says nothing of them."""
+        try:
+            os.fdatasync(self._file.fd)
+        except OSError:
+            self._file.open()  # a second sync of the same descriptor would succeed, and mean nothing
+            raise
+
+    def void(self, at: int) -> None:
+        """Take a record back whose commit will not be."""
+        with contextlib.suppress(OSError):
+            os.pwrite(self._file.fd, b"\1", at + _VOID_AT)
+
+    def records(self) -> Iterator[list[Logged]]:
+        """All records that are whole, oldest first."""
+        try:
+            raw = self._tree.read(self._path, 1 << 40)
+        except FileNotFoundError:
+            return
+        if raw[: len(_MAGIC)] != _MAGIC:
+            return
+        epoch = _EPOCH.unpack_from(raw, _EPOCH_AT)[0]
+        at = _START
+        while (found := _record(raw, at, epoch)) is not None:
+            payload, is_void, at = found
+            if not is_void:
+                yield _unpack(payload)
+
+    def reset(self) -> None:
+        """Forget all records; the caller holds all stripes, and has made the files durable."""
+        with self._locked():
+            self._start_epoch(self._read_epoch() + 1)
+            if os.fstat(self._file.fd).st_size > 4 * SIZE:
+                os.ftruncate(self._file.fd, SIZE)
+                os.fsync(self._file.fd)
+            self._gate.mark_log(used=False)
+
+    def is_alone(self) -> bool:
+        """Whether no process has joined the log; if so it is the caller's alone until it joins."""
+        if self._presence < 0:
+            self._presence = self._tree.open(f"{self._directory}/users", READ_WRITE)
+        try:
+            fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def join(self, timeout: float) -> None:
+        """Be seen as one who writes, until `close`. Waits while another process brings the store in order."""
+        if self._presence < 0:
+            self._presence = self._tree.open(f"{self._directory}/users", READ_WRITE)
+        until = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(self._presence, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise LockTimeout(
+                        f"another process has been bringing {self._tree.root} in order for {timeout:g} s. Try again.",
+                        seconds=timeout,
+                    ) from None
+                time.sleep(_POLL)
+            else:
+                return
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with the file, among threads and processes."""
+        with self._mutex:
+            while True:
+                if self._file.fd < 0:
+                    self._file.open()
+                fcntl.flock(self._file.fd, fcntl.LOCK_EX)
+                if self._file.is_current():
+                    break
+                self._file.open()
+                self._epoch = -1
+            try:
+                if self._epoch < 0 and not self._is_whole():
+                    self._allocate()
+                yield
+            finally:
+                fcntl.flock(self._file.fd, fcntl.LOCK_UN)
+
+    def _is_whole(self) -> bool:
+        return os.pread(self._file.fd, len(_MAGIC), 0) == _MAGIC and os.fstat(self._file.fd).st_size >= SIZE
+
+    def _allocate(self) -> None:
+        """Make the file and its name durable, so that later records need no metadata."""
+        os.pwrite(self._file.fd, bytes(SIZE), 0)
+        os.fsync(self._file.fd)
+        self._start_epoch(1)
+        sync_directories(self._tree, [self._directory])
+
+    def _start_epoch(self, epoch: int) -> None:
+        os.pwrite(self._file.fd, _MAGIC.ljust(_EPOCH_AT, b"\0") + _EPOCH.pack(epoch), 0)
+        os.fdatasync(self._file.fd)
+        self._epoch, self._end = epoch, _START
+
+    def _read_epoch(self) -> int:
+        epoch: int = _EPOCH.unpack(os.pread(self._file.fd, _EPOCH.size, _EPOCH_AT))[0]
+        return epoch
+
+    def _find_end(self) -> None:
+        """Go past what other processes have written since."""
+        epoch = self._read_epoch()
+        if epoch != self._epoch:
+            self._epoch, self._end = epoch, _START
+        while True:
+            head = os.pread(self._file.fd, _HEAD.size, self._end)
+            if len(head) < _HEAD.size or head[:4] != _MARK:
+                return
+            length = _HEAD.unpack(head)[3]
+            record = head + os.pread(self._file.fd, length, self._end + _HEAD.size)
+            found = _record(record, 0, epoch)
+            if found is None:
+                return
+            self._end += found[2]
+
+    def close(self) -> None:
+        """Close the file; it is opened again when it is needed."""
+        self._file.close()
+        self._leave()
+
+    def start_over(self) -> None:
+        """In a forked child, which is present as long as its parent's descriptor is open in it."""
+        self._mutex = threading.Lock()
+        self._file.start_over()
+
+    def _leave(self) -> None:
+        fd, self._presence = self._presence, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _record(raw: bytes, at: int, epoch: int) -> tuple[bytes, bool, int] | None:
+    """The payload of the record at this place, whether it is void, and where the next begins."""
+    if at + _HEAD.size > len(raw):
+        return None
+    mark, is_void, of_epoch, length, crc = _HEAD.unpack_from(raw, at)
+    start = at + _HEAD.size
+    payload = raw[start : start + length]
+    whole = len(payload) == length and zlib.crc32(payload, epoch & 0xFFFFFFFF) == crc
+    return (payload, bool(is_void), start + length) if mark == _MARK and of_epoch == epoch and whole else None
+
+
+def _pack(entries: list[Logged]) -> bytes:
+    """A head of JSON, a newline, and the contents one after the other."""
+    head = [
+        (entry.path, entry.revision, entry.before, None if entry.content is None else len(entry.content), entry.durable)
+        for entry in entries
+    ]
+    return orjson.dumps(head) + b"\n" + b"".join(entry.content for entry in entries if entry.content is not None)
+
+
+def _unpack(payload: bytes) -> list[Logged]:
+    head, _, contents = payload.partition(b"\n")
+    entries, at = [], 0
+    for path, revision, before, size, durable in orjson.loads(head):
+        content = None if size is None else contents[at : at + size]
+        at += size or 0
+        entries.append(Logged(path, revision, before, content, durable))
+    return entries

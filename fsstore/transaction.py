@@ -1,0 +1,336 @@
+"""A transaction is an engine over an engine: it gathers writes, sees them itself, and commits once. It stores nothing.
+
+Optimistic concurrency control with backward validation (Kung and Robinson, 1981): what was read and listed is
+remembered by revision and by name, and checked under the locks of the commit. So that no function decides on
+half of somebody else's commit, reads are also checked against one another whenever one came between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, NoReturn
+
+from fsstore import values
+from fsstore.engine import (
+    MISSING,
+    Capabilities,
+    Check,
+    CheckScan,
+    Content,
+    Delete,
+    Engine,
+    Expect,
+    Op,
+    Outcome,
+    Put,
+    Update,
+    Verdict,
+    nested,
+    require_expected,
+    require_names,
+)
+from fsstore.errors import Closed, Conflict, Unsupported
+from fsstore.keys import path_of
+from fsstore.records import Author, Claim, Finding, Holder, Record, Usage, timestamp
+from fsstore.revisions import revision as revision_of
+
+
+class _Written(NamedTuple):
+    raw: bytes | None
+    """``None``: the key is removed."""
+    metadata: dict[str, Any]
+    anew: bool
+    """Whether the record before it was removed in the same transaction."""
+
+
+class TransactionEngine:
+    """One transaction. It is not shared between threads."""
+
+    def __init__(self, base: Engine) -> None:
+        self._base = base
+        self._moment = base.moment()
+        self._reads: dict[tuple[str, str], str | None] = {}
+        self._scans: dict[tuple[str | None, str], tuple[str, ...]] = {}
+        self._writes: dict[tuple[str, str], _Written] = {}
+        self._claims: list[Claim] = []
+        self._updating = False
+        self._over = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Those of the engine below."""
+        return self._base.capabilities
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
+        """Own writes first; of all else the revision is remembered."""
+        self._require_open()
+        others = [key for key in keys if (namespace, key) not in self._writes]
+        below = self._base.contents(namespace, others) if others else {}
+        self._remember(namespace, others, below)
+        found = {key: self._own(namespace, key) or below.get(key) for key in keys}
+        return {key: content for key, content in found.items() if content is not None}
+
+    def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
+        """Values, own writes first."""
+        return {key: content.value for key, content in self.contents(namespace, keys).items()}
+
+    def has(self, namespace: str, key: str) -> bool:
+        """Is the key there?"""
+        return key in self.contents(namespace, (key,))
+
+    def keys(self, namespace: str, prefix: str = "") -> list[str]:
+        """The sorted keys, remembered as they are below."""
+        self._require_open()
+        names = self._base.keys(namespace, prefix)
+        self._remember_names(namespace, prefix, names)
+        return sorted(self._with_own(namespace, prefix, dict.fromkeys(names)))
+
+    def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
+        """Keys in order with their values."""
+        for key in self.keys(namespace, prefix):
+            if after is None or key > after:
+                yield from self.get(namespace, (key,)).items()
+
+    def all_contents(self, namespace: str, prefix: str = "") -> dict[str, Content]:
+        """All keys and revisions, remembered as they are below."""
+        self._require_open()
+        below = self._base.all_contents(namespace, prefix)
+        self._remember_names(namespace, prefix, sorted(below))
+        self._remember(namespace, list(below), below)
+        return dict(sorted(self._with_own(namespace, prefix, dict(below)).items()))
+
+    def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
+        """All values."""
+        return {key: content.value for key, content in self.all_contents(namespace, prefix).items()}
+
+    def record(self, namespace: str, key: str) -> Record | None:
+        """The record as it will be."""
+        self._require_open()
+        below = self._base.record(namespace, key)
+        self._remember(namespace, [key], {} if below is None else {key: Content(below.value, below.revision)})
+        written = self._writes.get((namespace, key))
+        if written is None:
+            return below
+        if written.raw is None:
+            return None
+        now = timestamp(time.time())
+        new = Record(
+            namespace, key, None, {}, now, now, None, None, "", 0, f"(not committed)/{path_of(namespace, key)}"
+        )
+        old = new if below is None or written.anew else below
+        return old._replace(
+            value=values.decode(written.raw),
+            metadata={**old.metadata, **written.metadata},
+            updated_at=now,
+            revision=revision_of(written.raw),
+            size=len(written.raw),
+        )
+
+    def usage(self, namespace: str) -> Usage:
+        """Number and size of the namespace's records, as fsstore writes them."""
+        sizes = [len(values.encode(value)) for value in self.read_all(namespace).values()]
+        return Usage(1 if sizes else 0, len(sizes), sum(sizes))
+
+    def namespaces(self) -> list[str]:
+        """Namespaces with at least one key."""
+        self._require_open()
+        names = self._base.namespaces()
+        self._remember_names(None, "", names)
+        own = {namespace for namespace, _ in self._writes}
+        return sorted(set(names) - own | {namespace for namespace in own if self.keys(namespace)})
+
+    def moment(self) -> object:
+        """That of the engine below."""
+        return self._base.moment()
+
+    def check(self) -> Iterator[Finding]:
+        """What is wrong below."""
+        return self._base.check()
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def commit(
+        self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
+    ) -> list[Outcome]:
+        """Gather these ops, all or none."""
+        self._require_open()
+        if self._updating:
+            raise nested("a transaction")
+        if claim is not None and claim not in self._claims:
+            if self._claims:
+                raise Unsupported("a transaction is fenced by one lease, not by two", path="")
+            self._claims.append(claim)
+        before = dict(self._writes)
+        try:
+            return [self._gather(op) for op in ops]
+        except BaseException:
+            self._writes = before
+            raise
+
+    def _gather(self, op: Op) -> Outcome:
+        if isinstance(op, CheckScan):
+            require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
+            return Outcome.HELD
+        path_of(op.namespace, op.key)
+        if isinstance(op, Put) and op.expect is Expect.ANYTHING and not self._is_known(op.namespace, op.key):
+            self._put(op, exists=True)  # a blind write: whatever is there, it conflicts with nothing
+            return Outcome.UPDATED
+        content = self.contents(op.namespace, (op.key,)).get(op.key)
+        actual = None if content is None else content.revision
+        if isinstance(op, Update):
+            return self._update(op, content)
+        require_expected(op.namespace, op.key, op.revision if isinstance(op, Check) else op.expect, actual)
+        if isinstance(op, Check):
+            return Outcome.HELD
+        if isinstance(op, Delete):
+            return self._delete(op, exists=content is not None)
+        self._put(op, exists=content is not None)
+        if content is None:
+            return Outcome.CREATED
+        return Outcome.UNCHANGED if actual == revision_of(op.raw) and not op.metadata else Outcome.UPDATED
+
+    def _update(self, op: Update, content: Content | None) -> Outcome:
+        if content is not None and isinstance(content.value, Exception):
+            raise content.value
+        self._updating = True
+        try:
+            wanted = op.change(MISSING if content is None else content.value)
+        finally:
+            self._updating = False
+        if isinstance(wanted, bytes):
+            self._put(Put(op.namespace, op.key, wanted), exists=content is not None)
+            return Outcome.CREATED if content is None else Outcome.UPDATED
+        if wanted is Verdict.REMOVE:
+            return self._delete(Delete(op.namespace, op.key), exists=content is not None)
+        return Outcome.UNCHANGED
+
+    def _put(self, op: Put, *, exists: bool) -> None:
+        before = self._writes.get((op.namespace, op.key))
+        removed = before is not None and before.raw is None
+        metadata = {**(before.metadata if before is not None else {}), **(op.metadata or {})}
+        anew = op.anew or removed or (before is not None and before.anew)
+        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists)
+
+    def _delete(self, op: Delete, *, exists: bool) -> Outcome:
+        self._writes[op.namespace, op.key] = _Written(None, {}, anew=False)
+        return Outcome.DELETED if exists else Outcome.MISSING
+
+    def finish(self, author: Author, durability: str | None) -> None:
+        """Commit what was gathered. Raises `Conflict`, with nothing changed, if anything read is not as it was."""
+        self._require_open()
+        self._over = True
+        if not self._writes:
+            self._validate()
+            return
+        ops: list[Op] = [self._op(*name, written) for name, written in self._writes.items()]
+        ops += [Check(*name, revision) for name, revision in self._reads.items() if name not in self._writes]
+        ops += [CheckScan(namespace, prefix, names) for (namespace, prefix), names in self._scans.items()]
+        claim = self._claims[0] if self._claims else None
+        self._base.commit(ops, author, durability=durability, claim=claim)
+
+    def _op(self, namespace: str, key: str, written: _Written) -> Op:
+        expect: Expect | str = Expect.ANYTHING
+        if (namespace, key) in self._reads:
+            expect = self._reads[namespace, key] or Expect.ABSENT
+        if written.raw is None:
+            return Delete(namespace, key, expect)
+        return Put(namespace, key, written.raw, written.metadata or None, expect, written.anew)
+
+    def is_stale(self) -> bool:
+        """Whether something that was read is not as it was."""
+        try:
+            self._validate()
+        except Conflict:
+            return True
+        return False
+
+    # -- what others own ---------------------------------------------------------------------------
+
+    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
+        """Not here."""
+        self._refuse_locks()
+
+    def release(self, claim: Claim) -> None:
+        """Not here."""
+        self._refuse_locks()
+
+    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
+        """Not here."""
+        self._refuse_locks()
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Not here."""
+        self._refuse_locks()
+
+    def holder(self, name: str) -> Holder | None:
+        """That of the engine below."""
+        return self._base.holder(name)
+
+    def close(self) -> None:
+        """Let go of what was gathered."""
+        self._over = True
+
+    def _refuse_locks(self) -> NoReturn:
+        raise nested("a transaction")
+
+    def _require_open(self) -> None:
+        if self._over:
+            raise Closed("this transaction is over; begin another.")
+
+    # -- remembering -------------------------------------------------------------------------------
+
+    def _is_known(self, namespace: str, key: str) -> bool:
+        if (namespace, key) in self._writes or (namespace, key) in self._reads:
+            return True
+        return any(of == namespace and key.startswith(prefix) for of, prefix in self._scans)
+
+    def _own(self, namespace: str, key: str) -> Content | None:
+        written = self._writes.get((namespace, key))
+        if written is None or written.raw is None:
+            return None
+        return Content(values.decode(written.raw), revision_of(written.raw))
+
+    def _with_own(self, namespace: str, prefix: str, found: dict[str, Any]) -> dict[str, Any]:
+        for of_namespace, key in self._writes:
+            if of_namespace == namespace and key.startswith(prefix):
+                content = self._own(namespace, key)
+                if content is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = content
+        return found
+
+    def _remember(self, namespace: str, keys: Sequence[str], found: dict[str, Content]) -> None:
+        for key in keys:
+            actual = found[key].revision if key in found else None
+            require_expected(namespace, key, self._reads.setdefault((namespace, key), actual), actual)
+        self._require_moment()
+
+    def _remember_names(self, namespace: str | None, prefix: str, names: list[str]) -> None:
+        before = self._scans.setdefault((namespace, prefix), tuple(names))
+        require_names(CheckScan(namespace, prefix, before), names)
+        self._require_moment()
+
+    def _require_moment(self) -> None:
+        """All that was read is of one moment, or it is read again and found the same."""
+        while (now := self._base.moment()) != self._moment:
+            self._validate()
+            self._moment = now
+
+    def _validate(self) -> None:
+        """Raise `Conflict` unless all that was read is as it was: then it was so at one instant."""
+        by_namespace: dict[str, list[str]] = {}
+        for namespace, key in self._reads:
+            by_namespace.setdefault(namespace, []).append(key)
+        for namespace, keys in by_namespace.items():
+            found = self._base.contents(namespace, keys)
+            for key in keys:
+                actual = found[key].revision if key in found else None
+                require_expected(namespace, key, self._reads[namespace, key], actual)
+        for (of, prefix), names in self._scans.items():
+            now = self._base.namespaces() if of is None else self._base.keys(of, prefix)
+            require_names(CheckScan(of, prefix, names), now)

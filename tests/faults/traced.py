@@ -1,0 +1,140 @@
+"""Run one call in a child that strace watches, and have it killed, stopped or failed at one of its system calls."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CHANGING = (
+    "open,openat,openat2,creat,write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,"
+    "mkdirat,fsync,fdatasync,syncfs,ftruncate,fchmod,fchown,flock,close"
+)
+_LINE = re.compile(r"(?:\[pid +\d+\] +)?(?:\d+ +)?(\w+)\((.*)")
+
+
+class Call(NamedTuple):
+    """One system call of a traced child."""
+
+    name: str
+    nth: int
+    """Of its name, from 1: strace counts so."""
+    arguments: str
+
+
+class Ended(NamedTuple):
+    """How a traced child ended."""
+
+    signal: int
+    """That killed it, or 0."""
+    answer: str
+    """``ok``, or the error's name and text; empty if it was killed."""
+    calls: list[Call]
+
+
+class Child:
+    """A forked child that acts when it is told to, with strace attached to it."""
+
+    def __init__(self, act: Callable[[], Any], inject: str = "", log: Path | None = None) -> None:
+        go, self._go = os.pipe()
+        self._answer, answer = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._go)
+            _act_and_exit(act, go, answer)
+        os.close(go)
+        os.close(answer)
+        command = ["strace", "-s", "300", "-y", "-o", str(log or "/dev/null"), "-e", f"trace={CHANGING},sched_yield"]
+        command += ["-e", f"inject={inject}"] if inject else []
+        self._strace = subprocess.Popen([*command, "-p", str(self.pid)], stderr=subprocess.PIPE, text=True)
+        assert self._strace.stderr is not None
+        line = self._strace.stderr.readline()
+        assert "attached" in line, line
+
+    def begin(self) -> None:
+        """Let it act."""
+        os.write(self._go, b"g")
+
+    def wait_stopped(self) -> bool:
+        """Wait until it is stopped by a signal; false if it has ended."""
+        while True:
+            pid, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
+            if pid and not os.WIFSTOPPED(status):
+                self._status = status
+                return False
+            if _state_of(self.pid) == "t" or (pid and os.WIFSTOPPED(status)):
+                return True
+
+    def end(self) -> Ended:
+        """Wait for it."""
+        with os.fdopen(self._answer, "rb") as answer:
+            text = answer.read().decode()
+        _, status = os.waitpid(self.pid, 0)
+        self._strace.wait(20)
+        assert self._strace.stderr is not None
+        self._strace.stderr.close()
+        os.close(self._go)
+        return Ended(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, text, [])
+
+
+def _act_and_exit(act: Callable[[], Any], go: int, answer: int) -> None:
+    try:
+        os.read(go, 1)
+        try:
+            act()
+            text = "ok"
+        except BaseException as error:
+            text = f"{type(error).__module__}.{type(error).__name__}: {error}"
+        os.sched_yield()  # the mark of what was acknowledged
+        os.write(answer, text.encode()[:2000])
+    finally:
+        os._exit(0)
+
+
+def _state_of(pid: int) -> str:
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+def run(act: Callable[[], Any], inject: str = "") -> Ended:
+    """Let a child act to its end, whatever that is."""
+    child = Child(act, inject)
+    child.begin()
+    return child.end()
+
+
+def trace(act: Callable[[], Any], log: Path) -> list[Call]:
+    """The system calls of an undisturbed run, up to its acknowledgement."""
+    child = Child(act, log=log)
+    child.begin()
+    ended = child.end()
+    assert ended.answer == "ok", ended.answer
+    counts: dict[str, int] = {}
+    calls = []
+    for line in log.read_text(errors="replace").splitlines():
+        found = _LINE.match(line)
+        if found is None:
+            continue
+        name, arguments = found.groups()
+        if name == "sched_yield":
+            return calls
+        counts[name] = counts.get(name, 0) + 1
+        calls.append(Call(name, counts[name], arguments))
+    raise AssertionError("the child never acknowledged")
+
+
+@contextmanager
+def stopped(act: Callable[[], Any], call: Call) -> Iterator[Child]:
+    """A child that is stopped at the beginning of one of its system calls."""
+    child = Child(act, f"{call.name}:signal=STOP:when={call.nth}")
+    child.begin()
+    assert child.wait_stopped()
+    try:
+        yield child
+    finally:
+        os.kill(child.pid, signal.SIGCONT)
