@@ -27,8 +27,9 @@ from fsstore.errors import (
     Unsupported,
     UnsupportedType,
 )
+from fsstore.locks import Lock
 from fsstore.reading import Operation
-from fsstore.records import Finding, Record, Replaced, Report, Usage
+from fsstore.records import Finding, Holder, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
@@ -43,9 +44,11 @@ __all__ = [
     "Conflict",
     "DiskFull",
     "Finding",
+    "Holder",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
+    "Lock",
     "LockTimeout",
     "NameCollision",
     "Namespace",

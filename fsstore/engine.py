@@ -8,6 +8,7 @@ file never hides the others.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
@@ -281,6 +282,10 @@ class Engine(Reader, Protocol):
 
     def holder(self, name: str) -> Holder | None:
         """Who holds a name."""
+        ...
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body, however long it takes. Raises `LeaseLost`."""
         ...
 
     def close(self) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from fsstore import updates, values
 from fsstore.engine import MISSING, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
+from fsstore.locks import Lock
 from fsstore.reading import ReadHandle, key_list, text_or_all
-from fsstore.records import Claim, Replaced
+from fsstore.records import Replaced
 
 
 class Handle(ReadHandle):
@@ -34,7 +35,7 @@ class Handle(ReadHandle):
         metadata: Mapping[str, Any] | None = None,
         *,
         if_match: str | None = None,
-        lease: Claim | None = None,
+        lease: Lock | None = None,
         durability: str | None = None,
     ) -> None:
         """Store ``value``; ``metadata`` is merged over what the record had. An equal value is not written again.
@@ -53,7 +54,7 @@ class Handle(ReadHandle):
         value: Any,
         metadata: Mapping[str, Any] | None = None,
         *,
-        lease: Claim | None = None,
+        lease: Lock | None = None,
         durability: str | None = None,
     ) -> None:
         """Store ``value`` under a key that must not exist. Raises `Conflict` if it does."""
@@ -61,7 +62,7 @@ class Handle(ReadHandle):
         self._commit("create", [put], key=key, value=value, lease=lease, durability=durability)
 
     def delete(
-        self, key: str, *, if_match: str | None = None, lease: Claim | None = None, durability: str | None = None
+        self, key: str, *, if_match: str | None = None, lease: Lock | None = None, durability: str | None = None
     ) -> bool:
         """Remove ``key`` and its metadata; was it there? Works on a full disk. ``if_match`` as in `set`."""
         op = Delete(self.name, key, Expect.ANYTHING if if_match is None else if_match)
@@ -278,7 +279,7 @@ class Handle(ReadHandle):
         key: str | None = None,
         value: Any = MISSING,
         found: bool | None = None,
-        lease: Claim | None = None,
+        lease: Lock | None = None,
         durability: str | None = None,
     ) -> list[Outcome]:
         capabilities = self._engine.capabilities
@@ -287,7 +288,8 @@ class Handle(ReadHandle):
             raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
         if durability is not None:
             capabilities.require_durability(durability)
-        outcomes = self._engine.commit(ops, self._author, durability=durability, claim=lease)
+        claim = None if lease is None else lease.claim
+        outcomes = self._engine.commit(ops, self._author, durability=durability, claim=claim)
         if self._ops is not None:
             if len(ops) == 1 and found is None:
                 found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)

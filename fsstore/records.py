@@ -45,28 +45,33 @@ class Record(NamedTuple):
         return self._asdict()
 
 
-class Claim(NamedTuple):
-    """A named lock that was taken, or a lease if it ends by itself."""
+class Claim:
+    """A name that is locked by whoever has this object. An engine makes it, and frees the name when it is dropped."""
 
-    name: str
-    token: int
-    """The fencing token: greater than that of every claim before it in the store."""
-    ttl: float | None = None
-    """Seconds that a lease lasts."""
+    __slots__ = ("__weakref__", "name", "token", "ttl", "until")
+
+    def __init__(self, name: str, token: int, ttl: float | None, until: float | None) -> None:
+        self.name = name
+        self.token = token
+        """Larger than that of every earlier claim of the store."""
+        self.ttl = ttl
+        self.until = until
+        """When a lease ends, in seconds since the machine was started; ``None`` if it does not end by itself."""
 
 
 class Holder(NamedTuple):
-    """Who holds a named lock."""
+    """Who holds a name."""
 
     name: str
     pid: int
+    host: str
     agent: str | None
     run: str | None
     since: str
     """ISO 8601, UTC."""
     token: int
     remaining: float | None
-    """Seconds until a lease ends; ``None`` for a lock."""
+    """Seconds until a lease ends by itself; ``None`` for a lock without ``ttl``."""
 
 
 class Usage(NamedTuple):

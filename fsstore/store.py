@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsstore.errors import Conflict
+from fsstore.locks import Lock
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
-from fsstore.records import Adoption, Finding, Usage
+from fsstore.records import Adoption, Finding, Holder, Usage
 
 if TYPE_CHECKING:
     from fsstore.engine import Engine
@@ -41,6 +42,19 @@ class Namespace(Handle):
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
         return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run, ops=self._ops)
+
+    def lock(self, name: str, timeout: float | None = None, ttl: float | None = None) -> Lock:
+        """A lock with a name of the whole store, for ``with`` or ``async with``.
+
+        Waits for it up to ``timeout`` seconds (30 by default, 0 tries once), then raises `LockTimeout`, which says
+        who holds it. With ``ttl`` it is a lease that ends by itself after so many seconds. Locks are advisory:
+        they stop nobody who does not ask for them.
+        """
+        return Lock(self._engine, name, self._author, timeout=timeout, ttl=ttl)
+
+    def locked_by(self, name: str) -> Holder | None:
+        """Who holds the lock of this name now."""
+        return self._engine.holder(name)
 
 
 class Store(Namespace):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
 from fsstore import values
@@ -258,6 +259,10 @@ class TransactionEngine:
         self._refuse_locks()
 
     def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
+        """Not here."""
+        self._refuse_locks()
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
         """Not here."""
         self._refuse_locks()
 

@@ -71,6 +71,8 @@ class AsyncView:
         if name.startswith("_"):
             raise AttributeError(name)
         found = getattr(self._handle, name)
+        if name in _AWAITABLE:
+            return found
         if name in _STREAMS:
             return _streamed(found)
         if name in _IMMEDIATE:
@@ -78,6 +80,7 @@ class AsyncView:
         return _threaded(found) if callable(found) else found
 
 
+_AWAITABLE = frozenset({"lock"})  # what it gives is for ``async with``
 _STREAMS = frozenset({"doctor", "items", "scan"})
 _IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
 

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from fsstore import values
@@ -28,6 +29,7 @@ from fsstore.engine import (
     require_names,
     require_size,
 )
+from fsstore.engines.held import MemoryLocks
 from fsstore.errors import Closed
 from fsstore.keys import path_of
 from fsstore.records import Author, Claim, Finding, Holder, Record, Usage, timestamp
@@ -55,6 +57,7 @@ class MemoryEngine:
         self._commits = 0
         self._writing = False
         self._closed = False
+        self._locks = MemoryLocks()
         _all.add(self)
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -145,6 +148,9 @@ class MemoryEngine:
         self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
     ) -> list[Outcome]:
         """All or nothing, under one lock."""
+        if claim is not None:
+            with self.fenced(claim):
+                return self.commit(ops, author, durability=durability)
         with self._lock:
             self._require_open()
             if self._writing:  # the lock lets this thread in again
@@ -184,29 +190,42 @@ class MemoryEngine:
         return Delete(op.namespace, op.key) if wanted is Verdict.REMOVE else Outcome.UNCHANGED
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """To come."""
-        raise RuntimeError(name)
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        self._require_open()
+        if self._writing and self._lock._is_owned():  # type: ignore[attr-defined]
+            raise nested(f"the lock {name!r}")
+        return self._locks.acquire(name, timeout, ttl, author)
 
     def release(self, claim: Claim) -> None:
-        """To come."""
+        """Unlock. Nothing, if it is lost already."""
+        self._locks.release(claim)
 
     def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
-        """To come."""
-        return claim
+        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.renew(claim, ttl)
 
     def holder(self, name: str) -> Holder | None:
-        """To come."""
-        return None
+        """Who holds a name."""
+        self._require_open()
+        return self._locks.holder(name)
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.fenced(claim)
 
     def close(self) -> None:
         """Forget everything."""
         self._closed = True
+        self._locks.close()
         self._cells.clear()
 
     def start_over(self) -> None:
         """In a forked child: the parent's threads are not here to release their lock."""
         self._lock = threading.RLock()
         self._writing = False
+        self._locks.start_over()
 
     def _do(self, op: Put | Delete | Outcome, author: Author, now: float) -> Outcome:
         if isinstance(op, Outcome):

@@ -23,6 +23,8 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "delete_many": lambda h: h.delete_many(["k"]),
     "clear": lambda h: h.clear(),
     "exists": lambda h: h.exists("k"),
+    "lock": lambda h: h.lock("k").__enter__(),
+    "locked_by": lambda h: h.locked_by("k"),
     "in": lambda h: "k" in h,
     "iteration": lambda h: list(h),
     "[]": lambda h: h["k"],

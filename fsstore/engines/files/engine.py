@@ -44,6 +44,7 @@ class FileEngine(FileWriter):
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
         if not self._closed:
+            self._locks.close()
             super().close()
             self._stripes.leave()
 

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
@@ -22,6 +23,7 @@ from fsstore.engine import (
     Outcome,
     Update,
     Verdict,
+    nested,
     require_expected,
     require_names,
     require_size,
@@ -31,6 +33,7 @@ from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.carrying import Carrier, Edited
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.gate import COUNT, has_log, is_odd
+from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.reader import FileReader
@@ -59,6 +62,7 @@ class FileWriter(FileReader):
         super().__init__(tree, marker, stripes)
         self._durability = durability
         self._stripes = stripes
+        self._locks = FileLocks(tree, self._require_store)
         self._placing = Placing(tree, self._require_store)
         self._recovery = Recovery(tree, stripes, self._intents, self._placing, self._limit)
         self._carrier = Carrier(tree, self._placing, self._intents, self._gate, stripes.log, self._sidecars)
@@ -70,6 +74,9 @@ class FileWriter(FileReader):
     ) -> list[Outcome]:
         """Lock, look, stage, note, place: in that order, so that nothing changes before all is ready."""
         self._require_open()
+        if claim is not None:
+            with self.fenced(claim):
+                return self.commit(ops, author, durability=durability)
         self._stripes.enter()
         try:
             power = (durability or self._durability) == "power"
@@ -85,19 +92,30 @@ class FileWriter(FileReader):
         return [Outcome.HELD if isinstance(op, CheckScan) else next(outcomes) for op in ops]
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """To come."""
-        raise RuntimeError(name)
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        self._require_open()
+        if self._stripes.is_inside():
+            raise nested(f"the lock {name!r}")
+        return self._locks.acquire(name, timeout, ttl, author)
 
     def release(self, claim: Claim) -> None:
-        """To come."""
+        """Unlock. Nothing, if it is lost already."""
+        self._locks.release(claim)
 
     def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
-        """To come."""
-        return claim
+        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.renew(claim, ttl)
 
     def holder(self, name: str) -> Holder | None:
-        """To come."""
-        return None
+        """Who holds a name."""
+        self._require_open()
+        return self._locks.holder(name)
+
+    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
+        """Nobody else gets the name in the body. Raises `LeaseLost`."""
+        self._require_open()
+        return self._locks.fenced(claim)
 
     def _run(self, works: list[Work], scans: list[CheckScan], author: Author, *, power: bool) -> None:
         held: list[Stripe] = []

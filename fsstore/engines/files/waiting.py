@@ -1,0 +1,27 @@
+"""How often one asks again for what somebody else holds. It knows no locks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+_QUICK_POLLS = 20
+_QUICK, _SLOW = 0.0002, 0.002  # seconds: most holders are gone within microseconds
+_SHARE = 0.02  # of the time that one has waited
+
+
+def pauses(timeout: float, slowest: float = _SLOW) -> Iterator[None]:
+    """Comes back at once, then after each pause, and a last time when ``timeout`` seconds are over.
+
+    Pauses are short at first, and never longer than ``slowest`` seconds.
+    """
+    started = time.monotonic()
+    polls = 0
+    while True:
+        yield
+        waited = time.monotonic() - started
+        if waited >= timeout:
+            return
+        pause = _QUICK if polls < _QUICK_POLLS else min(slowest, max(_SLOW, waited * _SHARE))
+        time.sleep(min(pause, timeout - waited))
+        polls += 1
