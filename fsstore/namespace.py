@@ -74,8 +74,8 @@ class Handle(ReadHandle):
         """Replace the value by what ``fn`` makes of it, or of ``default``; returns the new value.
 
         The key is locked meanwhile: no update is lost. ``fn`` may read; a write or lock inside it raises
-        `NestedWrite`. What it raises is raised, and nothing changes. If a person edits the file at the same time, ``fn``
-        is called again with the new content. Raises `BadValue` for a file that holds no JSON.
+        `NestedWrite`. What it raises is raised, and nothing changes. If a person edits the file at the same time,
+        ``fn`` is called again with the new content. Raises `BadValue` for a file that holds no JSON.
         """
         return self._update("update", key, fn, default, durability)
 

@@ -1,9 +1,10 @@
 """A file system in memory that forgets at a power cut what nobody synced; and the cut can come at any change.
 
-It is strict: content is durable only by a sync of its file, a name only by a sync of its directory. A program of its
-own: ``python -m faults.cutfs MOUNTPOINT``. Its file ``.ctl`` takes commands: ``save`` (this is how all begins, and it is
-durable), ``restore``, ``arm N`` (the N-th change from now fails, and so does all after it), ``cut MODE``, and ``dump DIRECTORY`` (copy what is left to another
-file system, where looking at it is quick). Reading it gives the number of changes since ``arm``.
+It is strict: content is durable only by a sync of its file, a name only by a sync of its directory. A program of
+its own: ``python -m faults.cutfs MOUNTPOINT``. Its file ``.ctl`` takes commands: ``save`` (this is how all begins,
+and it is durable), ``restore``, ``arm N`` (the N-th change from now fails, and so does all after it), ``cut MODE``, and
+``dump DIRECTORY`` (copy what is left to another file system, where looking at it is quick). Reading it gives the
+number of changes since ``arm``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ CONTROL = "/.ctl"
 MODES = ("drop", "meta", "torn")
 """Everything unsynced is lost; names are kept and content is lost; names are kept and half of the content."""
 
-Memory = tuple[bytes, dict[str, tuple[str, "CutNode"]]]
+Memory = tuple[bytes, dict[str, tuple[str, Node]]]
 
 
 class CutNode(Node):
@@ -150,9 +151,16 @@ def _left(node: CutNode, mode: str) -> Memory:
     content, entries = node.durable
     if mode == "drop":
         return content, entries
-    if mode == "torn" and bytes(node.data) != content:
-        content = bytes(node.data[: len(node.data) // 2]) + content[len(node.data) // 2 :]
-    return content, dict(node.entries)
+    return _half(bytes(node.data), content) if mode == "torn" else content, dict(node.entries)
+
+
+def _half(new: bytes, old: bytes) -> bytes:
+    """The content when half of what was written since has reached the disk."""
+    if new == old:
+        return new
+    changed = [at for at in range(0, len(new), 64) if new[at : at + 64] != old[at : at + 64]]
+    middle = (changed[0] + min(changed[-1] + 64, len(new))) // 2 if changed else len(new)
+    return new[:middle] + old[middle:]
 
 
 def _counted(name: str) -> Callable[..., Any]:

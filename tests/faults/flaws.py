@@ -115,7 +115,8 @@ def _renamed_before_sync(patch: pytest.MonkeyPatch) -> None:
     def put(self: Placing, staged: bytes, parent: bytes, name: bytes, directories: Directories) -> None:
         sound(self, staged, parent, name, directories)
         for each in late:
-            os.fdatasync(each._file.fd)
+            if each._file.fd >= 0:
+                os.fdatasync(each._file.fd)
         late.clear()
 
     patch.setattr(Log, "sync", lambda self: late.append(self))
@@ -127,6 +128,11 @@ def _no_checksum(patch: pytest.MonkeyPatch) -> None:
         crc32 = staticmethod(lambda payload, epoch: 0)
 
     patch.setattr(log, "zlib", Zlib)
+
+
+def _no_sync_of_a_new_store(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(layout, "sync_files", _nothing)
+    patch.setattr(log, "sync_directories", _nothing)
 
 
 def _setting(owner: object, name: str) -> Patch:
@@ -150,7 +156,7 @@ FLAWS: dict[str, Patch] = {
     "no-sync-of-the-log": _setting(Log, "sync"),
     "renamed-before-sync": _renamed_before_sync,
     "no-checksum": _no_checksum,
-    "no-sync-of-a-new-store": _setting(layout, "sync_files"),
+    "no-sync-of-a-new-store": _no_sync_of_a_new_store,
     "no-sync-at-a-checkpoint": _setting(recovery, "sync_all"),
     "no-replay": _setting(Recovery, "_replay"),
 }

@@ -55,8 +55,8 @@ def failures(scene: Scene, call: Call, errors: list[str]) -> Iterator[str]:
     def after(store: Store) -> None:
         assert (wrong := aftermath(scene, call.name)) is None, wrong
         with ThreadPoolExecutor(1) as other:  # the locks let the thread that forgot them in again
-            wrong = other.submit(probe, store).exception()
-        assert wrong is None, f"afterwards: {wrong!r}"
+            error = other.submit(probe, store).exception()
+        assert error is None, f"afterwards: {error!r}"
 
     for error in errors:
         ended = scene.run(f"{call.name}:error={error}:when={call.nth}", after)

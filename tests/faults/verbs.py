@@ -88,10 +88,8 @@ def outcomes(verb: Verb, root: Path, durability: str = "process") -> tuple[State
         return before, state(store)
 
 
-def complaint(
-    root: Path, before: State, after: State, *, done: bool, durability: str = "process", reader: bool = True
-) -> str | None:
-    """What is wrong with a store that was cut short, as a reader (if wanted) and the next writer find it."""
+def complaint(root: Path, before: State, after: State, *, done: bool, durability: str = "process") -> str | None:
+    """What is wrong with a store that was cut short, as a reader and then the next writer find it."""
     try:
         with fsstore.open(root, read_only=True) as reader:
             seen = state(reader)

@@ -1,8 +1,8 @@
 """A file system in memory, served by FUSE, with the names of macOS and Windows: kept as given, compared folded.
 
-Two names that differ only in case or Unicode normalisation are one. A program of its own: ``python -m files.foldfs MOUNTPOINT``;
-with ``by-path`` after it each spelling of a name shows an inode of its own, as FUSE file systems do that leave
-inodes to the library.
+Two names that differ only in case or Unicode normalisation are one. A program of its own: ``python -m files.foldfs
+MOUNTPOINT``; with ``by-path`` after it each spelling of a name shows an inode of its own, as FUSE file systems do that
+leave inodes to the library.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import fsstore
 from fsstore import LockTimeout, Store
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.stripes import COUNT, Stripes, release
+from fsstore.engines.files.gate import COUNT
+from fsstore.engines.files.stripes import Stripes, release
 
 from .alarm import until, within
 from .children import fork, in_child, join

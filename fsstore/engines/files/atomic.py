@@ -132,7 +132,8 @@ class Tree:
     def stage(self, path: bytes, raw: bytes, like: os.stat_result | None = None, *, sync: bool = False) -> None:
         """Write a new file under a `new_name`, ready to be renamed.
 
-        ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules. ``sync``: the content survives a loss of power.
+        ``like`` is the file it will replace: its mode is kept, and as root its owner. Without it the umask rules.
+        ``sync``: the content survives a loss of power.
         """
         fd = -1
         try:

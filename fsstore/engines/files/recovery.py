@@ -39,7 +39,7 @@ class Recovery:
         self._limit = limit
 
     def after_opening(self) -> None:
-        """Finish dead commits, replay the log, sweep what is left. What a live writer holds is left to it: no waiting."""
+        """Finish dead commits, replay the log, sweep what is left; what a live writer holds is left to it."""
         if self._stripes.is_inside():  # opened by the function of an update: there is a next time
             return
         for name in self._intents.names():

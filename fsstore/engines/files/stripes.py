@@ -21,6 +21,7 @@ from fsstore.engine import nested
 from fsstore.engines.files.atomic import APPEND, Tree
 from fsstore.engines.files.gate import COUNT, Gate
 from fsstore.engines.files.log import Log
+from fsstore.engines.files.waiting import pauses
 from fsstore.errors import LockTimeout, Unsupported
 
 TIMEOUT = 30.0
@@ -28,8 +29,6 @@ TIMEOUT = 30.0
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 _RECHECK = 0.05  # seconds
-_QUICK_POLLS = 20
-_QUICK, _SLOW = 0.0002, 0.002  # seconds between polls: most holders are gone within microseconds
 
 
 class Stripe:
@@ -142,7 +141,10 @@ class Stripes:
             while True:
                 if stripe.fd < 0:
                     stripe.adopt(self._tree.open(stripe.path, APPEND))
-                if not (lock_descriptor(stripe.fd, blocking=False) or wait_for_lock(stripe.fd, timeout)):
+                if not (
+                    lock_descriptor(stripe.fd, blocking=False)
+                    or any(lock_descriptor(stripe.fd, blocking=False) for _ in pauses(timeout))
+                ):
                     raise self._timeout(stripe, timeout)
                 if self._is_current(stripe):
                     return
@@ -224,20 +226,6 @@ def release(held: list[Stripe]) -> None:
             stripe.close()
         finally:
             stripe.mutex.release()
-
-
-def wait_for_lock(fd: int, timeout: float) -> bool:
-    """Poll for the lock of an open file, quickly at first; false after ``timeout`` seconds."""
-    until = time.monotonic() + timeout
-    polls = 0
-    while timeout > 0:
-        time.sleep(_QUICK if polls < _QUICK_POLLS else _SLOW)
-        if lock_descriptor(fd, blocking=False):
-            return True
-        polls += 1
-        if time.monotonic() >= until:
-            break
-    return False
 
 
 def holder_of(fd: int) -> int | None:
