@@ -38,6 +38,21 @@ class Edited(Exception):
         self.place = place
 
 
+class _Plan:
+    """A commit of several files."""
+
+    __slots__ = ("entries", "logged", "name", "stripes", "works")
+
+    def __init__(self, name: str, stripes: list[int], entries: list[Entry], works: list[Work]) -> None:
+        self.name = name
+        """Of its record."""
+        self.stripes = stripes
+        self.entries = entries
+        self.works = works
+        self.logged = -1
+        """Where its record in the log begins."""
+
+
 class Carrier:
     """Carries out what commits have made ready."""
 
@@ -131,12 +146,12 @@ class Carrier:
         changing = [work for work in works if work.note]
         entries = [entry for work in changing for entry in self._entries(work, directories)]
         stripes = sorted({work.place.stripe for work in (works if power else changing)})
-        name, logged = self._tree.new_name(stripes[0]) if stripes else "", -1
+        plan = _Plan(self._tree.new_name(stripes[0]) if stripes else "", stripes, entries, changing)
         try:
             if stripes:
                 self._gate.begin(stripes)
             if logs:
-                logged = self._append(works, power=power)
+                plan.logged = self._append(works, power=power)
             if changing:
                 note()
             for work in works:
@@ -144,14 +159,19 @@ class Carrier:
                     self._require_same(work)
             if entries:
                 self._make_directories(changing, directories)
-                self._publish(name, stripes, entries)
+                self._publish(plan)
         except BaseException as error:
-            self._give_up(name, stripes, logged)
+            self._give_up(plan)
             if isinstance(error, OSError) and error.errno in _FULL and all(entry.staged is None for entry in entries):
-                self._remove_all(changing, directories, error)
+                self._remove_all(changing, directories)
                 return
             raise
-        self._place_all(name, entries, changing, directories, stripes, logged)
+        try:
+            self._place_all(plan, directories)
+        except BaseException:
+            self._take_back(plan, directories)
+            raise
+        self._conclude(plan)
 
     def _entries(self, work: Work, directories: Directories) -> list[Entry]:
         """The files that an op changes: its value's, its sidecar's."""
@@ -183,82 +203,65 @@ class Carrier:
             except OSError as error:
                 raise self._failure(error, work.place) from error
 
-    def _publish(self, name: str, stripes: list[int], entries: list[Entry]) -> None:
+    def _publish(self, plan: _Plan) -> None:
         try:
-            self._intents.publish(name, stripes, entries)
+            self._intents.publish(plan.name, plan.stripes, plan.entries)
         except FileNotFoundError:
             self._intents.make_directory()
-            self._intents.publish(name, stripes, entries)
+            self._intents.publish(plan.name, plan.stripes, plan.entries)
 
-    def _give_up(self, name: str, stripes: list[int], logged: int) -> None:
+    def _give_up(self, plan: _Plan) -> None:
         """Before the commit point: as if nothing had been."""
-        if logged >= 0:
-            self._wal.void(logged)
-        if stripes:
-            self._intents.retract(name)
-            self._gate.end(stripes)
+        if plan.logged >= 0:
+            self._wal.void(plan.logged)
+        if plan.stripes:
+            self._intents.retract(plan.name)
+            self._gate.end(plan.stripes)
 
-    def _remove_all(self, works: list[Work], directories: Directories, error: OSError) -> None:
+    def _remove_all(self, works: list[Work], directories: Directories) -> None:
         """Deletes must work on a full disk, where the record of the commit has no room."""
         _log.warning("%s is full: %d keys are deleted one after the other", self._tree.root, len(works))
         for work in works:
             self._apply_one(work, directories)
 
-    def _place_all(
-        self,
-        name: str,
-        entries: list[Entry],
-        works: list[Work],
-        directories: Directories,
-        stripes: list[int],
-        logged: int,
-    ) -> None:
-        """After the commit point: all files into their places, or all back."""
-        try:
-            places = {work.place.path: work.place for work in works}
-            for entry in entries:
-                try:
-                    self._placing.apply(entry, directories)
-                except OSError as error:
-                    raise self._failure(error, places.get(entry.path)) from error
-            self._follow(works, directories)
-        except BaseException:
-            self._take_back(name, entries, works, directories, stripes, logged)
-            raise
-        for work in works:
+    def _place_all(self, plan: _Plan, directories: Directories) -> None:
+        """After the commit point: all files into their places."""
+        places = {work.place.path: work.place for work in plan.works}
+        for entry in plan.entries:
+            try:
+                self._placing.apply(entry, directories)
+            except OSError as error:
+                raise self._failure(error, places.get(entry.path)) from error
+        self._follow(plan.works, directories)
+
+    def _conclude(self, plan: _Plan) -> None:
+        for work in plan.works:
             if work.staged_sidecar:
                 self._sidecars.appeared(work.place)
         try:
-            if entries:
-                self._intents.retract(name)
+            if plan.entries:
+                self._intents.retract(plan.name)
         except OSError as error:
             _log.warning("%s: a commit is done, its record is left to the next writer: %s", self._tree.root, error)
             return
-        if stripes:
-            self._gate.end(stripes)
-        for entry in entries:
+        if plan.stripes:
+            self._gate.end(plan.stripes)
+        for entry in plan.entries:
             if entry.was is not None:
                 discard(self._placing.temporary(entry.old))
 
-    def _take_back(
-        self,
-        name: str,
-        entries: list[Entry],
-        works: list[Work],
-        directories: Directories,
-        stripes: list[int],
-        logged: int,
-    ) -> None:
+    def _take_back(self, plan: _Plan, directories: Directories) -> None:
+        """Put back what was there; if that fails too, whoever comes next finishes one way or the other."""
         try:
-            name = self._intents.reverse(name)
-            for entry in reversed(entries):
+            name = self._intents.reverse(plan.name)
+            for entry in reversed(plan.entries):
                 self._placing.undo(entry, directories)
-            if logged >= 0:
-                self._wal.void(logged)
+            if plan.logged >= 0:
+                self._wal.void(plan.logged)
             self._intents.retract(name)
-            self._gate.end(stripes)
+            self._gate.end(plan.stripes)
         except BaseException as error:
-            for work in works:  # whoever finds the record needs the files
+            for work in plan.works:  # whoever finds the record needs the files
                 work.staged = work.staged_sidecar = ""
             _log.error("%s: a commit could be neither finished nor taken back yet: %s", self._tree.root, error)
             if not isinstance(error, Exception):

@@ -279,7 +279,11 @@ class FileReader:
     def namespaces(self) -> list[str]:
         """Namespaces with at least one key."""
         with self._failing(""):
+            counters = self._gate.read()
             found = sorted(name for name, path in self._listings.namespaces() if self._holds_keys(path))
+            if not self._gate.is_quiet(counters):
+                changing = {namespace for namespace, _, _ in self._intents.overlay(_ALL).keys}
+                found = sorted(set(found) - changing | {name for name in changing if self.keys(name)})
         return found or self._nothing(found)
 
     def _holds_keys(self, path: str) -> bool:

@@ -192,7 +192,7 @@ class Stripes:
         who = "another writer" if pid is None else f"process {pid}"
         return LockTimeout(
             f"{who} held this key of {self._tree.root} for more than {seconds:g} s. Try again; if it never ends, see "
-            f"whether that process is stopped: ps -o pid,stat,cmd -p {pid or '$(fuser ' + os.fsdecode(stripe.path) + ')'}",
+            f"whether that process is stopped; these have its lock open: fuser -v {os.fsdecode(stripe.path)}",
             seconds=seconds,
             pid=pid,
         )

@@ -122,26 +122,16 @@ class FileWriter(FileReader):
         directories = Directories(self._tree)
         try:
             logs = self._acquire(_stripes(works, scans), held) or power
-            for attempt in range(_ATTEMPTS):
-                for scan in scans:
-                    require_names(scan, self._names(scan))
-                for work in works:
-                    self._look(work, directories, logs=logs)
-                if self._folds:
-                    folding.refuse_twins(work.place.names for work in works if work.raw is not None)
-                for work in works:
-                    self._stage(work)
+            for _ in range(_ATTEMPTS):
                 try:
-                    self._carrier.carry_out(
-                        works, directories, lambda: self._note(works, author, held), logs=logs, power=power
-                    )
+                    self._attempt(works, scans, directories, lambda: self._note(works, author, held), logs, power)
                     return
-                except Edited as edited:
+                except Edited as error:
                     self._unstage(works)
-                    if attempt == _ATTEMPTS - 1:
-                        raise self._never_still(edited.place) from None
                     for work in works:
                         work.forget()
+                    edited = error.place
+            raise self._never_still(edited)
         except BaseException as error:
             self._unstage(works)
             if isinstance(error, OSError) and not isinstance(error, StoreError):
@@ -150,6 +140,25 @@ class FileWriter(FileReader):
         finally:
             release(held)
             directories.close()
+
+    def _attempt(
+        self,
+        works: list[Work],
+        scans: list[CheckScan],
+        directories: Directories,
+        note: Callable[[], None],
+        logs: bool,
+        power: bool,
+    ) -> None:
+        for scan in scans:
+            require_names(scan, self._names(scan))
+        for work in works:
+            self._look(work, directories, logs=logs)
+        if self._folds:
+            folding.refuse_twins(work.place.names for work in works if work.raw is not None)
+        for work in works:
+            self._stage(work)
+        self._carrier.carry_out(works, directories, note, logs=logs, power=power)
 
     def _names(self, scan: CheckScan) -> list[str]:
         if scan.namespace is None:
