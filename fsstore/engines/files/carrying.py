@@ -91,7 +91,7 @@ class Carrier:
             if work.note:
                 note()
             if work.is_guarded:
-                self._require_same(work)
+                self._require_same(work, directories)
             self._apply_one(work, directories)
             if work.is_large:
                 self._follow([work], directories)
@@ -156,7 +156,7 @@ class Carrier:
                 note()
             for work in works:
                 if work.is_guarded:
-                    self._require_same(work)
+                    self._require_same(work, directories)
             if entries:
                 self._make_directories(changing, directories)
                 self._publish(plan)
@@ -305,12 +305,12 @@ class Carrier:
         except OSError:
             return None
 
-    def _require_same(self, work: Work) -> None:
+    def _require_same(self, work: Work, directories: Directories) -> None:
         """Raise `Edited` if the file is not what it was when it was looked at."""
         stored: bytes | None = None
         exists = True
         try:
-            fd = self._tree.open(work.place.absolute, READ)
+            fd = os.open(work.place.name, READ, dir_fd=directories.find(work.place.parent))
             try:
                 stored = read_descriptor(fd, 1 << 62)
             finally:
