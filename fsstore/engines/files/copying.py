@@ -139,6 +139,7 @@ class Copying:
             self._remove(path, directories)
         if stat.S_ISLNK(found.mode):
             os.symlink(self._read_link(path), name, dir_fd=at)
+            os.utime(name, ns=(found.modified, found.modified), dir_fd=at, follow_symlinks=False)
             self._done[path] = found
             return
         fd = self._source.open(path, READ)
