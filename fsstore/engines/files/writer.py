@@ -262,7 +262,7 @@ class FileWriter(FileReader):
 
     def _decide(self, work: Work, op: Update) -> None:
         """Ask the function of an update what is to become of the value."""
-        place, value = work.place, MISSING
+        value = MISSING
         if work.status is not None:
             try:
                 if work.stored is None:
