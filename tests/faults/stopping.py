@@ -2,45 +2,20 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from .traced import CHANGING, Call, Child, Ended, run, trace
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """No garbage of before is collected: a child would close files of its parent's, at any time, among its own calls."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-
-
-def calls_of(act: Callable[[], Any], log: Path) -> list[Call]:
-    """The system calls of an undisturbed run."""
-    with uncollected():
-        return trace(act, log)
-
-
-def disturbed(act: Callable[[], Any], inject: str) -> Ended:
-    """How a run ends in which one system call is disturbed."""
-    with uncollected():
-        return run(act, inject)
+from .traced import CHANGING, Call, Child, Ended
 
 
 class Stopped:
     """A child at the end of one of its system calls, which is done, while the next one is not begun."""
 
     def __init__(self, act: Callable[[], Any], inject: str) -> None:
-        with uncollected():
-            self._child = Child(act, inject)
+        self._child = Child(act, inject)
         self.pid = self._child.pid
         self._is_over = False
         self._child.begin()

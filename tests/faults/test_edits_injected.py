@@ -15,7 +15,7 @@ from fsstore.revisions import revision
 
 from .disturbed import ROUNDS, Scene
 from .flaws import flawed
-from .stopping import calls_of, stopped_after
+from .stopping import stopped_after
 from .traced import Call
 from .verbs import Verb, litter
 
@@ -83,9 +83,10 @@ def by_rename(path: Path) -> None:
 
 def before_comparing(scene: Scene, case: Case) -> list[Call]:
     """The calls before the last opening of the file, which is to compare it: what comes later than that is too late."""
-    with scene.opened() as store:
-        calls = calls_of(lambda: case.act(store), scene.root.with_name("trace"))
-    opened = [n for n, call in enumerate(calls) if call.name.startswith("open") and f'{case.key}.json"' in call.arguments]
+    calls = scene.calls()
+    opened = [
+        n for n, call in enumerate(calls) if call.name.startswith("open") and f'{case.key}.json"' in call.arguments
+    ]
     assert opened[-1] >= 4
     return calls[: opened[-1]]
 

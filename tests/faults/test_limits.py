@@ -23,7 +23,7 @@ from fsstore import DiskFull, ReadOnly, Store, StoreError
 
 from .disturbed import ROUNDS, Scene
 from .flaws import flawed
-from .verbs import NEW, OLD, VERBS, Verb, complaint, litter
+from .verbs import OLD, VERBS, Verb, complaint, litter
 
 BIG = {"v": "new" * 3000}
 VALUES = {f"{kind}:{number}": OLD | {"n": 1} for kind in "abcdef" for number in range(10)} | {"n": 1, "l": [1]}
@@ -54,21 +54,28 @@ SHRINKING: dict[str, Callable[[Store], Any]] = {
 }
 
 
-@contextlib.contextmanager
-def ext4(at: Path, options: str) -> Iterator[Path]:
-    """A small real disk in a file."""
+def ext4_image(path: Path) -> Path:
+    """A small real disk in a file, not mounted."""
     need_root()
-    image = at.with_name("image")
-    with image.open("wb") as file:
+    with path.open("wb") as file:
         file.truncate(8 << 20)
-    subprocess.run([need_program("mkfs.ext4"), "-q", "-F", "-m", "0", *options.split(), image], check=True)
-    at.mkdir()
-    mounted = subprocess.run(["mount", "-o", "loop", image, at], capture_output=True, check=False)
-    need(mounted.returncode == 0, "needs the right to mount")
+    subprocess.run([need_program("mkfs.ext4"), "-q", "-F", "-m", "0", "-O", "^has_journal", path], check=True)
+    return path
+
+
+@contextlib.contextmanager
+def mounted(image: Path, at: Path, options: str = "loop") -> Iterator[Path]:
+    at.mkdir(exist_ok=True)
+    done = subprocess.run(["mount", "-o", options, image, at], capture_output=True, check=False)
+    need(done.returncode == 0, "needs the right to mount")
     try:
         yield at
     finally:
         subprocess.run(["umount", at], check=True)
+
+
+def ext4(at: Path, options: str) -> AbstractContextManager[Path]:
+    return mounted(ext4_image(at.with_name("image")), at, options)
 
 
 Disk = Callable[[Path, str], AbstractContextManager[Path]]
@@ -110,8 +117,8 @@ def require_deletes(store: Store) -> None:
     [
         (small_disk, "size=3m", "process"),
         (small_disk, "size=9m", "power"),
-        (ext4, "-O ^has_journal", "process"),
-        (ext4, "-O ^has_journal", "power"),
+        (ext4, "loop", "process"),
+        (ext4, "loop", "power"),
     ],
 )
 def test_no_space(make: Disk, options: str, durability: str, scratch: Path) -> None:
@@ -150,19 +157,41 @@ def test_no_inodes(scratch: Path) -> None:
         require_deletes(store)
 
 
-def test_a_disk_that_becomes_read_only(scratch: Path) -> None:
-    with small_disk(scratch / "disk", "size=8m") as disk:
-        prepared(disk).close()
-        with fsstore.open(disk / "store") as store:
-            before = store.get_all()
-            subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-            for write in (*GROWING.values(), *SHRINKING.values()):
-                with pytest.raises(ReadOnly):
-                    write(store)
-                assert store.get_all() == before
-            subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-            assert store.increment("n") == 2
-            require_deletes(store)
+def test_a_disk_that_fails_and_becomes_read_only(scratch: Path) -> None:
+    """What ext4 does when it finds itself damaged, while the store is open for writing."""
+    image = ext4_image(scratch / "image")
+    with mounted(image, scratch / "disk", "loop,errors=remount-ro") as disk, prepared(disk) as store:
+        before = store.get_all()
+        os.sync()
+        fail(disk)
+        for write in (*GROWING.values(), *SHRINKING.values()):
+            with pytest.raises(ReadOnly):
+                write(store)
+            assert store.get_all() == before
+        with fsstore.open(disk / "store", read_only=True) as other:
+            assert other.get_all() == before
+    subprocess.run([need_program("e2fsck"), "-fy", image], capture_output=True, check=False)
+    with mounted(image, scratch / "disk") as disk, fsstore.open(disk / "store") as store:
+        assert store.get_all() == before
+        assert store.increment("n") == 2
+        require_deletes(store)
+
+
+def fail(disk: Path) -> None:
+    """Have the file system believe that it is damaged."""
+    device = os.path.realpath(f"/sys/dev/block/{os.major(disk.stat().st_dev)}:{os.minor(disk.stat().st_dev)}")
+    trigger = Path("/sys/fs/ext4", os.path.basename(device), "trigger_fs_error")
+    need(os.access(trigger, os.W_OK), "needs an ext4 that can be told to fail")
+    trigger.write_text("a test")
+    assert os.statvfs(disk).f_flag & os.ST_RDONLY or not can_make_a_file(disk)
+
+
+def can_make_a_file(directory: Path) -> bool:
+    try:
+        (directory / "probe").touch()
+    except OSError:
+        return False
+    return True
 
 
 # -- limits of a process ---------------------------------------------------------------------------
@@ -237,7 +266,7 @@ def test_descriptors(verb: Verb, scratch: Path) -> None:
     """RLIMIT_NOFILE: the process may open some more files, but not enough."""
     scene = Scene(scratch, verb)
     answers = []
-    for more in range(12):
+    for more in (*range(10), 14, 18, 100):
         with scene.opened() as store:
             answer = answer_of(
                 lambda store=store, more=more: limited(verb, resource.RLIMIT_NOFILE, open_files() + more)(store)  # type: ignore[misc]
@@ -248,11 +277,18 @@ def test_descriptors(verb: Verb, scratch: Path) -> None:
     assert answers[-1] == "ok"
 
 
-@pytest.mark.parametrize("closed", ["default", "other", ".fsstore/tmp", ".fsstore/commits", ".fsstore/journal", ".fsstore"])
+CLOSED = ["default", "other", ".fsstore/tmp", ".fsstore/commits", ".fsstore/journal", ".fsstore"]
+
+
+@pytest.mark.parametrize("closed", CLOSED)
 @pytest.mark.parametrize("verb", cases(3), ids=lambda verb: verb.name)
 def test_a_directory_without_write_permission(verb: Verb, closed: str, scratch: Path) -> None:
+    assert without_permission(Scene(scratch, verb), closed)[1] is None
+
+
+def without_permission(scene: Scene, closed: str) -> tuple[str, str | None]:
+    """The answer to a user who may not write in this directory of the store, and what is wrong afterwards."""
     need_root()
-    scene = Scene(scratch, verb)
     with scene.opened():
         pass
     owned_by_nobody(scene.root)
@@ -261,11 +297,11 @@ def test_a_directory_without_write_permission(verb: Verb, closed: str, scratch: 
     def act() -> None:
         with fsstore.open(scene.root) as store:
             assert store.get("a") == OLD
-            verb.act(store)
+            scene.verb.act(store)
 
     answer = answer_of(act, NOBODY)
     (scene.root / closed).chmod(0o755)
-    assert complaint(scene.root, scene.before, scene.after, done=answer == "ok") is None, answer
+    return answer, complaint(scene.root, scene.before, scene.after, done=answer == "ok")
 
 
 def owned_by_nobody(root: Path) -> None:
@@ -275,10 +311,20 @@ def owned_by_nobody(root: Path) -> None:
             shutil.chown(f"{path}/{name}", NOBODY, NOBODY)
 
 
+@pytest.mark.parametrize(
+    ("verb", "closed"), [("set-over", "default"), ("set-over", ".fsstore/tmp"), ("clear", "other")]
+)
+def test_the_permission_is_missed(verb: str, closed: str, scratch: Path) -> None:
+    assert without_permission(Scene(scratch, named(verb)), closed) == ("AccessDenied", None)
+
+
 def test_flaws_are_seen(scratch: Path) -> None:
-    """Without staging a write that ends in the middle is half a value."""
-    verb = next(verb for verb in VERBS if verb.name == "set-over")
-    scene = Scene(scratch, verb)
-    with flawed("in-place-write"), scene.opened() as store:
-        answer_of(lambda: limited(verb, resource.RLIMIT_FSIZE, len(str(NEW)) // 2)(store))
-        assert complaint(scene.root, scene.before, scene.after, done=False) is not None
+    """Without a record nobody can take back what was done in one directory before it failed in another."""
+    with flawed("no-intent"):
+        answer, wrong = without_permission(Scene(scratch, named("transaction")), "other")
+    assert answer == "AccessDenied"
+    assert wrong is not None
+
+
+def named(name: str) -> Verb:
+    return next(verb for verb in VERBS if verb.name == name)

@@ -15,7 +15,7 @@ from fsstore import LockTimeout, Store
 
 from .disturbed import ROUNDS, Scene
 from .flaws import flawed
-from .stopping import calls_of, steps, stopped_after
+from .stopping import steps, stopped_after
 from .traced import Call
 from .verbs import NEW, VERBS, State, Verb, complaint, state
 
@@ -109,8 +109,7 @@ def test_the_same_on_a_read_only_mount(verb: Verb, scratch: Path) -> None:
 
 def after_publishing(scene: Scene) -> list[Call]:
     """The system calls from the one that publishes the commit's record."""
-    with scene.opened() as store:
-        calls = calls_of(lambda: scene.verb.act(store), scene.root.with_name("trace"))
+    calls = scene.calls()
     first = next(n for n, call in enumerate(calls) if call.name.startswith("rename") and "/commits/" in call.arguments)
     return calls[first:]
 
