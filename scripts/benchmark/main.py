@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark import filetree, listing, peers, processes, reads, table, writes
+from benchmark import filetree, listing, peers, processes, reads, table, updates, writes
 from benchmark.peers import NotInstalled
 from benchmark.rows import Row, Scenario
 from benchmark.workload import Sizes
@@ -23,6 +23,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *listing.SCENARIOS,
     *writes.SCENARIOS,
     *filetree.SCENARIOS,
+    *updates.SCENARIOS,
     *processes.SCENARIOS,
 )
 _MEMORY = "/dev/shm"

@@ -75,9 +75,9 @@ def naive_list(root: str) -> list[str]:
     return found
 
 
-def open_diskcache(root: str) -> Any:
-    """A ``diskcache.Cache``."""
-    return load("diskcache").Cache(root)
+def open_diskcache(root: str, *, full: bool = False) -> Any:
+    """A ``diskcache.Cache``; ``full``: with ``synchronous=FULL``, each write survives a loss of power."""
+    return load("diskcache").Cache(root, **({"sqlite_synchronous": 2} if full else {}))
 
 
 class Lmdb:
@@ -95,6 +95,13 @@ class Lmdb:
         """Store a value."""
         with self._env.begin(write=True) as transaction:
             transaction.put(key.encode(), orjson.dumps(value))
+
+    def increment(self, key: str) -> int:
+        """Add one."""
+        with self._env.begin(write=True) as transaction:
+            number: int = orjson.loads(transaction.get(key.encode())) + 1
+            transaction.put(key.encode(), orjson.dumps(number))
+        return number
 
     def close(self) -> None:
         """Release the map."""

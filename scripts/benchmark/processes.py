@@ -20,30 +20,50 @@ WRITERS = 4
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
-class _Writer:
-    """A process of `benchmark.worker`, told to write a number of keys and to say when it is done."""
+class _Process:
+    """A process of `benchmark.worker` that says when it is ready, and works when it is given a line."""
 
-    def __init__(self, store: str, number: int, batch: int) -> None:
-        command = [sys.executable, "-m", "benchmark.worker", "write", store, str(number), str(batch)]
+    def __init__(self, *arguments: object) -> None:
+        command = [sys.executable, "-m", "benchmark.worker", *map(str, arguments)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment()
         )
         self.wait()
 
     def start(self) -> None:
-        """Begin with the next batch."""
+        """Begin with the next piece of work."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
+    def answer(self) -> str:
+        """What it says next."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
     def wait(self) -> None:
         """Until it is done, or ready for the first time."""
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "done\n"
+        assert self.answer() == "done"
 
     def close(self) -> None:
         """End it."""
         self._process.communicate(timeout=60)
+
+
+class Counter(_Process):
+    """A process that increments a key for a while."""
+
+    @classmethod
+    def race(cls, kind: str, path: str, seconds: float, *, distinct: bool) -> list[int]:
+        """How often each of four incremented, all at the same time."""
+        with ExitStack() as stack:
+            counters = []
+            for number in range(WRITERS):
+                counters.append(cls("count", kind, path, f"n{number if distinct else ''}", seconds))
+                stack.callback(counters[-1].close)
+            for counter in counters:
+                counter.start()
+            return [int(counter.answer()) for counter in counters]
 
 
 def _parallel(root: str, sizes: Sizes) -> list[Figure]:
@@ -51,7 +71,7 @@ def _parallel(root: str, sizes: Sizes) -> list[Figure]:
     with fsstore.open(f"{root}/store") as store, ExitStack() as stack:
         writers = [stack.enter_context(_writer(f"{root}/store", n, sizes.batch)) for n in range(WRITERS + 1)]
 
-        def write(crew: list[_Writer]) -> None:
+        def write(crew: list[_Process]) -> None:
             for writer in crew:
                 writer.start()
             for writer in crew:
@@ -68,8 +88,8 @@ def _parallel(root: str, sizes: Sizes) -> list[Figure]:
 
 
 @contextmanager
-def _writer(store: str, number: int, batch: int) -> Iterator[_Writer]:
-    writer = _Writer(store, number, batch)
+def _writer(store: str, number: int, batch: int) -> Iterator[_Process]:
+    writer = _Process("write", store, number, batch)
     try:
         yield writer
     finally:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import resource
 import sys
+import time
+from collections.abc import Callable
+from typing import Any
 
 import fsstore
-from benchmark import workload
+from benchmark import peers, workload
 
 
 def write(path: str, number: int, batch: int) -> None:
@@ -28,6 +31,20 @@ def stream(path: str) -> None:
     print(count, _peak())
 
 
+def count(kind: str, path: str, key: str, seconds: float) -> None:
+    """Say ``done`` when ready; for a line on standard input increment a key for so many seconds, and say how often."""
+    add: Callable[[str], Any] = fsstore.open(path).increment if kind == "fsstore" else peers.open_diskcache(path).incr
+    add(f"warm:{key}")
+    print("done", flush=True)
+    sys.stdin.readline()
+    until = time.monotonic() + seconds
+    times = 0
+    while time.monotonic() < until:
+        add(key)
+        times += 1
+    print(times, flush=True)
+
+
 def _peak() -> int:
     """Linux counts in ``ru_maxrss`` what the process was before it became this program; its status does not."""
     try:
@@ -40,5 +57,7 @@ def _peak() -> int:
 if __name__ == "__main__":
     if sys.argv[1] == "write":
         write(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    elif sys.argv[1] == "count":
+        count(sys.argv[2], sys.argv[3], sys.argv[4], float(sys.argv[5]))
     else:
         stream(sys.argv[2])

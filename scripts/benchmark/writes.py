@@ -13,7 +13,8 @@ from benchmark.reads import GRAIN, by_floor, by_peer
 from benchmark.rows import Figure, Scenario, Target
 from benchmark.timing import Times, each, each_pair, in_turns
 from benchmark.workload import Sizes
-from fsstore.engines.files.stripes import COUNT, Stripe, release
+from fsstore.engines.files.gate import COUNT
+from fsstore.engines.files.stripes import Stripe, release
 
 Item = tuple[str, dict[str, Any]]
 

@@ -91,7 +91,7 @@ class Carrier:
             if work.note:
                 note()
             if work.is_guarded:
-                self._require_same(work)
+                self._require_same(work, directories)
             self._apply_one(work, directories)
             if work.is_large:
                 self._follow([work], directories)
@@ -156,7 +156,7 @@ class Carrier:
                 note()
             for work in works:
                 if work.is_guarded:
-                    self._require_same(work)
+                    self._require_same(work, directories)
             if entries:
                 self._make_directories(changing, directories)
                 self._publish(plan)
@@ -240,6 +240,7 @@ class Carrier:
                 self._sidecars.appeared(work.place)
         try:
             if plan.entries:
+                self._gate.begin(plan.stripes)
                 self._intents.retract(plan.name)
         except OSError as error:
             _log.warning("%s: a commit is done, its record is left to the next writer: %s", self._tree.root, error)
@@ -258,6 +259,7 @@ class Carrier:
                 self._placing.undo(entry, directories)
             if plan.logged >= 0:
                 self._wal.void(plan.logged)
+            self._gate.begin(plan.stripes)
             self._intents.retract(name)
             self._gate.end(plan.stripes)
         except BaseException as error:
@@ -305,12 +307,12 @@ class Carrier:
         except OSError:
             return None
 
-    def _require_same(self, work: Work) -> None:
+    def _require_same(self, work: Work, directories: Directories) -> None:
         """Raise `Edited` if the file is not what it was when it was looked at."""
         stored: bytes | None = None
         exists = True
         try:
-            fd = self._tree.open(work.place.absolute, READ)
+            fd = os.open(work.place.name, READ, dir_fd=directories.find(work.place.parent))
             try:
                 stored = read_descriptor(fd, 1 << 62)
             finally:

@@ -223,15 +223,14 @@ class FileWriter(FileReader):
 
     def _decide(self, work: Work, op: Update) -> None:
         """Ask the function of an update what is to become of the value."""
-        place, value = work.place, MISSING
+        value = MISSING
         if work.status is not None:
             try:
-                loaded = self._patiently(place.path, lambda: self._load(place.path, values.decode))
-                work.stored, value, work.status = loaded
-            except FileNotFoundError:
-                work.status = work.stored = None
-            except (OSError, values.Malformed) as error:
-                raise self._reading(error, op.namespace, op.key, place.path) from None
+                if work.stored is None:
+                    raise values.Malformed("it cannot be read")
+                value = values.decode(work.stored)
+            except values.Malformed:
+                value = self._look_again(work)
         wanted = op.change(value)
         if isinstance(wanted, bytes):
             self._plan_put(work, wanted, None)
@@ -239,6 +238,19 @@ class FileWriter(FileReader):
             self._plan_delete(work)
         else:
             work.outcome, work.raw, work.kept = Outcome.UNCHANGED, work.stored, work.stored
+
+    def _look_again(self, work: Work) -> Any:
+        """The value of a file that makes no sense, or not yet; raises the error of reading it."""
+        place = work.place
+        try:
+            loaded = self._patiently(place.path, lambda: self._load(place.path, values.decode))
+        except FileNotFoundError:
+            work.status = work.stored = None
+            return MISSING
+        except (OSError, values.Malformed) as error:
+            raise self._reading(error, place.namespace, place.key, place.path) from None
+        work.stored, value, work.status = loaded
+        return value
 
     def _plan_delete(self, work: Work) -> None:
         if work.status is not None:
