@@ -13,6 +13,7 @@ from fsstore import Store
 
 from .disturbed import ERRORS, ROUNDS, Scene
 from .flaws import flawed
+from .tally import TALLY
 from .traced import Call
 from .verbs import VERBS, Verb, complaint, litter
 
@@ -59,6 +60,7 @@ def failures(scene: Scene, call: Call, errors: list[str]) -> Iterator[str]:
         assert error is None, f"afterwards: {error!r}"
 
     for error in errors:
+        TALLY["errors"] += 1
         ended = scene.run(f"{call.name}:error={error}:when={call.nth}", after)
         kind, _, text = ended.answer.partition(": ")
         wrong = complaint(scene.root, scene.before, scene.after, done=kind == "ok", durability=scene.durability)

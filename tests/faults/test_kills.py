@@ -13,6 +13,7 @@ import fsstore
 
 from .disturbed import ROUNDS, Scene
 from .flaws import flawed
+from .tally import TALLY
 from .traced import Call
 from .verbs import VERBS, Verb, complaint
 
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("strace")
 def killed(scene: Scene, calls: list[Call]) -> Iterator[tuple[Call, str]]:
     """Each call at which a kill leaves something wrong, and what."""
     for call in calls:
+        TALLY["kills"] += 1
         ended = scene.run(f"{call.name}:signal=KILL:when={call.nth}")
         assert ended.signal == signal.SIGKILL, ended
         if wrong := complaint(scene.root, scene.before, scene.after, done=False, durability=scene.durability):
