@@ -40,7 +40,16 @@ class Ended(NamedTuple):
 class Child:
     """A forked child that acts when it is told to, with strace attached to it."""
 
-    def __init__(self, act: Callable[[], Any], inject: str = "", log: Path | None = None) -> None:
+    def __init__(
+        self,
+        act: Callable[[], Any],
+        inject: str = "",
+        log: Path | None = None,
+        *,
+        calls: str = f"{CHANGING},sched_yield",
+        strings: int = 300,
+        hexadecimal: bool = False,
+    ) -> None:
         go, self._go = os.pipe()
         self._answer, answer = os.pipe()
         self.pid = os.fork()
@@ -49,7 +58,8 @@ class Child:
             _act_and_exit(act, go, answer)
         os.close(go)
         os.close(answer)
-        command = ["strace", "-s", "300", "-y", "-o", str(log or "/dev/null"), "-e", f"trace={CHANGING},sched_yield"]
+        command = ["strace", "-s", str(strings), "-y", "-o", str(log or "/dev/null"), "-e", f"trace={calls}"]
+        command += ["-xx"] if hexadecimal else []
         command += ["-e", f"inject={inject}"] if inject else []
         self._strace = subprocess.Popen([*command, "-p", str(self.pid)], stderr=subprocess.PIPE, text=True)
         assert self._strace.stderr is not None

@@ -240,6 +240,7 @@ class Carrier:
                 self._sidecars.appeared(work.place)
         try:
             if plan.entries:
+                self._gate.begin(plan.stripes)
                 self._intents.retract(plan.name)
         except OSError as error:
             _log.warning("%s: a commit is done, its record is left to the next writer: %s", self._tree.root, error)
@@ -258,6 +259,7 @@ class Carrier:
                 self._placing.undo(entry, directories)
             if plan.logged >= 0:
                 self._wal.void(plan.logged)
+            self._gate.begin(plan.stripes)
             self._intents.retract(name)
             self._gate.end(plan.stripes)
         except BaseException as error:

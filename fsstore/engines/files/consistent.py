@@ -65,13 +65,14 @@ class Consistency:
                 marks[stripe] = (0, 0)
         overlay = self._overlay(before, stripes)
         found = read(overlay)
-        seen = overlay.names
         until = time.monotonic() + _PATIENCE
         while True:
-            after = self._gate.read()
-            changed = [stripe for stripe in stripes if is_odd(after, stripe) or not same(before, after, (stripe,))]
+            seen = overlay.names
+            ends = self._journal.marks(stripes)  # before the counters: a line past it is of a commit seen next time
+            overlay = self._overlay(self._gate.read(), stripes)
+            after = self._gate.read()  # after the records: one that is gone was counted before
+            changed = [stripe for stripe in stripes if not same(before, after, (stripe,))]
             touched = self._journal.touched(marks, changed)
-            overlay = self._intents.overlay(changed) if changed else NOTHING_OPEN
             if overlay.names != seen:
                 touched.update(overlay.paths)
             keys = {key for path in touched if (key := key_of(path)) is not None}
@@ -79,7 +80,8 @@ class Consistency:
                 return found
             if time.monotonic() > until:
                 raise _never_still(len(keys))
-            before, seen = after, overlay.names
+            before = after
+            marks.update({stripe: ends[stripe] for stripe in stripes if not is_odd(after, stripe)})
             fresh = again(keys, overlay)
             for key in keys:
                 if key in fresh:
@@ -95,10 +97,9 @@ class Consistency:
 
     def _held_still(self, before: bytes, overlay: Overlay, stripes: Sequence[int]) -> bool:
         """Whether no commit on these stripes was published or done since the counters were read."""
-        after = self._gate.read()
-        if before != after and not same(before, after, stripes):
-            return False
-        return self._overlay(after, stripes).names == overlay.names
+        names = self._overlay(before, stripes).names
+        after = self._gate.read()  # after the records: one that is gone was counted before
+        return names == overlay.names and (before == after or same(before, after, stripes))
 
 
 def _never_still(count: int) -> LockTimeout:

@@ -54,7 +54,11 @@ class Gate:
         return True
 
     def begin(self, stripes: list[int]) -> None:
-        """Make the counters of these stripes odd; the caller holds their locks."""
+        """Make the counters of these stripes odd, or another odd number; the caller holds their locks.
+
+        This is done before the commit's record appears, and again when all is in place, before it goes: a reader that
+        finds no record twice, and the counters the same after that, has seen nothing of what came between.
+        """
         self._step(stripes, odd=1)
 
     def end(self, stripes: list[int]) -> None:

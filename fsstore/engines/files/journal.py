@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 from filelock import lock_descriptor
 
-from fsstore.engines.files.atomic import APPEND, Tree, discard
+from fsstore.engines.files.atomic import APPEND, READ, Tree, discard
 from fsstore.engines.files.stripes import Stripe
 
 _log = logging.getLogger("fsstore")
@@ -93,22 +93,22 @@ class Journal:
         return {number: self._mark(number) for number in numbers}
 
     def touched(self, marks: dict[int, tuple[int, int]], numbers: Iterable[int]) -> set[str]:
-        """The paths that were noted since; moves the marks on."""
+        """The paths that were noted since, in the journals of these stripes."""
         paths: set[str] = set()
         for number in numbers:
             inode, size = marks[number]
-            marks[number] = self._mark(number)
-            if marks[number] == (inode, size):
-                continue
             try:
-                raw = self._tree.read(self._path(number), _LIMIT)
+                fd = self._tree.open(self._path(number), READ)
             except FileNotFoundError:
                 continue
-            tail = raw[size:] if marks[number][0] == inode else raw
-            texts = tail.split(b"\n")
-            unread = 0 if not texts[-1] or _parse(texts[-1]) else len(texts[-1]) + 1  # half a line: it is being written
-            marks[number] = (marks[number][0], len(raw) - unread)
-            paths.update(line.path for text in texts if (line := _parse(text)))
+            try:
+                start = size if os.fstat(fd).st_ino == inode else 0  # a compacted one is read as a whole
+                tail = b""
+                while piece := os.pread(fd, 1 << 20, start + len(tail)):
+                    tail += piece
+            finally:
+                os.close(fd)
+            paths.update(line.path for text in tail.split(b"\n") if (line := _parse(text)))
         return paths
 
     def _mark(self, number: int) -> tuple[int, int]:

@@ -67,6 +67,8 @@ class Log:
         self._mutex = threading.Lock()
         self._presence = -1
         self._epoch = -1
+        self._marked = -1
+        """The epoch in which this process has told the gate that there are records."""
         self._end = _START
 
     @property
@@ -86,7 +88,9 @@ class Log:
             while written < len(record):
                 written += os.pwrite(self._file.fd, record[written:], at + written)
             self._end = at + len(record)
-            self._gate.mark_log(used=True)
+            if self._marked != self._epoch:
+                self._gate.mark_log(used=True)
+                self._marked = self._epoch
         if self._presence < 0:
             self.join(_PATIENCE)
         return at
@@ -167,7 +171,7 @@ class Log:
                 if self._file.is_current():
                     break
                 self._file.open()
-                self._epoch = -1
+                self._epoch = self._marked = -1
             try:
                 if self._epoch < 0 and not self._is_whole():
                     self._allocate()

@@ -104,6 +104,7 @@ class Recovery:
                     self._placing.undo(entry, directories)
             else:
                 self._carry_out(intent, directories)
+            self._stripes.gate.begin(intent.stripes)
             self._intents.retract(name)
             self._stripes.gate.end(intent.stripes)
             directories.prune()
