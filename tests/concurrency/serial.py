@@ -2,7 +2,8 @@
 
 Every committed transaction tells when it began and had ended, what it read (``None``: no such key) and what it
 wrote. The order must respect time: one that had ended before another began comes first. That leaves few
-candidates for the next place, so that a depth-first search, which remembers where it has been (Wing and Gong; Lowe), is quick.
+candidates for the next place, so that a depth-first search that remembers where it has been (Wing and Gong, 1993;
+Lowe, 2017) is quick.
 """
 
 from __future__ import annotations

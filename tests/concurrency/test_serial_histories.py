@@ -1,4 +1,4 @@
-"""What many processes commit at once could have happened in one order: each history of random transactions is searched for it."""
+"""What many processes commit at once could have happened in one order, which is searched for in each history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transactions are serializable: what one has read is as it was when it commits, or it raises Conflict and nothing is changed."""
+"""Transactions are serializable: what one has read is so when it commits, or it raises Conflict and changes nothing."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def test_read_skew(pair: Pair) -> None:
 def test_read_skew_of_a_listing(pair: Pair) -> None:
     with pytest.raises(Conflict), pair.first.transaction() as tx:
         tx.list_keys("jobs:")
-        pair.second.transact(lambda other: (other.set("jobs:3", 1), other.set("total", 3)))
+        pair.second.transact(lambda other: other.set_many({"jobs:3": 1, "total": 3}))
         tx.get("total")
         pytest.fail("it saw half of a commit")
 
@@ -308,6 +308,24 @@ def test_metadata_that_was_read_and_changed(pair: Pair) -> None:
     """The value stays the same."""
     conflict = conflicts(pair, lambda tx: tx.info("a"), lambda store: store.set("a", 1, {"m": 2}))
     assert conflict is not None
+
+
+@pytest.mark.xfail(strict=True, reason="the error of the bad file is measured as if it were a value")
+def test_stats_beside_a_bad_file(tmp_path: Path) -> None:
+    with fsstore.open(tmp_path / "store") as store:
+        store.set_many({"a": 1, "bad": 1})
+        Path(store.info("bad").path).write_text("{")
+        with store.transaction() as tx:
+            assert tx.stats().keys == 2
+
+
+@pytest.mark.xfail(strict=True, reason="compared by its bytes, where other writes compare what they mean")
+def test_an_equal_value_in_a_persons_formatting_is_unchanged(tmp_path: Path) -> None:
+    with fsstore.open(tmp_path / "store") as store:
+        store.set("a", [1])
+        Path(store.info("a").path).write_text("[1]")
+        assert store.replace_all({"a": [1]}).unchanged == ["a"]
+        assert store.transact(lambda tx: tx.replace_all({"a": [1]})).unchanged == ["a"]
 
 
 # -- transact --------------------------------------------------------------------------------------

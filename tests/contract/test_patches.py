@@ -155,7 +155,7 @@ def test_a_test_that_fails_is_a_conflict(store: Store, old: Any, operation: dict
     assert store.get("k") == old
 
 
-# The last line of each: what cannot be done.
+# And what cannot be done at all.
 IMPOSSIBLE: dict[str, Any] = {
     "A.12": {"op": "add", "path": "/baz/bat", "value": "qux"},
     "A.13": {"op": "remove"},
@@ -186,8 +186,9 @@ DOCUMENT = {"foo": "bar", "list": [1], "object": {"inside": 1}, "number": 1, "nu
 @pytest.mark.parametrize("operation", IMPOSSIBLE.values(), ids=list(IMPOSSIBLE))
 def test_what_cannot_be_applied_changes_nothing(store: Store, operation: Any) -> None:
     store.set("k", DOCUMENT)
+    operations = [{"op": "add", "path": "/first", "value": 1}, operation]
     with pytest.raises((InvalidValue, Conflict)) as raised:
-        store.patch("k", [{"op": "add", "path": "/first", "value": 1}, operation])
+        store.patch("k", operations)
     assert "'k'" in str(raised.value)
     assert store.get("k") == DOCUMENT
 
@@ -215,7 +216,7 @@ def test_patch_of_a_missing_key(store: Store) -> None:
 
 
 def test_later_operations_do_not_change_what_the_caller_gave(store: Store) -> None:
-    operations = [
+    operations: list[dict[str, Any]] = [
         {"op": "add", "path": "/list", "value": [1]},
         {"op": "add", "path": "/list/-", "value": 2},
     ]
