@@ -63,11 +63,12 @@ class Update(NamedTuple):
 
 
 class Check(NamedTuple):
-    """The key must have this revision (``None``: must not exist)."""
+    """The key must have this revision (``None``: must not exist), and this metadata if any is named."""
 
     namespace: str
     key: str
     revision: str | None
+    metadata: Mapping[str, Any] | None = None
 
 
 class CheckScan(NamedTuple):
@@ -107,6 +108,19 @@ def require_expected(namespace: str, key: str, expected: Expect | str | None, ac
         expected=wanted,
         actual=actual,
     )
+
+
+def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
+    """Raise `Conflict` if the metadata beside a value is not what it was."""
+    if check.metadata is not None and dict(actual) != dict(check.metadata):
+        raise Conflict(
+            f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
+            "decide anew.",
+            namespace=check.namespace,
+            key=check.key,
+            expected=check.revision,
+            actual=check.revision,
+        )
 
 
 def require_names(check: CheckScan, names: Sequence[str]) -> None:

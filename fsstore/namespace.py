@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from fsstore import updates, values
-from fsstore.engine import MISSING, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
+from fsstore.engine import MISSING, Check, CheckScan, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
 from fsstore.locks import Lock
 from fsstore.reading import ReadHandle, key_list, text_or_all
-from fsstore.records import Replaced
+from fsstore.records import Record, Replaced
+
+_ATTEMPTS = 100
+"""How often a call that first reads begins again because what it read was changed."""
 
 
 class Handle(ReadHandle):
@@ -183,9 +186,8 @@ class Handle(ReadHandle):
 
     def replace_all(self, items: Mapping[str, Any], *, durability: str | None = None) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        ops: list[Put | Delete] = [self._put(key, value, None) for key, value in _pairs(items)]
-        ops += [Delete(self.name, key) for key in self._engine.keys(self.name) if key not in items]
-        outcomes = self._commit("replace_all", ops, durability=durability)
+        puts = [self._put(key, value, None) for key, value in _pairs(items)]
+        ops, outcomes = self._commit_listed("replace_all", "", puts, {put.key for put in puts}, durability)
         done: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
         for op, outcome in zip(ops, outcomes, strict=True):
             done[outcome].append(op.key)
@@ -210,8 +212,7 @@ class Handle(ReadHandle):
         What the target had of metadata stays beside it, as with `set`.
         Raises `NotFound`, and `Conflict` if the target exists and is not to be overwritten.
         """
-        put, _ = self._duplicate(source, target, namespace, overwrite=overwrite)
-        self._commit("copy", [put], key=source, found=True, durability=durability)
+        self._commit_duplicate("copy", source, target, namespace, overwrite=overwrite, durability=durability)
 
     def move(
         self,
@@ -223,12 +224,27 @@ class Handle(ReadHandle):
         durability: str | None = None,
     ) -> None:
         """Like `copy`, and the source is gone. To move a key onto itself is nothing."""
-        put, revision = self._duplicate(source, target, namespace, overwrite=overwrite)
-        if (put.namespace, put.key) == (self.name, source):
-            self._tell("move", source, found=True)
-        else:
-            ops: list[Op] = [put, Delete(self.name, source, revision)]
-            self._commit("move", ops, key=source, found=True, durability=durability)
+        self._commit_duplicate("move", source, target, namespace, overwrite=overwrite, durability=durability)
+
+    def _commit_duplicate(
+        self, verb: str, source: str, target: str, namespace: str | None, *, overwrite: bool, durability: str | None
+    ) -> None:
+        """One commit that stores the source, as it is at that instant, under the target."""
+        for left in reversed(range(_ATTEMPTS)):
+            put, record = self._duplicate(source, target, namespace, overwrite=overwrite)
+            if (put.namespace, put.key) == (self.name, source):
+                self._tell(verb, source, found=True)
+                return
+            ops: list[Op] = [put, Check(self.name, source, record.revision, record.metadata)]
+            if verb == "move":
+                ops.append(Delete(self.name, source, record.revision))
+            try:
+                self._commit(verb, ops, key=source, found=True, durability=durability)
+            except Conflict as error:  # the source was changed after it was read
+                if not left or (error.namespace, error.key) != (self.name, source):
+                    raise
+            else:
+                return
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set(key, value)
@@ -259,18 +275,34 @@ class Handle(ReadHandle):
             message = f"{what}key {key!r} of namespace {self.name!r} was not set: {error}"
             raise type(error)(message, **error.__dict__) from None
 
-    def _duplicate(self, source: str, target: str, namespace: str | None, *, overwrite: bool) -> tuple[Put, str]:
+    def _duplicate(self, source: str, target: str, namespace: str | None, *, overwrite: bool) -> tuple[Put, Record]:
         record = self._engine.record(self.name, source)
         if record is None:
             raise self._not_found(source)
         name = self.name if namespace is None else namespace
         itself = (name, target) == (self.name, source)
         expect = Expect.ANYTHING if overwrite or itself else Expect.ABSENT
-        return Put(name, target, values.encode(record.value), record.metadata or None, expect), record.revision
+        return Put(name, target, values.encode(record.value), record.metadata or None, expect), record
 
     def _delete_all(self, verb: str, prefix: str, durability: str | None) -> int:
-        deletes = [Delete(self.name, key) for key in self._engine.keys(self.name, text_or_all(prefix))]
-        return self._commit(verb, deletes, key=prefix or None, durability=durability).count(Outcome.DELETED)
+        return self._commit_listed(verb, text_or_all(prefix), [], (), durability)[1].count(Outcome.DELETED)
+
+    def _commit_listed(
+        self, verb: str, prefix: str, puts: list[Put], kept: Collection[str], durability: str | None
+    ) -> tuple[list[Put | Delete], list[Outcome]]:
+        """Commit the puts, and delete all other keys with that prefix: those that there are at that instant."""
+        for left in reversed(range(_ATTEMPTS)):
+            names = self._engine.keys(self.name, prefix)
+            ops: list[Put | Delete] = [*puts, *(Delete(self.name, key) for key in names if key not in kept)]
+            try:
+                check = CheckScan(self.name, prefix, tuple(names))
+                outcomes = self._commit(verb, [*ops, check], key=prefix or None, durability=durability)
+            except Conflict:  # a key came or went after they were listed
+                if not left:
+                    raise
+            else:
+                return ops, outcomes[:-1]
+        raise AssertionError("unreachable")
 
     def _commit(
         self,
@@ -293,7 +325,8 @@ class Handle(ReadHandle):
         if self._ops is not None:
             if len(ops) == 1 and found is None:
                 found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)
-            self._tell(verb, key, found=found, count=len(outcomes) - outcomes.count(Outcome.MISSING), value=value)
+            count = sum(outcome not in (Outcome.MISSING, Outcome.HELD) for outcome in outcomes)
+            self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
 
 

@@ -8,7 +8,7 @@ half of somebody else's commit, reads are also checked against one another whene
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
@@ -29,9 +29,10 @@ from fsstore.engine import (
     Verdict,
     nested,
     require_expected,
+    require_metadata,
     require_names,
 )
-from fsstore.errors import Closed, Conflict, Unsupported
+from fsstore.errors import Closed, Conflict, StoreError, Unsupported
 from fsstore.keys import path_of
 from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
@@ -52,11 +53,13 @@ class TransactionEngine:
         self._base = base
         self._moment = base.moment()
         self._reads: dict[tuple[str, str], str | None] = {}
+        self._metadata: dict[tuple[str, str], dict[str, Any]] = {}
         self._scans: dict[tuple[str | None, str], tuple[str, ...]] = {}
         self._writes: dict[tuple[str, str], _Written] = {}
         self._claims: list[Claim] = []
         self._updating = False
         self._over = False
+        self._found_stale = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -112,6 +115,9 @@ class TransactionEngine:
         self._require_open()
         below = self._base.record(namespace, key)
         self._remember(namespace, [key], {} if below is None else {key: Content(below.value, below.revision)})
+        if below is not None:
+            before = self._metadata.setdefault((namespace, key), below.metadata)
+            self._must(lambda: require_metadata(Check(namespace, key, below.revision, before), below.metadata))
         written = self._writes.get((namespace, key))
         if written is None:
             return below
@@ -132,7 +138,8 @@ class TransactionEngine:
 
     def usage(self, namespace: str) -> Usage:
         """Number and size of the namespace's records, as fsstore writes them."""
-        sizes = [len(values.encode(value)) for value in self.read_all(namespace).values()]
+        found = self.read_all(namespace).values()
+        sizes = [0 if isinstance(value, StoreError) else len(values.encode(value)) for value in found]
         return Usage(1 if sizes else 0, len(sizes), sum(sizes))
 
     def namespaces(self) -> list[str]:
@@ -191,7 +198,8 @@ class TransactionEngine:
         self._put(op, exists=content is not None)
         if content is None:
             return Outcome.CREATED
-        return Outcome.UNCHANGED if actual == revision_of(op.raw) and not op.metadata else Outcome.UPDATED
+        same = not isinstance(content.value, StoreError) and values.encode(content.value) == op.raw
+        return Outcome.UNCHANGED if same and not op.metadata else Outcome.UPDATED
 
     def _update(self, op: Update, content: Content | None) -> Outcome:
         if content is not None and isinstance(content.value, Exception):
@@ -227,7 +235,11 @@ class TransactionEngine:
             self._validate()
             return
         ops: list[Op] = [self._op(*name, written) for name, written in self._writes.items()]
-        ops += [Check(*name, revision) for name, revision in self._reads.items() if name not in self._writes]
+        ops += [
+            Check(*name, revision, self._metadata.get(name))
+            for name, revision in self._reads.items()
+            if name not in self._writes or name in self._metadata
+        ]
         ops += [CheckScan(namespace, prefix, names) for (namespace, prefix), names in self._scans.items()]
         claim = self._claims[0] if self._claims else None
         self._base.commit(ops, author, durability=durability, claim=claim)
@@ -241,7 +253,9 @@ class TransactionEngine:
         return Put(namespace, key, written.raw, written.metadata or None, expect, written.anew)
 
     def is_stale(self) -> bool:
-        """Whether something that was read is not as it was."""
+        """Whether something that was read is not as it was, or was not when it was read again."""
+        if self._found_stale:
+            return True
         try:
             self._validate()
         except Conflict:
@@ -311,18 +325,27 @@ class TransactionEngine:
     def _remember(self, namespace: str, keys: Sequence[str], found: dict[str, Content]) -> None:
         for key in keys:
             actual = found[key].revision if key in found else None
-            require_expected(namespace, key, self._reads.setdefault((namespace, key), actual), actual)
+            before = self._reads.setdefault((namespace, key), actual)
+            self._must(require_expected, namespace, key, before, actual)
         self._require_moment()
 
     def _remember_names(self, namespace: str | None, prefix: str, names: list[str]) -> None:
         before = self._scans.setdefault((namespace, prefix), tuple(names))
-        require_names(CheckScan(namespace, prefix, before), names)
+        self._must(require_names, CheckScan(namespace, prefix, before), names)
         self._require_moment()
+
+    def _must(self, require: Callable[..., None], *args: Any) -> None:
+        """What was read is as it was when it was read first; else all is in vain, also if it comes back."""
+        try:
+            require(*args)
+        except Conflict:
+            self._found_stale = True
+            raise
 
     def _require_moment(self) -> None:
         """All that was read is of one moment, or it is read again and found the same."""
         while (now := self._base.moment()) != self._moment:
-            self._validate()
+            self._must(self._validate)
             self._moment = now
 
     def _validate(self) -> None:
@@ -335,6 +358,10 @@ class TransactionEngine:
             for key in keys:
                 actual = found[key].revision if key in found else None
                 require_expected(namespace, key, self._reads[namespace, key], actual)
+        for (namespace, key), metadata in self._metadata.items():
+            record = self._base.record(namespace, key)
+            check = Check(namespace, key, self._reads[namespace, key], metadata)
+            require_metadata(check, {} if record is None else record.metadata)
         for (of, prefix), names in self._scans.items():
             now = self._base.namespaces() if of is None else self._base.keys(of, prefix)
             require_names(CheckScan(of, prefix, names), now)

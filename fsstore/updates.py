@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fsstore import values
 from fsstore.errors import Conflict, InvalidValue, UnsupportedType
 
 Change = Callable[[Any], Any]
@@ -17,13 +18,18 @@ def adding(by: float) -> Change:
 
     def add(value: Any) -> Any:
         _require_number(value, "increment() adds to a number; the value")
-        return value + by
+        try:
+            return value + by
+        except OverflowError:
+            raise InvalidValue("the value is too large for a fraction to be added", json_path="$") from None
 
     return add
 
 
 def appending(item: Any, maxlen: int | None) -> Change:
     """Add an item to a list, and drop the oldest beyond ``maxlen``."""
+    if isinstance(maxlen, bool) or not isinstance(maxlen, int | None):
+        raise _wrong(maxlen, "maxlen is a number of items; what was given")
     if maxlen is not None and maxlen < 1:
         raise ValueError(f"maxlen={maxlen} leaves no room for the item; None is no limit")
 
@@ -40,7 +46,8 @@ def merging(patch: Mapping[str, Any]) -> Change:
     """JSON Merge Patch (RFC 7386): members replace members, ``None`` removes one, anything but objects is replaced."""
     if not isinstance(patch, Mapping):
         raise _wrong(patch, "merge() takes a dict; what was given")
-    return lambda value: _merged(value, patch)
+    named = values.decode(values.encode(dict(patch)))  # members' names are strings, as in what is stored
+    return lambda value: _merged(value, named)
 
 
 def patching(operations: Sequence[Mapping[str, Any]]) -> Change:
@@ -48,6 +55,9 @@ def patching(operations: Sequence[Mapping[str, Any]]) -> Change:
     import jsonpatch
     from jsonpointer import JsonPointerException
 
+    given: Any = operations
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence):
+        raise _wrong(operations, "patch() takes a list of operations; what was given")
     listed: Any = list(operations)
 
     def patch(value: Any) -> Any:

@@ -26,6 +26,7 @@ from fsstore.engine import (
     Verdict,
     nested,
     require_expected,
+    require_metadata,
     require_names,
     require_size,
 )
@@ -174,6 +175,7 @@ class MemoryEngine:
         revision = None if cell is None else revision_of(cell.raw)
         if isinstance(op, Check):
             require_expected(op.namespace, op.key, op.revision, revision)
+            require_metadata(op, {} if cell is None else cell.metadata)
             return None
         if isinstance(op, Update):
             return self._decided(op, cell)

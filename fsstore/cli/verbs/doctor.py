@@ -1,4 +1,4 @@
-"""``fsstore doctor``: what in a store is no healthy record, a line each; status 4 unless all is mended or foreign."""
+"""``fsstore doctor``: what in a store is no healthy record, a line each; status 4 unless all is mended or harmless."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from fsstore.cli.output import Output, escape, quoted
 from fsstore.records import Finding
 
 EXAMPLE = "fsstore doctor"
+HARMLESS = frozenset({"foreign", "case-clash"})
+"""What troubles nobody here: a note beside the records, keys that only another file system would confuse."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     for finding in _mended(args) if args.fix else _found(args):
         count += 1
         mended += bool(finding.repair)
-        wrong += not finding.repair and finding.problem not in HARMLESS  # a note beside the records harms nobody
+        wrong += not finding.repair and finding.problem not in HARMLESS
         if output.json:
             output.documents([finding._asdict()])
         else:

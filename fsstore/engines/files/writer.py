@@ -25,6 +25,7 @@ from fsstore.engine import (
     Verdict,
     nested,
     require_expected,
+    require_metadata,
     require_names,
     require_size,
 )
@@ -255,6 +256,8 @@ class FileWriter(FileReader):
             require_expected(op.namespace, op.key, expect, actual)
         if isinstance(op, Check):
             work.outcome = Outcome.HELD
+            if op.metadata is not None:
+                require_metadata(op, self._sidecars.metadata(place))
         elif isinstance(op, Delete):
             self._plan_delete(work)
         else:
