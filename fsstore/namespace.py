@@ -84,22 +84,22 @@ class Handle(ReadHandle):
 
     def increment(self, key: str, by: float = 1, default: float = 0, *, durability: str | None = None) -> Any:
         """Add ``by`` to a number, or to ``default``; returns the sum. Raises `UnsupportedType` for other values."""
-        return self._update("increment", key, updates.adding(by), default, durability)
+        return self._update("increment", key, self._made(key, updates.adding, by), default, durability)
 
     def append(self, key: str, item: Any, maxlen: int | None = None, *, durability: str | None = None) -> Any:
         """Add ``item`` to a list, made on demand, and keep the newest ``maxlen``; returns the list."""
-        return self._update("append", key, updates.appending(item, maxlen), [], durability)
+        return self._update("append", key, self._made(key, updates.appending, item, maxlen), [], durability)
 
     def merge(self, key: str, mapping: Mapping[str, Any], *, durability: str | None = None) -> Any:
         """JSON Merge Patch (RFC 7386): set these members, recursively; ``None`` removes one. Returns the new value."""
-        return self._update("merge", key, updates.merging(mapping), {}, durability)
+        return self._update("merge", key, self._made(key, updates.merging, mapping), {}, durability)
 
     def patch(self, key: str, operations: Sequence[Mapping[str, Any]], *, durability: str | None = None) -> Any:
         """JSON Patch (RFC 6902): all operations or none; returns the new value.
 
         Raises `NotFound`, `InvalidValue` for what cannot be applied, and `Conflict` for a ``test`` that fails.
         """
-        return self._update("patch", key, updates.patching(operations), MISSING, durability)
+        return self._update("patch", key, self._made(key, updates.patching, operations), MISSING, durability)
 
     def set_default(self, key: str, value: Any, *, durability: str | None = None) -> Any:
         """The value of ``key``; if there is none, ``value`` is stored first."""
@@ -148,6 +148,13 @@ class Handle(ReadHandle):
 
         self._commit(verb, [Update(self.name, key, change)], key=key, durability=durability)
         return values.decode(raw)
+
+    def _made(self, key: str, make: Callable[..., updates.Change], *args: Any) -> updates.Change:
+        """A change of that key's value; what is wrong with it is said of the key."""
+        try:
+            return make(*args)
+        except (UnsupportedType, InvalidValue) as error:
+            raise self._about(error, key) from None
 
     def _about(self, error: StoreError, key: str) -> StoreError:
         """The same error, with the key named."""

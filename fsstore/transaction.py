@@ -173,7 +173,8 @@ class TransactionEngine:
             self._claims.append(claim)
         before = dict(self._writes)
         try:
-            return [self._gather(op) for op in ops]
+            checked = {at: self._gather(op) for at, op in enumerate(ops) if isinstance(op, Check | CheckScan)}
+            return [checked[at] if at in checked else self._gather(op) for at, op in enumerate(ops)]
         except BaseException:
             self._writes = before
             raise
@@ -192,6 +193,9 @@ class TransactionEngine:
             return self._update(op, content)
         require_expected(op.namespace, op.key, op.revision if isinstance(op, Check) else op.expect, actual)
         if isinstance(op, Check):
+            if op.metadata is not None:
+                record = self.record(op.namespace, op.key)
+                require_metadata(op, {} if record is None else record.metadata)
             return Outcome.HELD
         if isinstance(op, Delete):
             return self._delete(op, exists=content is not None)

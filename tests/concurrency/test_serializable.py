@@ -303,14 +303,12 @@ def test_a_person_who_edits_a_file_that_was_read(tmp_path: Path) -> None:
         assert store.get_all() == {"a": 2}
 
 
-@pytest.mark.xfail(strict=True, reason="a revision is that of the value; metadata that was read is not checked")
 def test_metadata_that_was_read_and_changed(pair: Pair) -> None:
     """The value stays the same."""
     conflict = conflicts(pair, lambda tx: tx.info("a"), lambda store: store.set("a", 1, {"m": 2}))
     assert conflict is not None
 
 
-@pytest.mark.xfail(strict=True, reason="the error of the bad file is measured as if it were a value")
 def test_stats_beside_a_bad_file(tmp_path: Path) -> None:
     with fsstore.open(tmp_path / "store") as store:
         store.set_many({"a": 1, "bad": 1})
@@ -319,7 +317,6 @@ def test_stats_beside_a_bad_file(tmp_path: Path) -> None:
             assert tx.stats().keys == 2
 
 
-@pytest.mark.xfail(strict=True, reason="compared by its bytes, where other writes compare what they mean")
 def test_an_equal_value_in_a_persons_formatting_is_unchanged(tmp_path: Path) -> None:
     with fsstore.open(tmp_path / "store") as store:
         store.set("a", [1])
@@ -389,7 +386,6 @@ def test_transact_repeats_what_failed_on_half_of_a_change(pair: Pair) -> None:
     assert calls == [1, 0]
 
 
-@pytest.mark.xfail(strict=True, reason="a conflict that is over when it is looked for again is not repeated")
 def test_transact_repeats_a_conflict_that_is_over(pair: Pair) -> None:
     calls = []
 

@@ -266,7 +266,6 @@ def test_increment_to_what_json_cannot_hold(store: Store, old: Any, by: float) -
     assert store.get("n") == old
 
 
-@pytest.mark.xfail(strict=True, reason="raises a bare OverflowError")
 def test_increment_of_an_integer_that_no_float_can_hold(store: Store) -> None:
     store.set("n", HUGE)
     with pytest.raises(InvalidValue, match="'n'"):
