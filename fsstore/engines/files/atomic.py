@@ -5,7 +5,7 @@ goes stale when a person moves, deletes or checks out directories. Linux does th
 call (``openat2`` with RESOLVE_NO_SYMLINKS); elsewhere, and where a path is too long for one call, it is
 taken component by component with O_NOFOLLOW.
 
-Writes are durable against the end of the process, not against a power loss.
+What is written here survives the end of the process; `durable` and `log` make it survive a loss of power.
 """
 
 from __future__ import annotations
