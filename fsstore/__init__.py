@@ -29,7 +29,7 @@ from fsstore.errors import (
 )
 from fsstore.locks import Lock
 from fsstore.reading import Operation
-from fsstore.records import Finding, Holder, Record, Replaced, Report, Usage
+from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
@@ -37,6 +37,7 @@ if typing.TYPE_CHECKING:
 
 __all__ = [
     "AccessDenied",
+    "Backup",
     "BadValue",
     "BadValues",
     "Blocked",

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from fsstore.errors import Conflict, NestedWrite, TooLarge, Unsupported
-from fsstore.records import Author, Claim, Finding, Holder, Record, Usage
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage
 
 
 class Expect(Enum):
@@ -248,8 +248,8 @@ class Reader(Protocol):
         """Namespaces that hold at least one key, sorted by code point."""
         ...
 
-    def check(self) -> Iterator[Finding]:
-        """All that is no healthy record."""
+    def check(self, *, fix: bool = False) -> Iterator[Finding]:
+        """All that is no healthy record; with ``fix``, what can safely be mended is mended, and said to be."""
         ...
 
 
@@ -286,6 +286,10 @@ class Engine(Reader, Protocol):
 
     def fenced(self, claim: Claim) -> AbstractContextManager[None]:
         """Nobody else gets the name in the body, however long it takes. Raises `LeaseLost`."""
+        ...
+
+    def backup(self, directory: str, *, new_id: bool) -> Backup:
+        """Copy all records, as they are at one instant, to a directory. Raises `Unsupported` if they are no files."""
         ...
 
     def close(self) -> None:

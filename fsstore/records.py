@@ -117,6 +117,21 @@ class Finding(NamedTuple):
     """A short, stable word for programs: ``bad-value``, ``not-canonical``, ``foreign``, ..."""
     detail: str
     """What it is and what to do, for people."""
+    repair: str = ""
+    """What was done about it; empty if it is as it was."""
+
+
+class Backup(NamedTuple):
+    """A copy of a whole store."""
+
+    path: str
+    """Where it is."""
+    id: str
+    """Of the copy: that of the store, unless it was to get a new one."""
+    files: int
+    bytes: int
+    skipped: list[str]
+    """Paths, relative to the store, that were not copied: git's directory, devices, pipes, sockets."""
 
 
 def timestamp(seconds: float) -> str:

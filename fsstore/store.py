@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from fsstore.errors import Conflict
+from fsstore.errors import Conflict, ReadOnly
 from fsstore.locks import Lock
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
-from fsstore.records import Adoption, Finding, Holder, Usage
+from fsstore.records import Adoption, Backup, Finding, Holder, Usage
 
 if TYPE_CHECKING:
     from fsstore.engine import Engine
@@ -143,9 +143,34 @@ class Store(Namespace):
             time.sleep(random.uniform(0, min(_PAUSE[0] * 2**attempt, _PAUSE[1])))  # noqa: S311
         raise ValueError(f"retries={retries} is negative")
 
-    def doctor(self) -> Iterator[Finding]:
-        """Everything in the store that is no healthy record. Reads all, changes nothing."""
-        return self._engine.check()
+    def doctor(self, fix: bool = False) -> Iterator[Finding]:
+        """Everything in the store that is no healthy record. Reads all, changes nothing.
+
+        With ``fix`` it mends what is safe to mend, and says so in ``Finding.repair``: what dead processes left is
+        finished or removed, metadata without its key goes to `.fsstore/lost`, a file whose name can only mean
+        one key gets that key's name. No value is changed.
+        """
+        if fix:
+            self._require_writable("doctor")
+        return self._engine.check(fix=fix)
+
+    def backup(self, directory: str | os.PathLike[str], *, new_id: bool = False) -> Backup:
+        """Copy the store, as it is at one instant, to a directory that is not there yet, or empty.
+
+        Others go on writing; they wait while the files' status is looked at for the last time. The copy is a store,
+        with the same id unless it is to have a new one. It is complete and durable when this returns, and not
+        there if it raises. Git's directory, devices, pipes and sockets are not copied; links are, as links.
+        Needs a store that may be written, for its locks. Raises `NotAStore` for a directory that holds
+        something or lies in a store.
+        """
+        self._require_writable("backup")
+        copied = self._engine.backup(os.fspath(directory), new_id=new_id)
+        self._tell("backup", None, count=copied.files)
+        return copied
+
+    def _require_writable(self, verb: str) -> None:
+        if reason := self._engine.capabilities.read_only:
+            raise ReadOnly(f"{verb}() of a read-only store: {reason}.", reason=reason)
 
     def close(self) -> None:
         """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing."""

@@ -33,7 +33,7 @@ from fsstore.engine import (
 )
 from fsstore.errors import Closed, Conflict, Unsupported
 from fsstore.keys import path_of
-from fsstore.records import Author, Claim, Finding, Holder, Record, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -147,9 +147,9 @@ class TransactionEngine:
         """That of the engine below."""
         return self._base.moment()
 
-    def check(self) -> Iterator[Finding]:
+    def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """What is wrong below."""
-        return self._base.check()
+        return self._base.check(fix=fix)
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -269,6 +269,10 @@ class TransactionEngine:
     def holder(self, name: str) -> Holder | None:
         """That of the engine below."""
         return self._base.holder(name)
+
+    def backup(self, directory: str, *, new_id: bool) -> Backup:
+        """A copy of what is below."""
+        return self._base.backup(directory, new_id=new_id)
 
     def close(self) -> None:
         """Let go of what was gathered."""

@@ -30,9 +30,9 @@ from fsstore.engine import (
     require_size,
 )
 from fsstore.engines.held import MemoryLocks
-from fsstore.errors import Closed
+from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
-from fsstore.records import Author, Claim, Finding, Holder, Record, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -139,7 +139,7 @@ class MemoryEngine:
         self._require_open()
         return sorted(namespace for namespace, cells in list(self._cells.items()) if cells)
 
-    def check(self) -> Iterator[Finding]:
+    def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """Nothing: nobody but this engine writes here."""
         self._require_open()
         yield from ()
@@ -214,6 +214,11 @@ class MemoryEngine:
         """Nobody else gets the name in the body. Raises `LeaseLost`."""
         self._require_open()
         return self._locks.fenced(claim)
+
+    def backup(self, directory: str, *, new_id: bool) -> Backup:
+        """There are no files to copy."""
+        self._require_open()
+        raise Unsupported("a store in memory has no files to copy. Open one on disk, and set its keys.", path=directory)
 
     def close(self) -> None:
         """Forget everything."""

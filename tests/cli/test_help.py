@@ -22,6 +22,7 @@ EXPECTED = {
     "ns": "       4            18  default",
     "run": '{"topic":"storage"}',
     "doctor": "",
+    "backup": "",
 }
 
 

@@ -84,7 +84,7 @@ def test_findings_are_status_4(cli: Command, directory: Path) -> None:
         ("\udcff", "foreign"),
         ("default/k.json", "bad-value"),
     ]
-    assert all(set(each) == {"path", "problem", "detail"} for each in found.documents)
+    assert all(set(each) == {"path", "problem", "detail", "repair"} for each in found.documents)
 
 
 def test_verbs_that_read_write_nothing(cli: Command, directory: Path) -> None:

@@ -23,10 +23,11 @@ pytestmark = pytest.mark.usefixtures("strace")
 def killed(scene: Scene, calls: list[Call]) -> Iterator[tuple[Call, str]]:
     """Each call at which a kill leaves something wrong, and what."""
     for call in calls:
-        TALLY["kills"] += 1
         ended = scene.run(f"{call.name}:signal=KILL:when={call.nth}")
-        assert ended.signal == signal.SIGKILL, ended
-        if wrong := complaint(scene.root, scene.before, scene.after, done=False, durability=scene.durability):
+        done = ended.answer == "ok"  # what is looked at every 50 ms makes some runs a call shorter
+        assert done or ended.signal == signal.SIGKILL, ended
+        TALLY["kills"] += not done
+        if wrong := complaint(scene.root, scene.before, scene.after, done=done, durability=scene.durability):
             yield call, wrong
 
 

@@ -116,7 +116,7 @@ def complaints(disk: Disk, verb: Verb, step: int = 1, modes: tuple[str, ...] = M
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_cut_at_every_change(verb: Verb, forgetful: Disk) -> None:
-    step = 1 if ROUNDS > 1 or verb.writes == 1 else 3
+    step = 1 if ROUNDS > 1 else 2 if verb.writes == 1 else 4
     assert list(complaints(forgetful, verb, step)) == []
 
 
@@ -208,5 +208,5 @@ def test_flaws_are_seen(name: str, verb: str, forgetful: Disk) -> None:
 
 
 def test_a_checkpoint_without_sync_is_seen(forgetful: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
-    with flawed("no-sync-at-a-checkpoint"), pytest.raises(AssertionError):
+    with flawed("no-sync-at-a-checkpoint"), pytest.raises((AssertionError, fsstore.BadValue)):
         test_at_a_checkpoint(forgetful, monkeypatch)

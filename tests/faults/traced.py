@@ -1,13 +1,12 @@
-"""Run one call in a child that strace watches, and have it killed, stopped or failed at one of its system calls."""
+"""Run one call in a child that strace watches, and have it killed or failed at one of its system calls."""
 
 from __future__ import annotations
 
+import gc
 import os
 import re
-import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,12 +51,15 @@ class Child:
     ) -> None:
         go, self._go = os.pipe()
         self._answer, answer = os.pipe()
+        gc.freeze()  # garbage of before, collected by the child, would close files among its own calls
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._go)
             _act_and_exit(act, go, answer)
+        gc.unfreeze()
         os.close(go)
         os.close(answer)
+        os.read(self._answer, 1)  # it is ready: none of its preparations is traced
         command = ["strace", "-s", str(strings), "-y", "-o", str(log or "/dev/null"), "-e", f"trace={calls}"]
         command += ["-xx"] if hexadecimal else []
         command += ["-e", f"inject={inject}"] if inject else []
@@ -69,16 +71,6 @@ class Child:
     def begin(self) -> None:
         """Let it act."""
         os.write(self._go, b"g")
-
-    def wait_stopped(self) -> bool:
-        """Wait until it is stopped by a signal; false if it has ended."""
-        while True:
-            pid, status = os.waitpid(self.pid, os.WUNTRACED | os.WNOHANG)
-            if pid and not os.WIFSTOPPED(status):
-                self._status = status
-                return False
-            if _state_of(self.pid) == "t" or (pid and os.WIFSTOPPED(status)):
-                return True
 
     def end(self) -> Ended:
         """Wait for it."""
@@ -94,6 +86,7 @@ class Child:
 
 def _act_and_exit(act: Callable[[], Any], go: int, answer: int) -> None:
     try:
+        os.write(answer, b".")
         os.read(go, 1)
         try:
             act()
@@ -104,11 +97,6 @@ def _act_and_exit(act: Callable[[], Any], go: int, answer: int) -> None:
         os.write(answer, text.encode()[:2000])
     finally:
         os._exit(0)
-
-
-def _state_of(pid: int) -> str:
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]
 
 
 def run(act: Callable[[], Any], inject: str = "") -> Ended:
@@ -136,15 +124,3 @@ def trace(act: Callable[[], Any], log: Path) -> list[Call]:
         counts[name] = counts.get(name, 0) + 1
         calls.append(Call(name, counts[name], arguments))
     raise AssertionError("the child never acknowledged")
-
-
-@contextmanager
-def stopped(act: Callable[[], Any], call: Call) -> Iterator[Child]:
-    """A child that is stopped at the beginning of one of its system calls."""
-    child = Child(act, f"{call.name}:signal=STOP:when={call.nth}")
-    child.begin()
-    assert child.wait_stopped()
-    try:
-        yield child
-    finally:
-        os.kill(child.pid, signal.SIGCONT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 
 from fsstore import BadValue, Finding, Store
 
-from .children import NOBODY, in_child
+from .children import NOBODY, in_child, line, start
 from .needs import need_root
 from .surroundings import picture
 
@@ -26,7 +25,19 @@ def text(path: Path, content: str) -> None:
 
 TROUBLE: dict[str, tuple[Plant, str, str]] = {
     "no JSON": (lambda r: text(r / "default/k.json", "{"), "default/k.json", "bad-value"),
-    "duplicate members": (lambda r: text(r / "default/a/k.json", '{"a":1,"a":2}'), "default/a/k.json", "bad-value"),
+    "duplicate members": (
+        lambda r: text(r / "default/a/k.json", '{"a":1,"a":2}'),
+        "default/a/k.json",
+        "duplicate-members",
+    ),
+    "conflict markers": (
+        lambda r: text(r / "default/k.json", '{\n<<<<<<< ours\n"a": 1\n=======\n"a": 2\n>>>>>>> theirs\n}\n'),
+        "default/k.json",
+        "conflict-markers",
+    ),
+    "case of a key": (lambda r: text(r / "default/GOOD.json", "1"), "default/good.json", "case-clash"),
+    "case of a directory": (lambda r: text(r / "default/A/b.json", "1"), "default/a", "case-clash"),
+    "case of a namespace": (lambda r: text(r / "Default/k.json", "1"), "default", "case-clash"),
     "bad sidecar": (lambda r: text(r / "default/.meta/good.json", "{"), "default/.meta/good.json", "bad-value"),
     "unescaped name": (lambda r: text(r / "default/a?b.json", "1"), "default/a?b.json", "not-canonical"),
     "over-escaped name": (lambda r: text(r / "default/%61.json", "1"), "default/%61.json", "not-canonical"),
@@ -88,13 +99,62 @@ def test_a_bad_value_has_its_place(healthy: Store, root: Path) -> None:
     assert "line 3, column 3" in found.detail
 
 
+HALF_DONE = """
+import sys, fsstore
+from fsstore.engines.files.placing import Placing
+
+def stop(*args):
+    print("half", flush=True)
+    sys.stdin.readline()
+
+Placing.apply = stop
+fsstore.open(sys.argv[1]).set_many({"a": 1, "b": 2, "c": 3})
+"""
+
+
 def test_leftovers_of_dead_processes_alone(healthy: Store, root: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    (root / ".fsstore" / "tmp" / f"{dead.pid}-abc-1").write_text("half")
-    (root / ".fsstore" / "tmp" / f"{os.getpid()}-abc-1").write_text("half, but its writer lives")
+    """A commit of several keys that is under way is nobody's trouble; that of a killed writer is, with its files."""
+    writer = start(HALF_DONE, root)
+    assert line(writer) == "half"
+    assert list(healthy.doctor()) == []
+    writer.kill()
+    writer.wait()
+    found = {(finding.path.rpartition("/")[0], finding.problem) for finding in healthy.doctor()}
+    assert found == {(".fsstore/commits", "leftover"), (".fsstore/tmp", "leftover")}
+    healthy.set("a", 0)
+    assert healthy.get_many(["a", "b", "c"]) == {"a": 0, "b": 2, "c": 3}
+    assert list(healthy.doctor()) == []
+
+
+def test_what_a_person_put_among_the_staged_files(healthy: Store, root: Path) -> None:
+    (root / ".fsstore" / "tmp" / "notes").write_text("mine")
+    assert [(finding.path, finding.problem) for finding in healthy.doctor()] == [(".fsstore/tmp/notes", "foreign")]
+
+
+def test_a_case_clash_names_both_keys(healthy: Store, root: Path) -> None:
+    healthy.set("Good", 1)
     (found,) = healthy.doctor()
-    assert (found.path, found.problem) == (f".fsstore/tmp/{dead.pid}-abc-1", "leftover")
+    assert "key 'Good' of namespace 'default' and key 'good' of namespace 'default' differ" in found.detail
+    text(root / "default/notes.md", "of no key")
+    text(root / "default/NOTES.md", "of no key either")
+    assert [each.problem for each in healthy.doctor()].count("case-clash") == 1
+
+
+def test_metadata_ahead_of_its_key_is_no_orphan(disk: Store, root: Path) -> None:
+    """A commit places one file after the other."""
+    disk.set("k", 1, {"m": 1})
+    path, away = root / "default" / "k.json", root.parent / "k.json"
+
+    def look(value: int) -> int:
+        path.rename(away)
+        assert list(disk.doctor()) == []
+        away.rename(path)
+        return value + 1
+
+    disk.update("k", look)
+    assert disk.info("k").metadata == {"m": 1}
+    path.rename(away)
+    assert [finding.problem for finding in disk.doctor()] == ["orphaned-metadata"]
 
 
 def test_a_value_over_the_limit(healthy: Store, root: Path) -> None:

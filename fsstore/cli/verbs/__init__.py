@@ -23,5 +23,6 @@ TABLE: dict[str, Verb] = {
     "ns": Verb("ns", "list namespaces"),
     "stat": Verb("stat", "show the record of a key, or what the store holds"),
     "run": Verb("run", "run an agent and print what it returns"),
-    "doctor": Verb("doctor", "report everything that is no healthy record"),
+    "doctor": Verb("doctor", "report everything that is no healthy record, and mend what is safe"),
+    "backup": Verb("backup", "copy a store, as it is at one instant, while others write"),
 }

@@ -140,7 +140,7 @@ class Tree:
             fd = self._create(path)
             write_all(fd, raw)
             if like is not None:
-                _resemble(fd, like)
+                resemble(fd, like)
             if sync:
                 os.fsync(fd)
         except BaseException:
@@ -222,7 +222,7 @@ def discard(path: bytes) -> None:
         os.unlink(path)
 
 
-def _resemble(fd: int, like: os.stat_result) -> None:
+def resemble(fd: int, like: os.stat_result) -> None:
     """Give a new file the mode of an old one, and as root its owner."""
     status = os.fstat(fd)
     if (status.st_uid, status.st_gid) != (like.st_uid, like.st_gid) and os.geteuid() == 0:

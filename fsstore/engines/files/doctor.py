@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import unicodedata
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
 from fsstore import keys, values
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import READ, Tree, irregular, read_descriptor
+from fsstore.engines.files.folding import fold
+from fsstore.engines.files.gate import Gate
+from fsstore.engines.files.leftovers import leftovers, unheld
+from fsstore.engines.files.places import Places
 from fsstore.engines.files.sidecars import parse
 from fsstore.errors import InvalidName
 from fsstore.records import Finding
@@ -18,27 +23,121 @@ from fsstore.records import Finding
 _OURS = frozenset({layout.MARKER, "README.md", ".gitignore", ".gitattributes", ".gitmodules"})
 
 
-def examine(tree: Tree, limit: int) -> Iterator[Finding]:
-    """Every finding, in the order of the paths. One read of every record's file."""
-    closed: list[Finding] = []
-    for parent, directories, files in os.walk(tree.root, onerror=lambda error: closed.extend(_closed(tree, error))):
+class Examination:
+    """One look at a store, by a reader that takes no writer's lock away for longer than a few system calls."""
+
+    def __init__(self, tree: Tree, limit: int, places: Places, gate: Gate) -> None:
+        self._tree = tree
+        self._limit = limit
+        self._places = places
+        self._gate = gate
+
+    def findings(self) -> Iterator[Finding]:
+        """Every finding, in the order of the directories. One read of every record's file."""
+        tree = self._tree
+        yield from leftovers(tree)
+        closed: list[Finding] = []
+        for parent, directories, files in os.walk(tree.root, onerror=lambda error: closed.extend(_closed(tree, error))):
+            yield from closed
+            closed.clear()
+            at = os.path.relpath(parent, tree.root)
+            at = "" if at == "." else at + "/"
+            if not at:
+                directories[:] = [name for name in directories if name not in (".git", layout.RUNTIME)]
+            directories.sort()
+            links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
+            directories[:] = [name for name in directories if name not in links]
+            yield from _clashes(at, directories, files)
+            for name in sorted([*files, *links]):
+                yield from self._file(at + name)
+            for name in list(directories):
+                if name.endswith(keys.SUFFIX):
+                    directories.remove(name)
+                    yield _directory_in_the_way(at + name)
         yield from closed
-        closed.clear()
-        at = os.path.relpath(parent, tree.root)
-        at = "" if at == "." else at + "/"
-        directories.sort()
-        links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
-        for name in sorted([*files, *links]):
-            yield from _examine_file(tree, at + name, limit)
-        if not at:
-            directories[:] = [name for name in directories if name not in (".git", layout.RUNTIME)]
-        directories[:] = [name for name in directories if name not in links]
-        for name in list(directories):
-            if name.endswith(keys.SUFFIX):
-                directories.remove(name)
-                yield _directory_in_the_way(at + name)
-    yield from closed
-    yield from _leftovers(tree)
+
+    def _file(self, path: str) -> Iterator[Finding]:
+        if path in _OURS:
+            return
+        try:
+            mode = self._tree.stat(path).st_mode
+        except FileNotFoundError:  # it went while we walked
+            return
+        namespace, key, is_metadata = name_of(path)
+        wrong = irregular(mode)
+        if wrong is not None:
+            reason = f"{wrong.strerror}; only regular files are read. Put the value itself here."
+            yield Finding(path, "not-regular", reason)
+        elif key is None or namespace is None:
+            yield _no_key(path)
+        elif is_metadata and not exists(self._tree, keys.path_of(namespace, key)):
+            if self._is_orphaned(path, namespace, key):
+                yield Finding(path, "orphaned-metadata", f"its key {key!r} is gone; remove it, or bring back the key.")
+        else:
+            yield from self._content(path, parse if is_metadata else values.decode)
+
+    def _is_orphaned(self, path: str, namespace: str, key: str) -> bool:
+        """Whether it stays so when no write of the key is under way: a commit places one file after the other."""
+        place = self._places.find(namespace, key)
+        with unheld(self._tree, place.stripe) as free:
+            return (
+                free
+                and not self._gate.is_open(place.stripe)  # the writer died: the key may be on its way
+                and not exists(self._tree, place.path)
+                and exists(self._tree, path)
+            )
+
+    def _content(self, path: str, parse: Callable[[bytes], object]) -> Iterator[Finding]:
+        try:
+            fd = self._tree.open(path, READ)
+            try:
+                parse(read_descriptor(fd, self._limit))
+            finally:
+                os.close(fd)
+        except values.Malformed as error:
+            where = "" if error.line is None else f"line {error.line}, column {error.column}: "
+            yield Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, or set the key anew.")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno == errno.EFBIG:
+                reason = f"more bytes than the store's limit of {self._limit:,}; split the value."
+                yield Finding(path, "too-large", reason)
+                return
+            yield Finding(path, "unreadable", f"{error.strerror or error}.")
+
+
+def name_of(path: str) -> tuple[str | None, str | None, bool]:
+    """The namespace and key of a path, and whether it is the key's metadata."""
+    if len(os.fsencode(path.replace(f"/{layout.META}/", "/", 1))) > keys.MAX_PATH:
+        return None, None, False
+    namespace, key = layout.name_of(path)
+    if key is not None or f"/{layout.META}/" not in path:
+        return namespace, key, False
+    owner, _, below = path.partition(f"/{layout.META}/")
+    return keys.decode_namespace(owner), keys.decode_key(below), True
+
+
+def exists(tree: Tree, path: str) -> bool:
+    """Whether there is anything but a directory at the path."""
+    try:
+        return not stat.S_ISDIR(tree.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def one_meaning(path: str) -> tuple[str, str] | None:
+    """The namespace and key that a file of another name can only have been meant for; ``None`` where two could be.
+
+    A ``%`` may begin an escape or stand for itself; a leading dot hides a tool's file, which must keep
+    its name; a decomposed letter may be what the file system made of a composed one.
+    """
+    namespace, _, file = path.partition("/")
+    if not file or "%" in path or unicodedata.normalize("NFC", path) != path:
+        return None
+    if any(name.startswith(".") for name in path.split("/")):
+        return None
+    return namespace, file[: -len(keys.SUFFIX)].replace("/", ":")
 
 
 def _closed(tree: Tree, error: OSError) -> list[Finding]:
@@ -48,42 +147,33 @@ def _closed(tree: Tree, error: OSError) -> list[Finding]:
     return [Finding(os.path.relpath(error.filename, tree.root), "unreadable", f"{error.strerror}.")]
 
 
-def _examine_file(tree: Tree, path: str, limit: int) -> Iterator[Finding]:
-    if path in _OURS:
-        return
-    try:
-        mode = tree.stat(path).st_mode
-    except FileNotFoundError:  # it went while we walked
-        return
-    namespace, key, is_metadata = _name(path)
-    wrong = irregular(mode)
-    if wrong is not None:
-        yield Finding(path, "not-regular", f"{wrong.strerror}; only regular files are read. Put the value itself here.")
-    elif key is None or namespace is None:
-        yield _no_key(path)
-    elif is_metadata and not _exists(tree, keys.path_of(namespace, key)):
-        yield Finding(path, "orphaned-metadata", f"its key {key!r} is gone; remove it, or bring back the key.")
-    else:
-        yield from _examine_content(tree, path, limit, parse if is_metadata else values.decode)
+def _malady(error: values.Malformed) -> str:
+    if error.reason == "git conflict markers":
+        return "conflict-markers"
+    return "duplicate-members" if error.reason.startswith("two members") else "bad-value"
 
 
-def _examine_content(tree: Tree, path: str, limit: int, parse: Callable[[bytes], object]) -> Iterator[Finding]:
-    try:
-        fd = tree.open(path, READ)
-        try:
-            parse(read_descriptor(fd, limit))
-        finally:
-            os.close(fd)
-    except values.Malformed as error:
-        where = "" if error.line is None else f"line {error.line}, column {error.column}: "
-        yield Finding(path, "bad-value", f"{where}{error.reason}. Mend the file, or set the key anew.")
-    except FileNotFoundError:
+def _clashes(at: str, directories: list[str], files: list[str]) -> Iterator[Finding]:
+    """Names of keys, or of directories of keys, that lie together and that other file systems take for one."""
+    if f"/{layout.META}/" in f"/{at}":  # the values' files say it already
         return
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            yield Finding(path, "too-large", f"more bytes than the store's limit of {limit:,}; split the value.")
-            return
-        yield Finding(path, "unreadable", f"{error.strerror or error}.")
+    spelled: dict[str, str] = {}
+    for name in sorted([*directories, *files]):
+        twin = spelled.setdefault(fold(name), name)
+        if twin == name:
+            continue
+        told = [_called(at + each, is_directory=each in directories) for each in (twin, name)]
+        if all(told):
+            two = f"{told[0]} and {told[1]} differ in case or Unicode form alone"
+            yield Finding(at + name, "case-clash", f"{two}: macOS and Windows take them for one. Rename one of them.")
+
+
+def _called(path: str, *, is_directory: bool) -> str:
+    """What a path is called in a message; empty for what is no key's."""
+    if is_directory:
+        return f"directory {path}"
+    namespace, key, _ = name_of(path)
+    return "" if key is None else f"key {key!r} of namespace {namespace!r}"
 
 
 def _no_key(path: str) -> Finding:
@@ -105,44 +195,5 @@ def _meant(path: str) -> str:
     return f"if key {key!r} is meant, rename it to {place}"
 
 
-def _name(path: str) -> tuple[str | None, str | None, bool]:
-    """The namespace and key of a path, and whether it is the key's metadata."""
-    if len(os.fsencode(path.replace(f"/{layout.META}/", "/", 1))) > keys.MAX_PATH:
-        return None, None, False
-    namespace, key = layout.name_of(path)
-    if key is not None or f"/{layout.META}/" not in path:
-        return namespace, key, False
-    owner, _, below = path.partition(f"/{layout.META}/")
-    return keys.decode_namespace(owner), keys.decode_key(below), True
-
-
-def _exists(tree: Tree, path: str) -> bool:
-    try:
-        return not stat.S_ISDIR(tree.stat(path).st_mode)
-    except OSError:
-        return False
-
-
 def _directory_in_the_way(path: str) -> Finding:
     return Finding(path, "not-regular", "a directory where a key's file belongs; rename it.")
-
-
-def _leftovers(tree: Tree) -> Iterator[Finding]:
-    try:
-        names = sorted(os.listdir(f"{tree.root}/{layout.TMP}"))
-    except OSError:
-        return
-    for name in names:
-        pid = name.partition("-")[0]
-        if not (pid.isdigit() and _runs(int(pid))):
-            yield Finding(f"{layout.TMP}/{name}", "leftover", "a process died before it was done with it; remove it.")
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -62,7 +62,7 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
     The marker is written last, so that an interrupted attempt leaves what the next one completes.
     Raises `NotAStore` for a directory that holds other things, unless they are to be adopted.
     """
-    if (outer := _store_around(tree.root)) is not None:
+    if (outer := store_around(tree.root)) is not None:
         raise NotAStore(
             f"{tree.root} lies inside the store {outer}, where its files would be keys. Choose a directory outside.",
             path=tree.root,
@@ -144,7 +144,7 @@ def _template() -> Traversable:
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / ".store-template"  # a source checkout
 
 
-def _store_around(root: str) -> str | None:
+def store_around(root: str) -> str | None:
     """The store that a directory lies in, if it is none itself."""
     if os.path.lexists(f"{root}/{MARKER}"):
         return None

@@ -48,7 +48,8 @@ class LockedFile:
         fd, self.fd = self.fd, -1
         if fd >= 0:
             try:
-                unlock_descriptor(fd)  # a child that has not come to close its copy holds it no longer
+                with contextlib.suppress(OSError):  # closing it lets go of the lock as well
+                    unlock_descriptor(fd)  # a child that has not come to close its copy holds it no longer
             finally:
                 os.close(fd)
 
@@ -75,12 +76,16 @@ def lock(tree: Tree, path: bytes, timeout: float = 0.0) -> LockedFile | None:
     for _ in pauses(timeout):
         while True:
             file = LockedFile(tree, path)
-            if not lock_descriptor(file.fd, blocking=False):
+            try:
+                is_locked = lock_descriptor(file.fd, blocking=False)
+                if is_locked and is_current(tree, file):
+                    return file
+            except BaseException:
                 file.close()
-                break
-            if is_current(tree, file):
-                return file
+                raise
             file.close()
+            if not is_locked:
+                break
     return None
 
 

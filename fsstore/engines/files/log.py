@@ -23,7 +23,7 @@ from typing import NamedTuple
 import orjson
 
 from fsstore.engines.files.atomic import READ_WRITE, Tree
-from fsstore.engines.files.durable import sync_directories
+from fsstore.engines.files.durable import identity, sync_directories
 from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.kept import KeptFile
 from fsstore.errors import LockTimeout
@@ -34,6 +34,7 @@ _START = 4096
 _MAGIC = b"fsstore write-ahead log 1\n"
 _EPOCH = struct.Struct("<Q")
 _EPOCH_AT = 64
+_IDENTITY_AT, _IDENTITY_SIZE = 72, 32
 _HEAD = struct.Struct("<4sBQII")  # mark, is void, epoch, length, crc32
 _MARK = b"rec\n"
 _VOID_AT = 4
@@ -107,6 +108,11 @@ class Log:
         """Take a record back whose commit will not be."""
         with contextlib.suppress(OSError):
             os.pwrite(self._file.fd, b"\1", at + _VOID_AT)
+
+    def lost_nothing(self) -> bool:
+        """Whether there was no loss of power since the log was begun: then all files are as they were left."""
+        with self._locked():
+            return os.pread(self._file.fd, _IDENTITY_SIZE, _IDENTITY_AT) == identity(self._file.fd)
 
     def records(self) -> Iterator[list[Logged]]:
         """All records that are whole, oldest first."""
@@ -190,7 +196,8 @@ class Log:
         sync_directories(self._tree, [self._directory])
 
     def _start_epoch(self, epoch: int) -> None:
-        os.pwrite(self._file.fd, _MAGIC.ljust(_EPOCH_AT, b"\0") + _EPOCH.pack(epoch), 0)
+        header = _MAGIC.ljust(_EPOCH_AT, b"\0") + _EPOCH.pack(epoch) + identity(self._file.fd)
+        os.pwrite(self._file.fd, header, 0)
         os.fdatasync(self._file.fd)
         self._epoch, self._end = epoch, _START
 

@@ -292,12 +292,17 @@ class FileReader:
         except PermissionError:  # not for us, like lost+found at the top of a disk; it must not hide the others
             return False
 
-    def check(self) -> Iterator[Finding]:
+    def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """All that is no healthy record."""
-        from fsstore.engines.files.doctor import examine
+        from fsstore.engines.files.doctor import Examination
 
         with self._failing(""):
-            yield from examine(self._tree, self._limit)
+            for finding in Examination(self._tree, self._limit, self._places, self._gate).findings():
+                yield self._mended(finding) if fix else finding
+
+    def _mended(self, finding: Finding) -> Finding:
+        """As it is: a reader mends nothing."""
+        return finding
 
     def close(self) -> None:
         """Every later call raises `Closed`."""

@@ -75,7 +75,7 @@ class Recovery:
     def checkpoint(self, timeout: float | None = None) -> None:
         """Make all files durable, and start the log again."""
         with self._held(_ALL, timeout):
-            if not self._intents.names():
+            if not any(self._intents.load(name) for name in self._intents.names()):
                 sync_all(self._tree, {entry.path for entries in self._wal.records() for entry in entries})
                 self._wal.reset()
 
@@ -147,23 +147,30 @@ class Recovery:
     # -- the log -----------------------------------------------------------------------------------
 
     def _replay(self) -> None:
-        """Bring back what the log says was acknowledged and the disk has lost."""
+        """Bring back what the log says was acknowledged and the disk has lost; nothing, if it can have lost nothing.
+
+        What differs from the log then is a person's doing, even where it is what an agent once wrote.
+        """
         if next(self._wal.records(), None) is None:
             return
         with contextlib.suppress(LockTimeout), self._held(_ALL, timeout=0):
-            directories = Directories(self._tree)
-            try:
-                history: dict[str, list[Logged]] = {}
-                for entries in self._wal.records():
-                    for entry in entries:
-                        history.setdefault(entry.path, []).append(entry)
-                restored = [path for path, life in history.items() if self._restore(path, life, directories)]
-            finally:
-                directories.close()
-            if restored:
-                _log.warning("%s: brought back %d files from the log", self._tree.root, len(restored))
+            history: dict[str, list[Logged]] = {}
+            for entries in self._wal.records():
+                for entry in entries:
+                    history.setdefault(entry.path, []).append(entry)
+            if not self._wal.lost_nothing():
+                self._restore_all(history)
             sync_all(self._tree, history)
             self._wal.reset()
+
+    def _restore_all(self, history: dict[str, list[Logged]]) -> None:
+        directories = Directories(self._tree)
+        try:
+            restored = [path for path, life in history.items() if self._restore(path, life, directories)]
+        finally:
+            directories.close()
+        if restored:
+            _log.warning("%s: brought back %d files from the log", self._tree.root, len(restored))
 
     def _restore(self, path: str, life: list[Logged], directories: Directories) -> bool:
         """Whether a file had to be brought to what the log says of it."""

@@ -7,8 +7,8 @@ import logging
 import os
 import stat
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
@@ -43,7 +43,7 @@ from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
-from fsstore.records import Author, Claim, Holder
+from fsstore.records import Author, Backup, Claim, Finding, Holder
 from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
@@ -116,6 +116,45 @@ class FileWriter(FileReader):
         """Nobody else gets the name in the body. Raises `LeaseLost`."""
         self._require_open()
         return self._locks.fenced(claim)
+
+    def backup(self, directory: str, *, new_id: bool) -> Backup:
+        """Copy all records, as they are at one instant, to a directory that is not there yet, or empty."""
+        from fsstore.engines.files.backup import back_up
+
+        with self._failing(""), self._writing(), failures.told(os.path.abspath(directory)):
+            return back_up(self._tree, lambda: self._holding(list(range(COUNT))), directory, new_id=new_id)
+
+    def _mended(self, finding: Finding) -> Finding:
+        """With what was done about it, if anything could be done safely."""
+        from fsstore.engines.files.repair import Repair
+
+        with self._writing():
+            repair = Repair(
+                self._tree, self._limit, self._places, self._holding, self._recovery.finish_dead, folds=self._folds
+            )
+            mended = repair.mended(finding)
+        if mended.repair and has_log(self._gate.read()):
+            self._checkpoint()  # so that a replay of the log does not undo it
+        return mended
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Raises `NestedWrite` where this thread is inside a write already."""
+        self._stripes.enter()
+        try:
+            yield
+        finally:
+            self._stripes.exit()
+
+    @contextmanager
+    def _holding(self, numbers: list[int]) -> Iterator[None]:
+        """Keep every other writer of these stripes out."""
+        held: list[Stripe] = []
+        try:
+            self._acquire(numbers, held)
+            yield
+        finally:
+            release(held)
 
     def _run(self, works: list[Work], scans: list[CheckScan], author: Author, *, power: bool) -> None:
         held: list[Stripe] = []
