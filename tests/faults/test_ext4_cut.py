@@ -97,15 +97,13 @@ def _short_log(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def new_disk(scratch_for_all: Path) -> Image:
     """A disk with nothing on it."""
-    (scratch_for_all / "new").mkdir()
-    return Image(scratch_for_all / "new")
+    return Image.made(scratch_for_all / "new")
 
 
 @pytest.fixture(scope="module")
 def disk_with_store(scratch_for_all: Path) -> Image:
     """A disk with a store on it."""
-    (scratch_for_all / "with store").mkdir()
-    image = Image(scratch_for_all / "with store")
+    image = Image.made(scratch_for_all / "with store")
     with pytest.MonkeyPatch.context() as patch, image.mounted():
         patch.setattr(log, "SIZE", _SIZE)
         with fsstore.open(image.root, durability="power") as store:
@@ -163,6 +161,30 @@ def test_at_checkpoints(disk_with_store: Image, scratch: Path, monkeypatch: pyte
     assert "syncfs" in names
 
 
+@contextlib.contextmanager
+def on_broken_store(root: Path) -> Iterator[Callable[[], Any]]:
+    """The child opens a store, and so brings it in order."""
+    yield lambda: fsstore.open(root, durability="power")
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+@pytest.mark.parametrize("published", [False, True], ids=["logged", "published"])
+def test_cut_again_in_the_recovery(published: bool, mode: str, disk_with_store: Image, scratch: Path) -> None:
+    verb = next(verb for verb in VERBS if verb.name == "set_many")
+    before, after = outcomes(verb, scratch / "undisturbed", "power")
+    broken = disk_with_store.copied(scratch / "broken")
+    last = Call("linkat", 1, "") if published else Call("fdatasync", 1, "")
+    with broken.mounted(), on_open_store(verb.act)(broken.root) as act:
+        _cut_after(last, act, broken, mode)
+    broken.save()
+    names = set()
+    for call, again in cuts(broken, on_broken_store, scratch, list(MODES)):
+        names.add(call.name)
+        wrong = complaint(broken.root, before, after, done=True, durability="power")  # the log was synced
+        assert wrong is None, (call, again)
+    assert "syncfs" in names
+
+
 @pytest.mark.parametrize(
     ("name", "verb", "mode"),
     [
@@ -187,3 +209,8 @@ def test_a_checkpoint_without_sync_is_seen(
 ) -> None:
     with flawed("no-sync-at-a-checkpoint"), pytest.raises((AssertionError, fsstore.StoreError)):
         test_at_checkpoints(disk_with_store, scratch, monkeypatch)
+
+
+def test_a_recovery_without_sync_is_seen(disk_with_store: Image, scratch: Path) -> None:
+    with flawed("no-sync-at-a-checkpoint"), pytest.raises(AssertionError, match="old"):
+        test_cut_again_in_the_recovery(False, "journal lost", disk_with_store, scratch)
