@@ -27,11 +27,24 @@ class Image:
         self.at = directory / "mounted"
         self.root = self.at / "store"
         self._saved, self._used = directory / "saved", directory / "used"
-        self.at.mkdir()
-        self._used.touch()
-        os.truncate(self._used, _SIZE)
-        _require(need_program("mkfs.ext4"), "-q", "-F", "-b", "4096", "-E", "nodiscard", self._used)
-        self.save()
+        self.at.mkdir(parents=True)
+
+    @classmethod
+    def made(cls, directory: Path) -> Image:
+        """A disk with nothing on it."""
+        image = cls(directory)
+        image._used.touch()
+        os.truncate(image._used, _SIZE)
+        _require(need_program("mkfs.ext4"), "-q", "-F", "-b", "4096", "-E", "nodiscard", image._used)
+        image.save()
+        return image
+
+    def copied(self, directory: Path) -> Image:
+        """Another disk, as this one was saved."""
+        image = Image(directory)
+        shutil.copyfile(self._saved, image._used)
+        image.save()
+        return image
 
     def save(self) -> None:
         """Keep the disk, which is not mounted, as it is now."""
@@ -39,7 +52,7 @@ class Image:
 
     def restore(self) -> None:
         """Have the disk, which is not mounted, as it was saved."""
-        self._used.unlink()
+        self._used.unlink()  # a new file, in case that the kernel still knows the old one
         shutil.copyfile(self._saved, self._used)
 
     @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fsstore.engines.files import carrying, layout, log, recovery, stripes, writer
+from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.carrying import Carrier
 from fsstore.engines.files.consistent import Consistency
 from fsstore.engines.files.directories import Directories
@@ -131,6 +132,8 @@ def _no_checksum(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_sync_of_a_new_store(patch: pytest.MonkeyPatch) -> None:
+    sound = Tree.stage
+    patch.setattr(Tree, "stage", lambda self, path, raw, like=None, sync=False: sound(self, path, raw, like))
     patch.setattr(layout, "sync_files", _nothing)
     patch.setattr(log, "sync_directories", _nothing)
 
