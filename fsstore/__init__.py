@@ -27,12 +27,12 @@ from fsstore.errors import (
     Unsupported,
     UnsupportedType,
 )
-from fsstore.locks import Lock
 from fsstore.reading import Operation
 from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
+    from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
 
 __all__ = [
@@ -78,11 +78,14 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> typing.Any:
-    """The runner's names, imported when they are used: a program that only opens stores does not pay for them."""
-    if name in ("data_store", "run_agent", "run_agent_async"):
-        from fsstore import runner
+_LATE = {"Lock": "locks", "data_store": "runner", "run_agent": "runner", "run_agent_async": "runner"}
 
-        globals()[name] = found = getattr(runner, name)
+
+def __getattr__(name: str) -> typing.Any:
+    """Names that are imported when they are used: a program that only opens stores does not pay for them."""
+    if name in _LATE:
+        import importlib
+
+        globals()[name] = found = getattr(importlib.import_module(f"fsstore.{_LATE[name]}"), name)
         return found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

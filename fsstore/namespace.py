@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fsstore import updates, values
 from fsstore.engine import MISSING, Check, CheckScan, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
-from fsstore.locks import Lock
 from fsstore.reading import ReadHandle, key_list, text_or_all
 from fsstore.records import Record, Replaced
+
+if TYPE_CHECKING:
+    from fsstore.locks import Lock
 
 _ATTEMPTS = 100
 """How often a call that first reads begins again because what it read was changed."""

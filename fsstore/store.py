@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsstore.errors import Conflict, ReadOnly
-from fsstore.locks import Lock
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
 from fsstore.records import Adoption, Backup, Finding, Holder, Usage
 
 if TYPE_CHECKING:
     from fsstore.engine import Engine
+    from fsstore.locks import Lock
 
 MEMORY = ":memory:"
 _PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
@@ -50,6 +49,8 @@ class Namespace(Handle):
         who holds it. With ``ttl`` it is a lease that ends by itself after so many seconds. Locks are advisory:
         they stop nobody who does not ask for them.
         """
+        from fsstore.locks import Lock
+
         return Lock(self._engine, name, self._author, timeout=timeout, ttl=ttl)
 
     def locked_by(self, name: str) -> Holder | None:
@@ -121,6 +122,8 @@ class Store(Namespace):
 
         It should have no effects beside those on ``tx``. Raises the last `Conflict`.
         """
+        import random
+
         from fsstore.transaction import TransactionEngine
 
         for attempt in range(retries + 1):

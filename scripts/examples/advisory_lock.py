@@ -5,7 +5,7 @@ not given).
 Run:   fsstore run scripts/examples/advisory_lock.py --input '{"file": "README.md"}'
 Claims: a lock that another agent holds is respected until it is stale, then taken over; the lock is released also
 when the work fails, and only by the one who took it. It is no mutex: two agents that look at the same instant both
-find it free, and both work. Use it to save double work, not to protect anything.
+find it free, and both work. Use it to save double work; what protects is data_store.lock(name).
 """
 
 from __future__ import annotations

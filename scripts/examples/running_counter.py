@@ -2,8 +2,7 @@
 
 Input: nothing.
 Run:   fsstore run scripts/examples/running_counter.py --input '{}'
-Claims: the n-th run returns n. The runs come one after the other here: of two that overlap, the last write wins and
-one of them is not counted (realtime_coordination.py shows it, and a way out).
+Claims: the n-th run returns n, also of runs that overlap: increment is one step, where a get and a set are two.
 """
 
 from __future__ import annotations
@@ -15,6 +14,4 @@ if TYPE_CHECKING:
 
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
-    number = data_store.get("processed-count", 0) + 1
-    data_store.set("processed-count", number)
-    return {"run_number": number}
+    return {"run_number": data_store.increment("processed-count")}

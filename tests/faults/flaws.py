@@ -120,7 +120,7 @@ def _renamed_before_sync(patch: pytest.MonkeyPatch) -> None:
                 os.fdatasync(each._file.fd)
         late.clear()
 
-    patch.setattr(Log, "sync", lambda self: late.append(self))
+    patch.setattr(Log, "sync", lambda self, at: late.append(self))
     patch.setattr(Placing, "put", put)
 
 

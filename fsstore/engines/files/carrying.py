@@ -16,6 +16,7 @@ from fsstore.engine import Check, Outcome
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
+from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.intents import Entry, Intents, signature
 from fsstore.engines.files.log import Log, Logged
@@ -163,7 +164,7 @@ class Carrier:
         except BaseException as error:
             self._give_up(plan)
             if isinstance(error, OSError) and error.errno in _FULL and all(entry.staged is None for entry in entries):
-                self._remove_all(changing, directories)
+                self._remove_all(changing, directories, power=power)
                 return
             raise
         try:
@@ -218,11 +219,13 @@ class Carrier:
             self._intents.retract(plan.name)
             self._gate.end(plan.stripes)
 
-    def _remove_all(self, works: list[Work], directories: Directories) -> None:
+    def _remove_all(self, works: list[Work], directories: Directories, *, power: bool) -> None:
         """Deletes must work on a full disk, where the record of the commit has no room."""
         _log.warning("%s is full: %d keys are deleted one after the other", self._tree.root, len(works))
         for work in works:
             self._apply_one(work, directories)
+        if power:
+            sync_all(self._tree, [work.place.path for work in works])
 
     def _place_all(self, plan: _Plan, directories: Directories) -> None:
         """After the commit point: all files into their places."""
@@ -281,7 +284,7 @@ class Carrier:
         at = self._wal.append(logged)
         if power:
             try:
-                self._wal.sync()
+                self._wal.sync(at)
             except BaseException:
                 self._wal.void(at)
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import hashlib
 import os
 import sys
@@ -15,6 +16,7 @@ from fsstore.leases import boot_id
 _TRUSTED = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "tmpfs"})
 _libc = ctypes.CDLL(None, use_errno=True)
 _GONE = (FileNotFoundError, NotADirectoryError)
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 _EMPTY_PATH, _MOUNT_UNIQUE = 0x1000, 0x4000  # AT_EMPTY_PATH, STATX_MNT_ID_UNIQUE
 
 
@@ -42,7 +44,9 @@ def sync_files(tree: Tree, paths: Iterable[str]) -> None:
         parents.add(path.rpartition("/")[0])
         try:
             fd = tree.open(path, READ)
-        except OSError:  # removed since, or replaced by a person
+        except OSError as error:  # removed since, or replaced by a person
+            if error.errno in _OURS:
+                raise
             continue
         try:
             os.fsync(fd)
@@ -71,10 +75,13 @@ def identity(fd: int) -> bytes:
     """32 bytes that name an open file on its mount in this run of the system.
 
     After a loss of power they are others: the system was started again, or the file system was mounted again. The
-    kernel numbers mounts since Linux 6.8; elsewhere a mount that was made again in one run is not told apart.
+    kernel numbers mounts since Linux 6.8; elsewhere no two answers are the same, so that nothing is taken for safe.
     """
+    mount = _mount(fd)
+    if not mount:
+        return os.urandom(32)
     status = os.fstat(fd)
-    text = f"{boot_id()} {_mount(fd)} {status.st_dev} {status.st_ino}"
+    text = f"{boot_id()} {mount} {status.st_dev} {status.st_ino}"
     return hashlib.sha256(text.encode()).digest()
 
 

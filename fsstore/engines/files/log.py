@@ -11,6 +11,7 @@ The scheme is that of ARIES and of SQLite's WAL, with whole files as pages.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import struct
@@ -71,6 +72,8 @@ class Log:
         self._marked = -1
         """The epoch in which this process has told the gate that there are records."""
         self._end = _START
+        self._failures = self._doubtful = 0
+        """How often a sync has failed; records before this place may not be on the disk."""
 
     @property
     def is_due(self) -> bool:
@@ -96,18 +99,29 @@ class Log:
             self.join(_PATIENCE)
         return at
 
-    def sync(self) -> None:
-        """Make every record durable that has been written, by whomever. A failure says nothing of them."""
+    def sync(self, at: int) -> None:
+        """Make the record at this place durable, and all before it. A failure says nothing of them.
+
+        The system tells of a failure once, and only one of the threads that wait for their records.
+        """
+        failures = self._failures
         try:
             os.fdatasync(self._file.fd)
         except OSError:
+            with self._mutex:
+                self._failures += 1
+                self._doubtful = self._end
             self._file.open()  # a second sync of the same descriptor would succeed, and mean nothing
             raise
+        if failures != self._failures or at < self._doubtful:
+            raise OSError(errno.EIO, "another thread was told that the log could not be synced", self._path)
 
     def void(self, at: int) -> None:
         """Take a record back whose commit will not be."""
-        with contextlib.suppress(OSError):
-            os.pwrite(self._file.fd, b"\1", at + _VOID_AT)
+        with contextlib.suppress(OSError):  # the whole head: after a failed sync only what is written again is
+            head = bytearray(os.pread(self._file.fd, _HEAD.size, at))
+            head[_VOID_AT] = 1
+            os.pwrite(self._file.fd, head, at)
 
     def lost_nothing(self) -> bool:
         """Whether there was no loss of power since the log was begun: then all files are as they were left."""
@@ -186,12 +200,18 @@ class Log:
                 fcntl.flock(self._file.fd, fcntl.LOCK_UN)
 
     def _is_whole(self) -> bool:
-        return os.pread(self._file.fd, len(_MAGIC), 0) == _MAGIC and os.fstat(self._file.fd).st_size >= SIZE
+        return os.pread(self._file.fd, len(_MAGIC), 0) == _MAGIC
 
     def _allocate(self) -> None:
         """Make the file and its name durable, so that later records need no metadata."""
-        os.pwrite(self._file.fd, bytes(SIZE), 0)
-        os.fsync(self._file.fd)
+        try:
+            written = 0
+            while written < SIZE:  # a disk that is nearly full takes some of it, and then says so
+                written += os.pwrite(self._file.fd, bytes(SIZE - written), written)
+            os.fsync(self._file.fd)
+        except OSError:
+            os.ftruncate(self._file.fd, 0)
+            raise
         self._start_epoch(1)
         sync_directories(self._tree, [self._directory])
 
@@ -199,7 +219,7 @@ class Log:
         header = _MAGIC.ljust(_EPOCH_AT, b"\0") + _EPOCH.pack(epoch) + identity(self._file.fd)
         os.pwrite(self._file.fd, header, 0)
         os.fdatasync(self._file.fd)
-        self._epoch, self._end = epoch, _START
+        self._epoch, self._end, self._doubtful = epoch, _START, 0
 
     def _read_epoch(self) -> int:
         epoch: int = _EPOCH.unpack(os.pread(self._file.fd, _EPOCH.size, _EPOCH_AT))[0]
@@ -209,7 +229,7 @@ class Log:
         """Go past what other processes have written since."""
         epoch = self._read_epoch()
         if epoch != self._epoch:
-            self._epoch, self._end = epoch, _START
+            self._epoch, self._end, self._doubtful = epoch, _START, 0
         while True:
             head = os.pread(self._file.fd, _HEAD.size, self._end)
             if len(head) < _HEAD.size or head[:4] != _MARK:
@@ -244,7 +264,8 @@ def _record(raw: bytes, at: int, epoch: int) -> tuple[bytes, bool, int] | None:
     mark, is_void, of_epoch, length, crc = _HEAD.unpack_from(raw, at)
     start = at + _HEAD.size
     payload = raw[start : start + length]
-    whole = len(payload) == length and zlib.crc32(payload, epoch & 0xFFFFFFFF) == crc
+    # Of a void record the content may be lost: the sync that it was written for has failed.
+    whole = len(payload) == length and (bool(is_void) or zlib.crc32(payload, epoch & 0xFFFFFFFF) == crc)
     return (payload, bool(is_void), start + length) if mark == _MARK and of_epoch == epoch and whole else None
 
 

@@ -151,8 +151,8 @@ class Recovery:
 
         What differs from the log then is a person's doing, even where it is what an agent once wrote.
         """
-        if next(self._wal.records(), None) is None:
-            return
+        if next(self._wal.records(), None) is None and self._wal.lost_nothing():
+            return  # an empty one that lost something is begun again: it is a log of this run of the system from now on
         with contextlib.suppress(LockTimeout), self._held(_ALL, timeout=0):
             history: dict[str, list[Logged]] = {}
             for entries in self._wal.records():
@@ -174,19 +174,19 @@ class Recovery:
 
     def _restore(self, path: str, life: list[Logged], directories: Directories) -> bool:
         """Whether a file had to be brought to what the log says of it."""
-        last = life[-1]
         raw = self._read(path)
         now = None if raw is None else revision_of(raw)
-        if now == last.revision or (raw is not None and not _is_torn(raw) and now not in _known(life)):
-            return False  # as it should be, or as a person made it since
-        if not last.durable:
-            if raw is None or not _is_torn(raw):
-                return False  # old, or lost: nothing was promised
-            last = next((entry for entry in reversed(life) if entry.content is not None), last)
+        torn = raw is not None and _is_torn(raw)
+        if raw is not None and not torn and now not in _known(life):
+            return False  # as a person made it since
+        promised = max((at for at, entry in enumerate(life) if entry.durable), default=-1)
+        reached = -1 if torn else max((at for at, entry in enumerate(life) if entry.revision == now), default=-1)
+        if promised < 0 or reached >= promised:
+            return False  # nothing was promised, or it is there; what came after it may be lost
+        last = life[promised]
         if last.content is None:
-            if last.revision is None:
-                discard(self._tree.absolute(path))
-            return last.revision is None
+            discard(self._tree.absolute(path))
+            return True
         staged = self._placing.temporary(self._tree.new_name(0))
         parent, _, name = self._tree.absolute(path).rpartition(b"/")
         try:

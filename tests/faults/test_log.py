@@ -1,0 +1,141 @@
+"""The log keeps what it promised: when writes of both durabilities meet, on a full disk, and when a sync fails."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from files.mounts import served_disk, small_disk
+
+import fsstore
+from fsstore.engines.files import durable, log
+
+from .cutfs import MODES
+from .test_power_cuts import Disk
+
+_PAGE = 4096
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("second", ["set", "delete"])
+@pytest.mark.parametrize("older", [None, "older"])
+def test_a_write_without_promise_after_one_with(older: str | None, second: str, mode: str, scratch: Path) -> None:
+    with served_disk("faults.cutfs", scratch / "disk") as at:
+        disk = Disk(at)
+        with fsstore.open(disk.root, durability="power") as store:
+            store.set_many({"k": older, "x": 0} if older else {"x": 0})
+        disk.tell("save")
+        with fsstore.open(disk.root, durability="power") as store:
+            store.set("k", "promised")
+            if second == "set":
+                store.set("k", "later", durability="process")
+            else:
+                store.delete("k", durability="process")
+            store.set("x", 1)  # this syncs the log, with all three records
+        disk.tell(f"cut {mode}")
+        with fsstore.open(disk.copied(), durability="power") as store:
+            assert store.get("k") in ("promised", "later" if second == "set" else None)
+            assert store.get("x") == 1
+            assert second == "delete" or "k" in store
+
+
+def test_a_log_that_had_no_room_is_not_begun_anew_by_the_next_process(scratch: Path) -> None:
+    with small_disk(scratch / "small", "size=8m") as at, fsstore.open(at / "store", durability="power") as store:
+        (at / "filler").write_bytes(bytes(6 * 1024 * 1024))
+        with pytest.raises(fsstore.DiskFull):
+            store.set("a", "no room")
+        (at / "filler").unlink()
+        store.set("a", "promised")
+        wal = at / "store/.fsstore/wal"
+        assert wal.stat().st_size == log.SIZE
+        other = f"import fsstore; fsstore.open({str(at / 'store')!r}, durability='power').set('b', 1)"
+        subprocess.run([sys.executable, "-c", other], check=True)
+        assert b'"promised"' in wal.read_bytes()
+
+
+def _fail_once(patch: pytest.MonkeyPatch) -> None:
+    sound = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        patch.setattr(os, "fdatasync", sound)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    patch.setattr(os, "fdatasync", fdatasync)
+
+
+def test_records_after_one_whose_sync_failed(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Linux has it: pages that could not be written are clean, and not on the disk until they are written again."""
+    root, crashed = scratch / "store", scratch / "crashed"
+    with fsstore.open(root, durability="power") as store:
+        store.set("a", "old")
+        wal = root / ".fsstore/wal"
+        on_disk = wal.read_bytes()
+        with monkeypatch.context() as patch, pytest.raises(fsstore.StoreError):
+            _fail_once(patch)
+            store.set("large", "x" * 25 * _PAGE)
+        failed = wal.read_bytes()
+        store.set("a", "promised")
+        left = bytearray(wal.read_bytes())
+        shutil.copytree(root, crashed)
+    lost = [at for at in range(0, len(left), _PAGE) if left[at : at + _PAGE] == b"x" * _PAGE == failed[at : at + _PAGE]]
+    assert len(lost) > 20
+    for at in lost:
+        left[at : at + _PAGE] = on_disk[at : at + _PAGE]
+    (crashed / ".fsstore/wal").write_bytes(left)
+    (crashed / "default/a.json").write_text('"old"\n')
+    with fsstore.open(crashed, durability="power") as store:
+        assert store.get("a") == "promised"
+        assert "large" not in store
+
+
+def test_one_of_two_threads_is_told_of_a_failure(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both records were in the pages that could not be written; the system tells only the first who asks."""
+    sound = os.fdatasync
+    waiting, told = threading.Event(), threading.Event()
+    answers: dict[str, str] = {}
+
+    def fdatasync(fd: int) -> None:
+        if threading.current_thread().name == "first":
+            assert waiting.wait(10)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        if threading.current_thread().name == "second":
+            waiting.set()
+            assert told.wait(10)
+        sound(fd)
+
+    with fsstore.open(scratch / "store", durability="power") as store:
+
+        def write(key: str) -> None:
+            try:
+                store.set(key, 1)
+                answers[key] = "acknowledged"
+            except fsstore.StoreError:
+                answers[key] = "refused"
+            told.set()
+
+        store.set("c", 1)
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        threads = [
+            threading.Thread(target=write, args=(key,), name=name) for key, name in (("a", "first"), ("b", "second"))
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        monkeypatch.setattr(os, "fdatasync", sound)
+        assert answers == {"a": "refused", "b": "refused"}
+        store.set("b", 2)
+
+
+def test_where_mounts_have_no_numbers_no_file_is_taken_for_the_same(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_mount", lambda fd: 0)
+    with (scratch / "file").open("w") as file:
+        assert durable.identity(file.fileno()) != durable.identity(file.fileno())
