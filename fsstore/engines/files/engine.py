@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from fsstore.engine import Capabilities
@@ -30,16 +31,26 @@ class FileEngine(FileWriter):
             try:
                 super().__init__(tree, marker, stripes, durability=durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
-                self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process", "power"}))
-                if not reason:  # refuse a file system without flock at once, not at the first write
-                    self._remaking(layout.JOURNAL, stripes.require_flock)
-                    self._remaking(layout.JOURNAL, self._gate.make)
-                    self._recovery.after_opening()
-                elif os.access(tree.absolute(layout.JOURNAL), os.W_OK):
+                if not reason:
+                    reason = self._prepare()
+                elif read_only and marker.format == layout.FORMAT and os.access(tree.absolute(layout.JOURNAL), os.W_OK):
                     self._recovery.bring_back()  # what was acknowledged before a loss of power is to be read, too
+                self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process", "power"}))
             except BaseException:
                 stripes.leave()
                 raise
+
+    def _prepare(self) -> str:
+        """Bring the store in order for writing, or say why it can only be read."""
+        try:  # a file system without flock is refused at once, not at the first write
+            self._remaking(layout.JOURNAL, self._stripes.require_flock)
+            self._remaking(layout.JOURNAL, self._gate.make)
+            self._recovery.after_opening()
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            return f"its file system is read-only ({error.strerror})"
+        return ""
 
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
