@@ -8,7 +8,7 @@ half of somebody else's commit, reads are also checked against one another whene
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
@@ -32,7 +32,8 @@ from fsstore.engine import (
     require_metadata,
     require_names,
 )
-from fsstore.errors import Closed, Conflict, StoreError, Unsupported
+from fsstore.errors import Closed, StoreError, Unsupported
+from fsstore.footprint import Footprint
 from fsstore.keys import path_of
 from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
@@ -51,15 +52,11 @@ class TransactionEngine:
 
     def __init__(self, base: Engine) -> None:
         self._base = base
-        self._moment = base.moment()
-        self._reads: dict[tuple[str, str], str | None] = {}
-        self._metadata: dict[tuple[str, str], dict[str, Any]] = {}
-        self._scans: dict[tuple[str | None, str], tuple[str, ...]] = {}
+        self._footprint = Footprint(base)
         self._writes: dict[tuple[str, str], _Written] = {}
         self._claims: list[Claim] = []
         self._updating = False
         self._over = False
-        self._found_stale = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -73,7 +70,7 @@ class TransactionEngine:
         self._require_open()
         others = [key for key in keys if (namespace, key) not in self._writes]
         below = self._base.contents(namespace, others) if others else {}
-        self._remember(namespace, others, below)
+        self._footprint.add(namespace, others, below)
         found = {key: self._own(namespace, key) or below.get(key) for key in keys}
         return {key: content for key, content in found.items() if content is not None}
 
@@ -89,7 +86,7 @@ class TransactionEngine:
         """The sorted keys, remembered as they are below."""
         self._require_open()
         names = self._base.keys(namespace, prefix)
-        self._remember_names(namespace, prefix, names)
+        self._footprint.add_names(namespace, prefix, names)
         return sorted(self._with_own(namespace, prefix, dict.fromkeys(names)))
 
     def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
@@ -102,8 +99,8 @@ class TransactionEngine:
         """All keys and revisions, remembered as they are below."""
         self._require_open()
         below = self._base.all_contents(namespace, prefix)
-        self._remember_names(namespace, prefix, sorted(below))
-        self._remember(namespace, list(below), below)
+        self._footprint.add_names(namespace, prefix, sorted(below))
+        self._footprint.add(namespace, list(below), below)
         return dict(sorted(self._with_own(namespace, prefix, dict(below)).items()))
 
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
@@ -114,10 +111,9 @@ class TransactionEngine:
         """The record as it will be."""
         self._require_open()
         below = self._base.record(namespace, key)
-        self._remember(namespace, [key], {} if below is None else {key: Content(below.value, below.revision)})
+        self._footprint.add(namespace, [key], {} if below is None else {key: Content(below.value, below.revision)})
         if below is not None:
-            before = self._metadata.setdefault((namespace, key), below.metadata)
-            self._must(lambda: require_metadata(Check(namespace, key, below.revision, before), below.metadata))
+            self._footprint.add_record(below)
         written = self._writes.get((namespace, key))
         if written is None:
             return below
@@ -146,7 +142,7 @@ class TransactionEngine:
         """Namespaces with at least one key."""
         self._require_open()
         names = self._base.namespaces()
-        self._remember_names(None, "", names)
+        self._footprint.add_names(None, "", names)
         own = {namespace for namespace, _ in self._writes}
         return sorted(set(names) - own | {namespace for namespace in own if self.keys(namespace)})
 
@@ -184,7 +180,7 @@ class TransactionEngine:
             require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
             return Outcome.HELD
         path_of(op.namespace, op.key)
-        if isinstance(op, Put) and op.expect is Expect.ANYTHING and not self._is_known(op.namespace, op.key):
+        if isinstance(op, Put) and op.expect is Expect.ANYTHING and not self._is_known((op.namespace, op.key)):
             self._put(op, exists=True)  # a blind write: whatever is there, it conflicts with nothing
             return Outcome.UPDATED
         content = self.contents(op.namespace, (op.key,)).get(op.key)
@@ -236,35 +232,25 @@ class TransactionEngine:
         self._require_open()
         self._over = True
         if not self._writes:
-            self._validate()
+            self._footprint.validate()
             return
         ops: list[Op] = [self._op(*name, written) for name, written in self._writes.items()]
-        ops += [
-            Check(*name, revision, self._metadata.get(name))
-            for name, revision in self._reads.items()
-            if name not in self._writes or name in self._metadata
-        ]
-        ops += [CheckScan(namespace, prefix, names) for (namespace, prefix), names in self._scans.items()]
+        ops += self._footprint.checks(self._writes)
         claim = self._claims[0] if self._claims else None
         self._base.commit(ops, author, durability=durability, claim=claim)
 
     def _op(self, namespace: str, key: str, written: _Written) -> Op:
         expect: Expect | str = Expect.ANYTHING
-        if (namespace, key) in self._reads:
-            expect = self._reads[namespace, key] or Expect.ABSENT
+        was_read, revision = self._footprint.revision((namespace, key))
+        if was_read:
+            expect = revision or Expect.ABSENT
         if written.raw is None:
             return Delete(namespace, key, expect)
         return Put(namespace, key, written.raw, written.metadata or None, expect, written.anew)
 
     def is_stale(self) -> bool:
         """Whether something that was read is not as it was, or was not when it was read again."""
-        if self._found_stale:
-            return True
-        try:
-            self._validate()
-        except Conflict:
-            return True
-        return False
+        return self._footprint.is_stale()
 
     # -- what others own ---------------------------------------------------------------------------
 
@@ -303,12 +289,10 @@ class TransactionEngine:
         if self._over:
             raise Closed("this transaction is over; begin another.")
 
-    # -- remembering -------------------------------------------------------------------------------
+    # -- own writes --------------------------------------------------------------------------------
 
-    def _is_known(self, namespace: str, key: str) -> bool:
-        if (namespace, key) in self._writes or (namespace, key) in self._reads:
-            return True
-        return any(of == namespace and key.startswith(prefix) for of, prefix in self._scans)
+    def _is_known(self, name: tuple[str, str]) -> bool:
+        return name in self._writes or self._footprint.knows(name)
 
     def _own(self, namespace: str, key: str) -> Content | None:
         written = self._writes.get((namespace, key))
@@ -325,47 +309,3 @@ class TransactionEngine:
                 else:
                     found[key] = content
         return found
-
-    def _remember(self, namespace: str, keys: Sequence[str], found: dict[str, Content]) -> None:
-        for key in keys:
-            actual = found[key].revision if key in found else None
-            before = self._reads.setdefault((namespace, key), actual)
-            self._must(require_expected, namespace, key, before, actual)
-        self._require_moment()
-
-    def _remember_names(self, namespace: str | None, prefix: str, names: list[str]) -> None:
-        before = self._scans.setdefault((namespace, prefix), tuple(names))
-        self._must(require_names, CheckScan(namespace, prefix, before), names)
-        self._require_moment()
-
-    def _must(self, require: Callable[..., None], *args: Any) -> None:
-        """What was read is as it was when it was read first; else all is in vain, also if it comes back."""
-        try:
-            require(*args)
-        except Conflict:
-            self._found_stale = True
-            raise
-
-    def _require_moment(self) -> None:
-        """All that was read is of one moment, or it is read again and found the same."""
-        while (now := self._base.moment()) != self._moment:
-            self._must(self._validate)
-            self._moment = now
-
-    def _validate(self) -> None:
-        """Raise `Conflict` unless all that was read is as it was: then it was so at one instant."""
-        by_namespace: dict[str, list[str]] = {}
-        for namespace, key in self._reads:
-            by_namespace.setdefault(namespace, []).append(key)
-        for namespace, keys in by_namespace.items():
-            found = self._base.contents(namespace, keys)
-            for key in keys:
-                actual = found[key].revision if key in found else None
-                require_expected(namespace, key, self._reads[namespace, key], actual)
-        for (namespace, key), metadata in self._metadata.items():
-            record = self._base.record(namespace, key)
-            check = Check(namespace, key, self._reads[namespace, key], metadata)
-            require_metadata(check, {} if record is None else record.metadata)
-        for (of, prefix), names in self._scans.items():
-            now = self._base.namespaces() if of is None else self._base.keys(of, prefix)
-            require_names(CheckScan(of, prefix, names), now)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fsstore.engine import Check, CheckScan, Content, Delete, Expect, Op, Outcome, Put
+from fsstore.footprint import Footprint
 from fsstore.namespace import Handle
 from fsstore.records import Author
 from fsstore.transaction import TransactionEngine
@@ -86,7 +87,7 @@ FLAWS: dict[str, Patch] = {
     "listings-not-checked": _without(CheckScan),
     "written-keys-not-checked": _written_keys_not_checked,
     "readers-not-checked": _readers_not_checked,
-    "moments-not-compared": lambda patch: patch.setattr(TransactionEngine, "_require_moment", _nothing),
+    "moments-not-compared": lambda patch: patch.setattr(Footprint, "_require_moment", _nothing),
     "own-writes-not-seen": _own_writes_not_seen,
     "own-writes-not-listed": lambda patch: patch.setattr(
         TransactionEngine, "_with_own", lambda self, namespace, prefix, found: found
