@@ -7,7 +7,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from fsstore import values
@@ -30,10 +29,11 @@ from fsstore.engine import (
     require_names,
     require_size,
 )
+from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
 from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Record, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -46,8 +46,10 @@ class _Cell(NamedTuple):
     updated_by: str | None
 
 
-class MemoryEngine:
+class MemoryEngine(Claiming):
     """A store in this process alone; a forked child goes on with a copy, as it was at that instant."""
+
+    _locks: MemoryLocks
 
     def __init__(self, *, read_only: bool = False) -> None:
         self.capabilities = Capabilities(
@@ -191,31 +193,8 @@ class MemoryEngine:
             return Put(op.namespace, op.key, wanted)
         return Delete(op.namespace, op.key) if wanted is Verdict.REMOVE else Outcome.UNCHANGED
 
-    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
-        self._require_open()
-        if self._writing and self._lock._is_owned():  # type: ignore[attr-defined]
-            raise nested(f"the lock {name!r}")
-        return self._locks.acquire(name, timeout, ttl, author)
-
-    def release(self, claim: Claim) -> None:
-        """Unlock. Nothing, if it is lost already."""
-        self._locks.release(claim)
-
-    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
-        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
-        self._require_open()
-        return self._locks.renew(claim, ttl)
-
-    def holder(self, name: str) -> Holder | None:
-        """Who holds a name."""
-        self._require_open()
-        return self._locks.holder(name)
-
-    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
-        """Nobody else gets the name in the body. Raises `LeaseLost`."""
-        self._require_open()
-        return self._locks.fenced(claim)
+    def _is_writing(self) -> bool:
+        return self._writing and bool(self._lock._is_owned())  # type: ignore[attr-defined]
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """There are no files to copy."""

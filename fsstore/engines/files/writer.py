@@ -6,16 +6,16 @@ import errno
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 from fsstore.engine import (
     CheckScan,
     Op,
     Outcome,
-    nested,
     require_names,
 )
+from fsstore.engines.claiming import Claiming
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.carrying import Carrier, Edited
@@ -29,7 +29,7 @@ from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
-from fsstore.records import Author, Backup, Claim, Finding, Holder
+from fsstore.records import Author, Backup, Claim, Finding
 
 _log = logging.getLogger("fsstore")
 
@@ -40,8 +40,10 @@ _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 _T = TypeVar("_T")
 
 
-class FileWriter(Preparing):
+class FileWriter(Preparing, Claiming):
     """What can be changed in a store in a directory."""
+
+    _locks: FileLocks
 
     def __init__(self, tree: Tree, marker: layout.Marker, stripes: Stripes, *, durability: str) -> None:
         super().__init__(tree, marker, stripes)
@@ -73,31 +75,8 @@ class FileWriter(Preparing):
         outcomes = iter([work.outcome for work in works])
         return [Outcome.HELD if isinstance(op, CheckScan) else next(outcomes) for op in ops]
 
-    def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
-        self._require_open()
-        if self._stripes.is_inside():
-            raise nested(f"the lock {name!r}")
-        return self._locks.acquire(name, timeout, ttl, author)
-
-    def release(self, claim: Claim) -> None:
-        """Unlock. Nothing, if it is lost already."""
-        self._locks.release(claim)
-
-    def renew(self, claim: Claim, ttl: float | None = None) -> Claim:
-        """Hold a lease for ``ttl`` seconds from now. Raises `LeaseLost`."""
-        self._require_open()
-        return self._locks.renew(claim, ttl)
-
-    def holder(self, name: str) -> Holder | None:
-        """Who holds a name."""
-        self._require_open()
-        return self._locks.holder(name)
-
-    def fenced(self, claim: Claim) -> AbstractContextManager[None]:
-        """Nobody else gets the name in the body. Raises `LeaseLost`."""
-        self._require_open()
-        return self._locks.fenced(claim)
+    def _is_writing(self) -> bool:
+        return self._stripes.is_inside()
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """Copy all records, as they are at one instant, to a directory that is not there yet, or empty."""
