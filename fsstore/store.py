@@ -193,22 +193,24 @@ def open(
     *,
     create: bool = True,
     read_only: bool = False,
-    durability: str = "process",
+    durability: str | None = None,
     ops: OpsHook | None = None,
 ) -> Store:
     """Open the store in directory ``path``; ``":memory:"`` is a new, empty one in memory.
 
     It is made on demand unless ``create`` is false. The handle is that of ``namespace``.
-    ``agent`` is noted as the writer of what is written. ``durability="process"``: a write that has returned
-    survives the end of the process at any instant, not a power loss. ``ops`` is called with an `Operation`
-    after each verb.
+    ``agent`` is noted as the writer of what is written. With ``durability="process"`` a write that has
+    returned survives the end of the process at any instant, with ``"power"`` a loss of power too; by default the store's
+    setting counts (``"settings": {"durability": "power"}`` in ``fsstore.json``), else "process". ``ops`` is called with an
+    `Operation` after each verb.
 
     Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
     made, `Unsupported` for a file system without flock.
     """
     engine = _engine(os.fspath(path), create=create, read_only=read_only, durability=durability)
     try:
-        engine.capabilities.require_durability(durability)
+        if durability is not None:
+            engine.capabilities.require_durability(durability)
         return Store(engine, namespace, agent=agent, ops=ops)
     except BaseException:
         engine.close()
@@ -228,7 +230,7 @@ def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:
     return Adoption(found, foreign)
 
 
-def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False, durability: str = "process") -> Engine:
+def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False, durability: str | None = None) -> Engine:
     if path == MEMORY:
         from fsstore.engines.memory import MemoryEngine
 

@@ -22,20 +22,20 @@ class FileEngine(FileWriter):
         create: bool = True,
         read_only: bool = False,
         adopt: bool = False,
-        durability: str = "process",
+        durability: str | None = None,
     ) -> None:
         tree = Tree(os.path.realpath(path))
         with failures.told(tree.root):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
             stripes = Stripes.shared(tree, layout.JOURNAL)
             try:
-                super().__init__(tree, marker, stripes, durability=durability)
+                super().__init__(tree, marker, stripes, durability=durability or marker.durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
                 if not reason:
                     reason = self._prepare()
                 elif read_only and marker.format == layout.FORMAT and os.access(tree.absolute(layout.JOURNAL), os.W_OK):
                     self._recovery.bring_back()  # what was acknowledged before a loss of power is to be read, too
-                self.capabilities = Capabilities(read_only=reason, durability=frozenset({"process", "power"}))
+                self.capabilities = Capabilities(read_only=reason, durability=layout.DURABILITY)
             except BaseException:
                 stripes.leave()
                 raise

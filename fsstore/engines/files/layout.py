@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MARKER = "fsstore.json"
 META = ".meta"
+DURABILITY = frozenset({"process", "power"})
 RUNTIME = ".fsstore"
 TMP, JOURNAL, COMMITS = f"{RUNTIME}/tmp", f"{RUNTIME}/journal", f"{RUNTIME}/commits"  # noqa: S108
 _MARKER_LIMIT = 1024 * 1024
@@ -34,6 +35,8 @@ class Marker(NamedTuple):
     settings: dict[str, Any]
     max_value_bytes: int = MAX_VALUE_BYTES
     """A setting: the largest size of a value's file."""
+    durability: str = "process"
+    """A setting: what a write survives unless it, or the handle, says otherwise."""
 
 
 def read_marker(tree: Tree) -> Marker:
@@ -43,7 +46,10 @@ def read_marker(tree: Tree) -> Marker:
         found = values.decode(tree.read(MARKER, _MARKER_LIMIT))
         settings = dict(found.get("settings", {}))
         limit = int(settings.get("max_value_bytes", MAX_VALUE_BYTES))
-        return Marker(int(found["format"]), str(found["id"]), settings, limit)
+        durability = settings.get("durability", "process")
+        if durability not in DURABILITY:
+            raise ValueError(f"durability is one of {', '.join(sorted(DURABILITY))}; not {durability!r}")
+        return Marker(int(found["format"]), str(found["id"]), settings, limit, durability)
     except (FileNotFoundError, NotADirectoryError):
         raise StoreMissing(
             f"{tree.root} is no fsstore: it has no {MARKER}. Make one with: fsstore init {tree.root}", path=tree.root
