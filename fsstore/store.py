@@ -200,9 +200,9 @@ def open(
 
     It is made on demand unless ``create`` is false. The handle is that of ``namespace``.
     ``agent`` is noted as the writer of what is written. With ``durability="process"`` a write that has
-    returned survives the end of the process at any instant, with ``"power"`` a loss of power too; by default the store's
-    setting counts (``"settings": {"durability": "power"}`` in ``fsstore.json``), else "process". ``ops`` is called with an
-    `Operation` after each verb.
+    returned survives the end of the process at any instant, with ``"power"`` a loss of power too; by default the
+    store's setting counts (``"settings": {"durability": "power"}`` in ``fsstore.json``), else "process". ``ops`` is
+    called with an `Operation` after each verb.
 
     Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
     made, `Unsupported` for a file system without flock.
