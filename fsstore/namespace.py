@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsstore import updates, values
 from fsstore.engine import MISSING, Check, CheckScan, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
-from fsstore.reading import ReadHandle, key_list, text_or_all
+from fsstore.reading import ReadHandle, key_list, require_plain, text_or_all
 from fsstore.records import Record, Replaced
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
 
+_SCARCE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 _ATTEMPTS = 100
 """How often a call that first reads begins again because what it read was changed."""
 
@@ -50,7 +52,7 @@ class Handle(ReadHandle):
         it are not stopped by it. Raises `UnsupportedType` or `InvalidValue`, with the place in the value, for what JSON
         could not give back. Whatever is raised, the old value stays.
         """
-        put = self._put(key, value, metadata, Expect.ANYTHING if if_match is None else if_match)
+        put = self._put(key, value, metadata, _expected(if_match))
         self._commit("set", [put], key=key, value=value, lease=lease, durability=durability)
 
     def create(
@@ -70,7 +72,7 @@ class Handle(ReadHandle):
         self, key: str, *, if_match: str | None = None, lease: Lock | None = None, durability: str | None = None
     ) -> bool:
         """Remove ``key`` and its metadata; was it there? Works on a full disk. ``if_match`` as in `set`."""
-        op = Delete(self.name, key, Expect.ANYTHING if if_match is None else if_match)
+        op = Delete(self.name, key, _expected(if_match))
         return self._commit("delete", [op], key=key, lease=lease, durability=durability) == [Outcome.DELETED]
 
     # -- atomic updates ----------------------------------------------------------------------------
@@ -82,6 +84,7 @@ class Handle(ReadHandle):
         `NestedWrite`. What it raises is raised, and nothing changes. If a person edits the file at the same time,
         ``fn`` is called again with the new content. Raises `BadValue` for a file that holds no JSON.
         """
+        require_plain(fn)
         return self._update("update", key, fn, default, durability)
 
     def increment(self, key: str, by: float = 1, default: float = 0, *, durability: str | None = None) -> Any:
@@ -303,14 +306,19 @@ class Handle(ReadHandle):
         for left in reversed(range(_ATTEMPTS)):
             names = self._engine.keys(self.name, prefix)
             ops: list[Put | Delete] = [*puts, *(Delete(self.name, key) for key in names if key not in kept)]
+            check = CheckScan(self.name, prefix, tuple(names))
             try:
-                check = CheckScan(self.name, prefix, tuple(names))
-                outcomes = self._commit(verb, [*ops, check], key=prefix or None, durability=durability)
+                outcomes = self._commit(verb, [*ops, check], key=prefix or None, durability=durability)[:-1]
             except Conflict:  # a key came or went after they were listed
                 if not left:
                     raise
+            except OSError as error:
+                if error.errno not in _SCARCE:
+                    raise
+                # The check takes the locks of all keys, for which there may be no room. Deletes must work without.
+                return ops, self._commit(verb, ops, key=prefix or None, durability=durability)
             else:
-                return ops, outcomes[:-1]
+                return ops, outcomes
         raise AssertionError("unreachable")
 
     def _commit(
@@ -337,6 +345,17 @@ class Handle(ReadHandle):
             count = sum(outcome not in (Outcome.MISSING, Outcome.HELD) for outcome in outcomes)
             self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
+
+
+def _expected(if_match: Any) -> Expect | str:
+    if if_match is None:
+        return Expect.ANYTHING
+    if isinstance(if_match, str):
+        return if_match
+    what = type(if_match).__name__
+    raise UnsupportedType(
+        f"if_match is a revision, a str, not {what}; info(key).revision is one", json_path="$", type_name=what
+    )
 
 
 def _pairs(items: Any) -> Iterable[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
 from fsstore.engine import MISSING, Reader
-from fsstore.errors import BadValues, InvalidName, NotFound, StoreError
+from fsstore.errors import BadValues, InvalidName, NotFound, StoreError, UnsupportedType
 from fsstore.records import Author, Record, Report, Usage
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Errors = Literal["raise", "skip", "report"]
 _PREVIEW = 200
+_CO_COROUTINE = 0x80  # inspect.CO_COROUTINE, without the price of that import
 
 
 class Operation(NamedTuple):
@@ -264,6 +265,17 @@ def text_or_all(prefix: str | None) -> str:
         return ""
     keys.require_text(prefix, "prefix")
     return prefix
+
+
+def require_plain(fn: Any) -> None:
+    """Raise `UnsupportedType` for a coroutine function where a plain one is called in one step."""
+    if getattr(getattr(fn, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
+        raise UnsupportedType(
+            "the function is a coroutine function; it is called in one step and cannot wait: await before, and give a "
+            "plain function",
+            json_path="$",
+            type_name="coroutine",
+        )
 
 
 def _require_choice(value: str, *choices: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from fsstore.errors import Conflict, ReadOnly
 from fsstore.namespace import Handle
-from fsstore.reading import OpsHook
+from fsstore.reading import OpsHook, require_plain
 from fsstore.records import Adoption, Backup, Finding, Holder, Usage
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class Store(Namespace):
         """
         import random
 
+        require_plain(fn)
         from fsstore.transaction import TransactionEngine
 
         for attempt in range(retries + 1):
@@ -153,9 +154,10 @@ class Store(Namespace):
         finished or removed, metadata without its key goes to `.fsstore/lost`, a file whose name can only mean
         one key gets that key's name. No value is changed.
         """
-        if fix:
-            self._require_writable("doctor")
-        return self._engine.check(fix=fix)
+        if not fix:
+            return self._engine.check()
+        self._require_writable("doctor")
+        return iter(list(self._engine.check(fix=True)))  # at once, whether anybody looks at what it says or not
 
     def backup(self, directory: str | os.PathLike[str], *, new_id: bool = False) -> Backup:
         """Copy the store, as it is at one instant, to a directory that is not there yet, or empty.

@@ -163,6 +163,11 @@ class TransactionEngine:
         self._require_open()
         if self._updating:
             raise nested("a transaction")
+        if durability is not None:
+            raise Unsupported(
+                "durability belongs to the whole commit: transaction(durability=...) or transact(fn, durability=...)",
+                path="",
+            )
         if claim is not None and claim not in self._claims:
             if self._claims:
                 raise Unsupported("a transaction is fenced by one lease, not by two", path="")

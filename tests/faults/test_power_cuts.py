@@ -116,7 +116,7 @@ def complaints(disk: Disk, verb: Verb, step: int = 1, modes: tuple[str, ...] = M
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_cut_at_every_change(verb: Verb, forgetful: Disk) -> None:
-    step = 1 if ROUNDS > 1 else 2 if verb.writes == 1 else 4
+    step = 1 if ROUNDS > 1 else 2 if verb.writes == 1 else 7
     assert list(complaints(forgetful, verb, step)) == []
 
 

@@ -187,7 +187,12 @@ def _meant(path: str) -> str:
     namespace, _, file = path.partition("/")
     if not file:
         return "keys lie in the directories of namespaces: move it into one"
-    key = ":".join(unquote(file[: -len(keys.SUFFIX)], errors="replace").split("/"))
+    *directories, leaf = file[: -len(keys.SUFFIX)].split("/")
+    level = keys.ROOT
+    for name in directories:
+        meant = keys.decode_directory(level, name)
+        level = meant or keys.Level(f"{level.text}{unquote(name, errors='replace')}{level.kind}", level.kind)
+    key = level.text + unquote(leaf, errors="replace")
     try:
         place = keys.path_of(unquote(namespace), key)
     except InvalidName:
