@@ -248,3 +248,19 @@ def test_a_path_too_long_for_a_key(disk: Store, root: Path) -> None:
     assert disk.get_all() == dict(disk.scan()) == {"a": 1}
     assert "not-canonical" in {finding.problem for finding in disk.doctor()}
     assert disk.clear() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "place"),
+    [
+        ("default/A%2Fb.json", "A/b", "default/A%2F/b.json"),
+        ("default/src%2F/main/B?.json", "src/main/B?", "default/src%2F/main/B%3F.json"),
+        ("default/a/b|c.json", "a:b|c", "default/a/b%7Cc.json"),
+    ],
+)
+def test_the_key_that_is_meant(disk: Store, root: Path, path: str, key: str, place: str) -> None:
+    (root / path).parent.mkdir(parents=True)
+    (root / path).write_text("1\n")
+    (finding,) = disk.doctor()
+    assert finding.problem == "not-canonical"
+    assert f"if key {key!r} is meant, rename it to {place}" in finding.detail
