@@ -85,7 +85,7 @@ def _no_lock(patch: pytest.MonkeyPatch) -> None:
         return held
 
     patch.setattr(Stripes, "acquire", acquire)
-    patch.setattr(Stripes, "enter", _nothing)
+    patch.setattr(Stripes, "require_outside", _nothing)
 
 
 def _stale_cache(patch: pytest.MonkeyPatch) -> None:

@@ -13,12 +13,12 @@ import os
 from collections.abc import Callable
 
 from fsstore.engine import Check, Outcome
-from fsstore.engines.files import failures
+from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.gate import Gate
-from fsstore.engines.files.intents import Entry, Intents, signature
+from fsstore.engines.files.intents import Entry, Intents, Signature, signature
 from fsstore.engines.files.log import Log, Logged
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
@@ -58,7 +58,7 @@ class Carrier:
     """Carries out what commits have made ready."""
 
     def __init__(
-        self, tree: Tree, placing: Placing, intents: Intents, gate: Gate, log: Log, sidecars: Sidecars
+        self, tree: Tree, placing: Placing, intents: Intents, gate: Gate, log: Log, sidecars: Sidecars, limit: int
     ) -> None:
         self._tree = tree
         self._placing = placing
@@ -66,6 +66,7 @@ class Carrier:
         self._gate = gate
         self._wal = log
         self._sidecars = sidecars
+        self._limit = limit
 
     def carry_out(
         self, works: list[Work], directories: Directories, note: Callable[[], None], *, logs: bool, power: bool
@@ -149,18 +150,7 @@ class Carrier:
         stripes = sorted({work.place.stripe for work in (works if power else changing)})
         plan = _Plan(self._tree.new_name(stripes[0]) if stripes else "", stripes, entries, changing)
         try:
-            if stripes:
-                self._gate.begin(stripes)
-            if logs:
-                plan.logged = self._append(works, power=power)
-            if changing:
-                note()
-            for work in works:
-                if work.is_guarded:
-                    self._require_same(work, directories)
-            if entries:
-                self._make_directories(changing, directories)
-                self._publish(plan)
+            self._decide(plan, works, directories, note, logs=logs, power=power)
         except BaseException as error:
             self._give_up(plan)
             if isinstance(error, OSError) and error.errno in _FULL and all(entry.staged is None for entry in entries):
@@ -174,6 +164,32 @@ class Carrier:
             raise
         self._conclude(plan)
 
+    def _decide(
+        self,
+        plan: _Plan,
+        works: list[Work],
+        directories: Directories,
+        note: Callable[[], None],
+        *,
+        logs: bool,
+        power: bool,
+    ) -> None:
+        """Everything up to the commit point, which is the last step."""
+        if plan.stripes:
+            self._gate.begin(plan.stripes)
+        if logs:
+            plan.logged = self._append(works, power=power)
+        if plan.works:
+            note()
+        for work in works:
+            if work.is_guarded:
+                self._require_same(work, directories)
+        if plan.entries:
+            self._make_directories(plan.works, directories)
+            for work in plan.works:
+                work.record = plan.name
+            self._publish(plan)
+
     def _entries(self, work: Work, directories: Directories) -> list[Entry]:
         """The files that an op changes: its value's, its sidecar's."""
         place, entries = work.place, []
@@ -185,13 +201,37 @@ class Carrier:
                 was = None
             if work.staged_sidecar or was:
                 old = self._tree.new_name(place.stripe)
-                entries.append(Entry(path, work.staged_sidecar or None, len(work.sidecar), old, was, None))
+                entries.append(
+                    Entry(
+                        path,
+                        work.staged_sidecar or None,
+                        len(work.sidecar),
+                        old,
+                        was,
+                        self._new(work.staged_sidecar),
+                        None,
+                    )
+                )
         if work.staged or work.outcome is Outcome.DELETED:
             was = None if work.status is None else signature(work.status)
             old = self._tree.new_name(place.stripe)
             size = 0 if work.raw is None else len(work.raw)
-            entries.append(Entry(place.path, work.staged or None, size, old, was, (place.namespace, place.key)))
+            entries.append(
+                Entry(
+                    place.path,
+                    work.staged or None,
+                    size,
+                    old,
+                    was,
+                    self._new(work.staged),
+                    (place.namespace, place.key),
+                )
+            )
         return entries
+
+    def _new(self, staged: str) -> Signature | None:
+        """What tells a staged file from one that a person puts in its place later."""
+        return signature(self._tree.stat(self._placing.temporary(staged))) if staged else None
 
     def _make_directories(self, works: list[Work], directories: Directories) -> None:
         """What can fail for want of room or permission is to fail before the commit point."""
@@ -232,10 +272,22 @@ class Carrier:
         places = {work.place.path: work.place for work in plan.works}
         for entry in plan.entries:
             try:
-                self._placing.apply(entry, directories)
+                try:
+                    self._placing.apply(entry, directories)
+                except FileNotFoundError:  # a person removed `.fsstore`: what is to be there is still in memory
+                    self._restage(entry, plan.works)
+                    self._placing.apply(entry, directories)
             except OSError as error:
                 raise self._failure(error, places.get(entry.path)) from error
         self._follow(plan.works, directories)
+
+    def _restage(self, entry: Entry, works: list[Work]) -> None:
+        """Write a staged file again that somebody removed."""
+        for work in works:
+            if entry.staged is not None and entry.staged in (work.staged, work.staged_sidecar):
+                os.close(self._tree.make_directories(layout.TMP))
+                raw = work.raw if entry.staged == work.staged else work.sidecar
+                self._tree.stage(self._placing.temporary(entry.staged), raw or b"", None)
 
     def _conclude(self, plan: _Plan) -> None:
         for work in plan.works:
@@ -317,7 +369,7 @@ class Carrier:
         try:
             fd = os.open(work.place.name, READ, dir_fd=directories.find(work.place.parent))
             try:
-                stored = read_descriptor(fd, 1 << 62)
+                stored = read_descriptor(fd, self._limit)
             finally:
                 os.close(fd)
         except (FileNotFoundError, NotADirectoryError):

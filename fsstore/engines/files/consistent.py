@@ -62,7 +62,7 @@ class Consistency:
         before = self._gate.read()
         for stripe in stripes:
             if is_odd(before, stripe):  # its lines may have been written before the mark
-                marks[stripe] = (0, 0)
+                marks[stripe] = (marks[stripe][0], 0)
         overlay = self._overlay(before, stripes)
         found = read(overlay)
         until = time.monotonic() + _PATIENCE
@@ -73,13 +73,17 @@ class Consistency:
             after = self._gate.read()  # after the records: one that is gone was counted before
             changed = [stripe for stripe in stripes if not same(before, after, (stripe,))]
             touched = self._journal.touched(marks, changed)
+            if time.monotonic() > until:
+                raise _never_still(len(found))
+            if touched is None:  # their lines may be gone: all is read again
+                marks = {stripe: (at[0], 0) if is_odd(after, stripe) else at for stripe, at in ends.items()}
+                before, found = after, read(overlay)
+                continue
             if overlay.names != seen:
                 touched.update(overlay.paths)
             keys = {key for path in touched if (key := key_of(path)) is not None}
             if not keys:
                 return found
-            if time.monotonic() > until:
-                raise _never_still(len(keys))
             before = after
             marks.update({stripe: ends[stripe] for stripe in stripes if not is_odd(after, stripe)})
             fresh = again(keys, overlay)

@@ -36,14 +36,14 @@ class Gate:
         file = self._file
         if file.is_due:
             file.look()
-        return file.fd >= 0 and os.pread(file.fd, 1, stripe * _WIDTH) in _ODD_BYTES
+        return file.fd < 0 or os.pread(file.fd, 1, stripe * _WIDTH) in _ODD_BYTES
 
     def read(self) -> bytes:
         """All counters and the mark of the log."""
         file = self._file
         if file.is_due:
             file.look()
-        return os.pread(file.fd, _SIZE, 0).ljust(_SIZE, b"\0") if file.fd >= 0 else _NO_COUNTERS
+        return os.pread(file.fd, _SIZE, 0).ljust(_SIZE, b"\0") if file.fd >= 0 else _UNKNOWN
 
     def is_quiet(self, counters: bytes) -> bool:
         """Whether no counter is odd."""
@@ -119,6 +119,7 @@ def same(before: bytes, after: bytes, stripes: Iterable[int]) -> bool:
     )
 
 
+_UNKNOWN = (b"\1" + bytes(_WIDTH - 1)) * COUNT + b"\0"
 _ODD_BYTES = frozenset(bytes([number]) for number in range(1, 256, 2))
 
 

@@ -42,6 +42,8 @@ class Entry(NamedTuple):
     """Name there under which the file that was there before is kept until the end."""
     was: Signature | None
     """What was there before; ``None`` for nothing."""
+    new: Signature | None
+    """The new file."""
     key: tuple[str, str] | None
     """Namespace and key, if this is the file of a value."""
 
@@ -119,6 +121,10 @@ class Intents:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path(name))
 
+    def is_there(self, name: str) -> bool:
+        """Whether there is a record of this commit."""
+        return os.path.lexists(self._path(name)) or os.path.lexists(self._path(name + _UNDO))
+
     def names(self) -> list[str]:
         """The records that there are."""
         try:
@@ -131,8 +137,8 @@ class Intents:
         try:
             raw: dict[str, Any] = orjson.loads(self._tree.read(self._path(name), _LIMIT))
             entries = [
-                Entry(path, staged, size, old, was and (was[0], was[1], was[2]), key and (key[0], key[1]))
-                for path, staged, size, old, was, key in raw["entries"]
+                Entry(path, staged, size, old, was and tuple(was), new and tuple(new), key and (key[0], key[1]))
+                for path, staged, size, old, was, new, key in raw["entries"]
             ]
             return Intent(name, [int(number) for number in raw["stripes"]], entries, name.endswith(_UNDO))
         except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError):

@@ -92,17 +92,21 @@ class Journal:
         """Where the journals of these stripes end now: inode and size of each."""
         return {number: self._mark(number) for number in numbers}
 
-    def touched(self, marks: dict[int, tuple[int, int]], numbers: Iterable[int]) -> set[str]:
-        """The paths that were noted since, in the journals of these stripes."""
+    def touched(self, marks: dict[int, tuple[int, int]], numbers: Iterable[int]) -> set[str] | None:
+        """The paths noted since, in these stripes; None if a journal is another by now: its lines may be gone."""
         paths: set[str] = set()
         for number in numbers:
             inode, size = marks[number]
             try:
                 fd = self._tree.open(self._path(number), READ)
             except FileNotFoundError:
+                if inode:
+                    return None
                 continue
             try:
-                start = size if os.fstat(fd).st_ino == inode else 0  # a compacted one is read as a whole
+                if inode and os.fstat(fd).st_ino != inode:
+                    return None
+                start = size
                 tail = b""
                 while piece := os.pread(fd, 1 << 20, start + len(tail)):
                     tail += piece

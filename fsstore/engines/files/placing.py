@@ -65,6 +65,13 @@ class Placing:
         """Take back what `apply` did, if it did anything."""
         parent, _, name = self._tree.absolute(entry.path).rpartition(b"/")
         old = self.temporary(entry.old)
+        try:
+            now = signature(self._tree.stat(entry.path))
+        except (FileNotFoundError, NotADirectoryError):
+            now = None
+        if now != entry.new or (entry.staged is not None and self._tree.exists(self.temporary(entry.staged))):
+            discard(old)  # it was not done, or is undone, or is a person's by now
+            return
         if entry.was is not None:
             if self._tree.exists(old):
                 self.put(old, parent, name, directories)

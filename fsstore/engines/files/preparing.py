@@ -209,6 +209,8 @@ class Preparing(FileReader):
             self._remaking(layout.TMP, lambda: self._tree.stage(path, raw, like))
 
     def _unstage(self, works: list[Work]) -> None:
+        if any(work.record and self._intents.is_there(work.record) for work in works):
+            return  # whoever finds the record needs the files
         for work in works:
             for name in (work.staged, work.staged_sidecar):
                 if name:

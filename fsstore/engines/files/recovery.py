@@ -53,9 +53,11 @@ class Recovery:
         """Replay the log, unless another process has the store open: then it was brought in order before."""
         if not os.path.lexists(f"{self._tree.root}/{layout.RUNTIME}/wal"):
             return
-        if self._wal.is_alone():
-            self._replay()
-        self._wal.join(TIMEOUT)
+        try:
+            if self._wal.is_alone():
+                self._replay()
+        finally:
+            self._wal.join(TIMEOUT)
 
     def finish_dead(self, numbers: list[int]) -> None:
         """Finish the commits whose writers died with these stripes. The caller holds none of them."""
@@ -90,7 +92,10 @@ class Recovery:
             self._stripes.acquire(sorted(numbers), timeout, into=held)
             yield
         finally:
-            release(held)
+            try:
+                release(held)
+            finally:
+                release(held)
 
     def _finish(self, name: str) -> None:
         """Carry a commit to its end; the caller holds its stripes, so its writer is dead."""

@@ -99,11 +99,13 @@ class Stripes:
         self.log.close()
 
     def enter(self) -> None:
-        """Say that this thread begins a write. Raises `NestedWrite` if it is inside one already; else `exit` it."""
-        thread = threading.get_ident()
-        if thread in self._inside:
+        """Say that this thread begins a write; `exit` it, whatever happens."""
+        self._inside.add(threading.get_ident())
+
+    def require_outside(self) -> None:
+        """Raise `NestedWrite` if this thread is inside a write already."""
+        if threading.get_ident() in self._inside:
             raise nested(f"the store {self._tree.root}")
-        self._inside.add(thread)
 
     def exit(self) -> None:
         """Say that the write of this thread is over."""
@@ -222,8 +224,10 @@ def release(held: list[Stripe]) -> None:
         try:
             if stripe.fd >= 0:
                 unlock_descriptor(stripe.fd)
-        except OSError:
-            stripe.close()
+        except BaseException as error:
+            stripe.close()  # and so let go of its lock
+            if not isinstance(error, OSError):
+                raise
         finally:
             stripe.mutex.release()
 

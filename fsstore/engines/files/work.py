@@ -20,6 +20,7 @@ class Work:
         "outcome",
         "place",
         "raw",
+        "record",
         "sidecar",
         "staged",
         "staged_sidecar",
@@ -34,6 +35,8 @@ class Work:
         self.staged = ""
         """The name of the new file in `.fsstore/tmp`."""
         self.staged_sidecar = ""
+        self.record = ""
+        """The name of the commit's record, once it may be there: it needs the staged files."""
         """The name of the new sidecar there."""
         self.time = 0.0
         """When that was written, in seconds since the epoch."""

@@ -51,7 +51,9 @@ class FileWriter(Preparing, Claiming):
         self._stripes = stripes
         self._locks = FileLocks(tree, self._require_store)
         self._recovery = Recovery(tree, stripes, self._intents, self._placing, self._limit)
-        self._carrier = Carrier(tree, self._placing, self._intents, self._gate, stripes.log, self._sidecars)
+        self._carrier = Carrier(
+            tree, self._placing, self._intents, self._gate, stripes.log, self._sidecars, self._limit
+        )
 
     def commit(
         self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None
@@ -61,14 +63,18 @@ class FileWriter(Preparing, Claiming):
         if claim is not None:
             with self.fenced(claim):
                 return self.commit(ops, author, durability=durability)
-        self._stripes.enter()
+        self._stripes.require_outside()
         try:
+            self._stripes.enter()
             power = (durability or self._durability) == "power"
             works = [Work(op, self._places.find(op.namespace, op.key)) for op in ops if not isinstance(op, CheckScan)]
             self._run(works, [op for op in ops if isinstance(op, CheckScan)], author, power=power)
         finally:
-            self._stripes.exit()
-        if power and self._stripes.log.is_due:
+            try:
+                self._stripes.exit()
+            finally:
+                self._stripes.exit()
+        if self._stripes.log.is_due:
             self._checkpoint()
         if len(works) == len(ops):
             return [work.outcome for work in works]
@@ -101,11 +107,15 @@ class FileWriter(Preparing, Claiming):
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Raises `NestedWrite` where this thread is inside a write already."""
-        self._stripes.enter()
+        self._stripes.require_outside()
         try:
+            self._stripes.enter()
             yield
         finally:
-            self._stripes.exit()
+            try:
+                self._stripes.exit()
+            finally:
+                self._stripes.exit()
 
     @contextmanager
     def _holding(self, numbers: list[int]) -> Iterator[None]:
@@ -115,7 +125,10 @@ class FileWriter(Preparing, Claiming):
             self._acquire(numbers, held)
             yield
         finally:
-            release(held)
+            try:
+                release(held)
+            finally:
+                release(held)
 
     def _run(self, works: list[Work], scans: list[CheckScan], author: Author, *, power: bool) -> None:
         held: list[Stripe] = []
@@ -138,7 +151,10 @@ class FileWriter(Preparing, Claiming):
                 raise failures.other(error, self._absolute(layout.RUNTIME)) from error
             raise
         finally:
-            release(held)
+            try:
+                release(held)
+            finally:
+                release(held)
             directories.close()
 
     def _attempt(
