@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fsstore.engines.files import carrying, layout, log, recovery, stripes, writer
+from fsstore.engines.files import carrying, layout, log, preparing, recovery, stripes, writer
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.carrying import Carrier
 from fsstore.engines.files.consistent import Consistency
@@ -68,7 +68,7 @@ def _unlock_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_discard(patch: pytest.MonkeyPatch) -> None:
-    for module in (writer, carrying):
+    for module in (preparing, carrying):
         patch.setattr(module, "discard", _nothing)
 
 

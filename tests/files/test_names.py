@@ -77,7 +77,7 @@ def test_hostile_keys_live_side_by_side(scratch: Path, opener: str) -> None:
         assert store.list_keys() == sorted(KEYS)
         assert store.get_all() == {key: [number, key] for number, key in enumerate(KEYS)}
         assert [key for key, _ in store.items()] == sorted(KEYS)
-        assert list(store.doctor()) == []
+        assert {finding.problem for finding in store.doctor()} == {"case-clash"}  # of a and A, elsewhere one file
         for number, key in enumerate(KEYS):
             record = store.info(key)
             assert (record.key, record.value) == (key, [number, key])

@@ -129,7 +129,7 @@ class Intents:
         """The records that there are."""
         try:
             return sorted(map(os.fsdecode, os.listdir(self._directory)))
-        except FileNotFoundError:
+        except OSError:  # there are none; or something else lies there, and hides no value
             return []
 
     def load(self, name: str) -> Intent | None:
