@@ -93,9 +93,8 @@ def test_a_bad_body_is_one_typed_error(disk: Store, root: Path, name: str) -> No
     assert several.value.values == {"good": 1}
     assert {key: type(bad) for key, bad in several.value.errors.items()} == {"k": BadValue}
     assert disk.get_many(["k", "good"], errors="skip") == {"good": 1}
-    assert [(finding.path, finding.problem) for finding in disk.doctor()] == [
-        ("default/k.json", CLASSES.get(name, "bad-value"))
-    ]
+    problem = CLASSES.get(name, "bad-value")
+    assert [(finding.path, finding.problem) for finding in disk.doctor()] == [("default/k.json", problem)]
 
     assert path.read_bytes() == body, "reading changes nothing"
     disk.set("k", {"mended": True})
