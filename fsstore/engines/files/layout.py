@@ -99,20 +99,23 @@ def initialize(tree: Tree, *, adopt: bool = False) -> Marker:
         stripes.acquire([_INIT_STRIPE], into=held)
         return read_marker(tree)  # somebody else was faster
     except StoreMissing:
-        marker = Marker(FORMAT, str(uuid.uuid4()), {})
-        content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
-        for name, raw in (*templates.items(), (MARKER, content)):
-            if not os.path.lexists(f"{tree.root}/{name}"):
-                staged = tree.absolute(f"{TMP}/{tree.new_name(_INIT_STRIPE)}")
-                tree.stage(staged, raw, sync=True)  # a half template would be somebody else's file
-                os.rename(staged, tree.absolute(name))
-        sync_files(
-            tree, [*templates, MARKER, *(f"{name}/" for name in (TMP, JOURNAL, COMMITS))]
-        )  # so that only values can be lost with the power
-        return marker
+        return _make(tree, templates)
     finally:
         release(held)
         stripes.leave()
+
+
+def _make(tree: Tree, templates: dict[str, bytes]) -> Marker:
+    """Write the template and then the marker; all is durable, so that only values can be lost with the power."""
+    marker = Marker(FORMAT, str(uuid.uuid4()), {})
+    content = values.encode({"format": marker.format, "id": marker.id, "settings": marker.settings})
+    for name, raw in (*templates.items(), (MARKER, content)):
+        if not os.path.lexists(f"{tree.root}/{name}"):
+            staged = tree.absolute(f"{TMP}/{tree.new_name(_INIT_STRIPE)}")
+            tree.stage(staged, raw, sync=True)  # a half template would be somebody else's file
+            os.rename(staged, tree.absolute(name))
+    sync_files(tree, [*templates, MARKER, *(f"{name}/" for name in (TMP, JOURNAL, COMMITS))])
+    return marker
 
 
 def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:
