@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -139,3 +141,28 @@ def test_where_mounts_have_no_numbers_no_file_is_taken_for_the_same(
     monkeypatch.setattr(durable, "_mount", lambda fd: 0)
     with (scratch / "file").open("w") as file:
         assert durable.identity(file.fileno()) != durable.identity(file.fileno())
+
+
+def test_a_stopped_writer_of_the_log_keeps_nobody_from_reading(root: Path) -> None:
+    with fsstore.open(root, durability="power") as store:
+        store.set("a", 1)
+    fsstore.open(root).close()  # the log is empty now
+    with open(root / ".fsstore" / "wal", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        started = time.monotonic()
+        for read_only in (True, False):
+            with fsstore.open(root, read_only=read_only) as store:
+                assert store.get("a") == 1
+        assert time.monotonic() - started < 10
+
+
+def test_a_writer_that_waits_for_the_log_is_told_who_has_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_PATIENCE", 0.05)
+    with fsstore.open(root, durability="power") as store:
+        store.set("a", 1)
+        with open(root / ".fsstore" / "wal", "rb") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            with pytest.raises(fsstore.LockTimeout) as caught:
+                store.set("a", 2)
+        assert caught.value.pid == os.getpid()
+        assert store.get("a") == 1

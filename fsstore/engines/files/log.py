@@ -22,11 +22,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import orjson
+from filelock import lock_descriptor, unlock_descriptor
 
-from fsstore.engines.files.atomic import READ_WRITE, Tree
+from fsstore.engines.files.atomic import READ, READ_WRITE, Tree
 from fsstore.engines.files.durable import identity, sync_directories
 from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.kept import KeptFile
+from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import LockTimeout
 
 SIZE = 4 * 1024 * 1024
@@ -124,9 +126,18 @@ class Log:
             os.pwrite(self._file.fd, head, at)
 
     def lost_nothing(self) -> bool:
-        """Whether there was no loss of power since the log was begun: then all files are as they were left."""
-        with self._locked():
-            return os.pread(self._file.fd, _IDENTITY_SIZE, _IDENTITY_AT) == identity(self._file.fd)
+        """Whether there was no loss of power since the log was begun: then all files are as they were left.
+
+        Takes no lock: one write has put there what is read.
+        """
+        try:
+            fd = self._tree.open(self._path, READ)
+        except FileNotFoundError:
+            return True
+        try:
+            return os.pread(fd, _IDENTITY_SIZE, _IDENTITY_AT) == identity(fd)
+        finally:
+            os.close(fd)
 
     def records(self) -> Iterator[list[Logged]]:
         """All records that are whole, oldest first."""
@@ -187,7 +198,7 @@ class Log:
             while True:
                 if self._file.fd < 0:
                     self._file.open()
-                fcntl.flock(self._file.fd, fcntl.LOCK_EX)
+                self._lock()
                 if self._file.is_current():
                     break
                 self._file.open()
@@ -197,7 +208,18 @@ class Log:
                     self._allocate()
                 yield
             finally:
-                fcntl.flock(self._file.fd, fcntl.LOCK_UN)
+                unlock_descriptor(self._file.fd)
+
+    def _lock(self) -> None:
+        if any(lock_descriptor(self._file.fd, blocking=False) for _ in pauses(_PATIENCE)):
+            return
+        pid = holder_of(self._file.fd)
+        raise LockTimeout(
+            f"process {pid} held the log of {self._tree.root} for more than {_PATIENCE:g} s. Try again; if it never "
+            f"ends, see whether that process is stopped: ps -o pid,stat,cmd -p {pid}",
+            seconds=_PATIENCE,
+            pid=pid,
+        )
 
     def _is_whole(self) -> bool:
         return os.pread(self._file.fd, len(_MAGIC), 0) == _MAGIC
@@ -247,9 +269,10 @@ class Log:
         self._leave()
 
     def start_over(self) -> None:
-        """In a forked child, which is present as long as its parent's descriptor is open in it."""
+        """In a forked child: what the parent is to others is not for it to change. It joins when it writes."""
         self._mutex = threading.Lock()
         self._file.start_over()
+        self._leave()
 
     def _leave(self) -> None:
         fd, self._presence = self._presence, -1

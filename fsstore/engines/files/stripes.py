@@ -21,7 +21,7 @@ from fsstore.engine import nested
 from fsstore.engines.files.atomic import APPEND, Tree
 from fsstore.engines.files.gate import COUNT, Gate
 from fsstore.engines.files.log import Log
-from fsstore.engines.files.waiting import pauses
+from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import LockTimeout, Unsupported
 
 TIMEOUT = 30.0
@@ -230,18 +230,6 @@ def release(held: list[Stripe]) -> None:
                 raise
         finally:
             stripe.mutex.release()
-
-
-def holder_of(fd: int) -> int | None:
-    """The process that holds the lock of an open file, as far as the kernel tells (Linux)."""
-    status = os.fstat(fd)
-    file = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
-    try:
-        with open("/proc/locks", encoding="ascii") as locks:
-            found = [line.split() for line in locks if f" {file} " in line and " FLOCK " in line and "->" not in line]
-    except OSError:
-        return None
-    return int(found[0][4]) if found and int(found[0][4]) > 0 else None
 
 
 def no_flock(path: str) -> Unsupported:
