@@ -41,6 +41,7 @@ def _alone(root: str, sizes: Sizes) -> list[Figure]:
 
 def _contended(root: str, sizes: Sizes) -> list[Figure]:
     """Four processes count for as long as one another: on one key, then each on a key of its own."""
+    peers.load("diskcache")  # the processes could not say that it is missing
     seconds = max(0.2, min(1.0, sizes.scale))
     figures = []
     for distinct in (False, True):
