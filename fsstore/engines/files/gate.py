@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from time import monotonic
 
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.kept import KeptFile
@@ -34,14 +35,14 @@ class Gate:
     def is_open(self, stripe: int) -> bool:
         """Whether a commit of several files is under way in this stripe, or its writer died."""
         file = self._file
-        if file.is_due:
+        if file.fd < 0 or monotonic() >= file.until:
             file.look()
         return file.fd < 0 or os.pread(file.fd, 1, stripe * _WIDTH) in _ODD_BYTES
 
     def read(self) -> bytes:
         """All counters and the mark of the log."""
         file = self._file
-        if file.is_due:
+        if file.fd < 0 or monotonic() >= file.until:
             file.look()
         return os.pread(file.fd, _SIZE, 0).ljust(_SIZE, b"\0") if file.fd >= 0 else _UNKNOWN
 

@@ -14,23 +14,19 @@ _RECHECK = 0.05  # seconds
 class KeptFile:
     """One file, shared by the threads of a process; opened for reading when looked at, for writing when asked to."""
 
-    __slots__ = ("_mutex", "_path", "_tree", "_until", "fd")
+    __slots__ = ("_mutex", "_path", "_tree", "fd", "until")
 
     def __init__(self, tree: Tree, path: str) -> None:
         self._tree = tree
         self._path = tree.absolute(path)
         self._mutex = threading.Lock()
-        self._until = 0.0
+        self.until = 0.0
+        """When it is to be looked for again, on the monotonic clock."""
         self.fd = -1
 
-    @property
-    def is_due(self) -> bool:
-        """Whether it has not been looked for in the last 50 ms."""
-        return self.fd < 0 or time.monotonic() >= self._until
-
     def look(self) -> None:
-        """Open the file, or open it again if another lies in its place."""
-        self._until = time.monotonic() + _RECHECK
+        """Open the file, or open it again if another lies in its place; what it finds counts for 50 ms."""
+        self.until = time.monotonic() + _RECHECK
         try:
             if self.fd < 0 or not os.path.samestat(os.fstat(self.fd), self._tree.stat(self._path)):
                 self._adopt(self._tree.open(self._path, READ))
