@@ -22,6 +22,11 @@
     ├── StoreMissing       FileNotFoundError  there is no store at that path (any more)
     ├── Unsupported        OSError            the platform lacks what a promise needs
     ├── NoRun              RuntimeError       fsstore.data_store was used outside any run
+    ├── HistoryUnavailable RuntimeError       the store has no git here; everything else works
+    ├── RepositoryState    RuntimeError       a person is in the middle of something with git
+    ├── RepositoryBusy     TimeoutError       another program held git's locks too long
+    ├── UnknownRevision    LookupError        no commit of that name
+    ├── DamagedHistory     RuntimeError       git's files make no sense
     └── Closed             ValueError         the store was closed
 
 An error's facts are attributes, its message names the key or file and the way out, and it pickles.
@@ -201,6 +206,42 @@ class Unsupported(StoreError, OSError):
 
 class NoRun(StoreError, RuntimeError):
     """``fsstore.data_store`` was used outside any run of an agent."""
+
+
+class HistoryUnavailable(StoreError, RuntimeError):
+    """There is no git repository that belongs to the store at ``path``, or none that may be used: ``reason``.
+
+    All that needs no history works.
+    """
+
+    path: str
+    reason: str
+
+
+class RepositoryState(StoreError, RuntimeError):
+    """Somebody is in the middle of something with git: ``reason``, such as a merge. Nothing was changed."""
+
+    path: str
+    reason: str
+
+
+class RepositoryBusy(StoreError, TimeoutError):
+    """Another program held the lock file ``path`` of git for more than ``seconds``. Nothing was changed."""
+
+    path: str
+    seconds: float
+
+
+class UnknownRevision(StoreError, LookupError):
+    """``revision`` names no commit, or more than one."""
+
+    revision: str
+
+
+class DamagedHistory(StoreError, RuntimeError):
+    """The file at ``path`` in the repository is missing, cut short or damaged."""
+
+    path: str
 
 
 class Closed(StoreError, ValueError):

@@ -1,0 +1,378 @@
+"""Git's index: read, and replaced with a few entries changed. Format: gitformat-index(5), versions 2, 3 and 4.
+
+Git tells an edited file from its entry by whole seconds, size and inode. An entry whose file was written in the second
+of the index is "racy": git looks into the file. Whoever writes the index later must mark those that have
+changed since, or the edit is hidden for good (libgit2 does not). The offsets of the entries are kept beside the
+index, so that a process need not parse what it did not change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from fsstore.engines.files.atomic import Tree
+from fsstore.errors import DamagedHistory, RepositoryState
+from fsstore.history.objects import Entry
+
+_HEADER = struct.Struct(">4sII")
+_ENTRY = struct.Struct(">10I20sH")
+_STATUS = struct.Struct(">10I")
+_NAME, _FLAGS, _OID, _SIZE, _MODE = 62, 60, 40, 36, 24
+_EXTENDED, _STAGE, _INTENT = 0x40, 0x30, 0x20  # in the first byte of the flags; of the extended ones
+_LIMIT = 1 << 34
+_OFFSETS = "fsstore/offsets"
+_TICK = 20_000_000  # ns: kernels stamp files with a clock that stands still for 1-10 ms
+_MAX = 0xFFFFFFFF
+_EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
+
+Status = tuple[int, int, int, int, int, int, int, int, int, int]
+"""Seconds and nanoseconds of ctime and mtime, device, inode, mode, uid, gid, size: 32 bits each, as git keeps them."""
+
+
+class Signature(NamedTuple):
+    """What tells one index file from another."""
+
+    inode: int
+    size: int
+    mtime: int
+    """Nanoseconds."""
+
+
+class Index:
+    """The index of a repository, as it was when it was last loaded."""
+
+    def __init__(self, tree: Tree) -> None:
+        """``tree`` is that of ``.git``."""
+        self._tree = tree
+        self.signature: Signature | None = None
+        self.data = _EMPTY
+        self._offsets = array("I")
+        self._end = _HEADER.size
+        self.racy: set[bytes] = set()
+        """Paths whose entries may hide a change from git once the index is written anew."""
+
+    def load(self) -> bool:
+        """Look for the file again; whether it is another than before. Raises `RepositoryState` for conflicts in it."""
+        try:
+            signature = _signature(self._tree)
+        except FileNotFoundError:
+            changed, self.signature = self.signature is not None, None
+            self.data, self._offsets, self._end, self.racy = _EMPTY, array("I"), _HEADER.size, set()
+            return changed
+        if signature == self.signature:
+            return False
+        data = self._tree.read("index", _LIMIT)
+        if len(data) != signature.size:  # replaced in between
+            return self.load()
+        self.data, self.signature = data, signature
+        try:
+            if not self._recall():
+                self._parse()
+        except Exception:
+            self.signature = None
+            raise
+        return True
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def find(self, path: bytes) -> Entry | None:
+        """Mode and id of a path; ``None`` for one that is only meant to be added."""
+        at = self._at(path)
+        return None if at < 0 else self._entry(at)
+
+    def status(self, path: bytes) -> Status | None:
+        """What the index knows of the file."""
+        at = self._at(path)
+        return None if at < 0 else _STATUS.unpack_from(self.data, at)
+
+    def below(self, directory: bytes) -> Iterator[tuple[bytes, Status | None]]:
+        """What lies directly in a directory (a path with a slash at its end; empty for the root).
+
+        Names of files with what is known of them, names of sub-directories with ``None``.
+        """
+        number = self._number(directory)
+        while number < len(self._offsets):
+            at = self._offsets[number]
+            path = self._path(at)
+            if not path.startswith(directory):
+                return
+            name, slash, _ = path[len(directory) :].partition(b"/")
+            if slash:
+                yield name, None
+                number = self._number(directory + name + b"0")  # the character after the slash
+            else:
+                yield name, _STATUS.unpack_from(self.data, at)
+                number += 1
+
+    def paths(self, directory: bytes = b"") -> Iterator[bytes]:
+        """The paths that begin so."""
+        for number in range(self._number(directory), len(self._offsets)):
+            path = self._path(self._offsets[number])
+            if not path.startswith(directory):
+                return
+            yield path
+
+    def statuses(self) -> Iterator[tuple[bytes, Status]]:
+        """Every path with what is known of its file, in order."""
+        data, unpack = self.data, _STATUS.unpack_from
+        for at in self._offsets:
+            yield self._path(at), unpack(data, at)
+
+    def suspects(self) -> list[bytes]:
+        """Paths whose files may have been written again, within one tick of the clock, after they were looked at."""
+        if self.signature is None:
+            return []
+        found = []
+        for path in self.racy:
+            status = self.status(path)
+            if status and status[2] * 10**9 + status[3] + _TICK >= self.signature.mtime:
+                found.append(path)
+        return found
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def replaced(self, changes: Mapping[bytes, bytes | None], is_same: Callable[[bytes, Entry], bool]) -> Index:
+        """The index with these entries (see `entry_of`) set, or removed (``None``): to be written, then `settle` it.
+
+        ``is_same`` tells whether a file still has the content of its entry; it is asked where the status alone cannot
+        tell. Extensions are left out: git makes them anew.
+        """
+        changes = {**self._smudged(changes, is_same), **changes}
+        pieces: list[bytes | memoryview] = [b""]
+        offsets = array("I")
+        old, first, size = memoryview(self.data), 0, _HEADER.size
+        for path in sorted(changes):
+            entry, number = changes[path], self._number(path)
+            exists = number < len(self._offsets) and self._path(self._offsets[number]) == path
+            size = self._copy(old, first, number, size, pieces, offsets)
+            first = number + exists
+            if entry is not None:
+                pieces.append(entry)
+                offsets.append(size)
+                size += len(entry)
+        size = self._copy(old, first, len(self._offsets), size, pieces, offsets)
+        version = 3 if self.data[4:8] == b"\0\0\0\3" else 2
+        pieces[0] = _HEADER.pack(b"DIRC", version, len(offsets))
+        digest = hashlib.sha1(usedforsecurity=False)
+        for piece in pieces:
+            digest.update(piece)
+        found = Index(self._tree)
+        found.data, found._offsets, found._end = b"".join([*pieces, digest.digest()]), offsets, size
+        found.racy = {*self.racy, *changes}
+        return found
+
+    def _copy(
+        self, old: memoryview, first: int, last: int, size: int, pieces: list[bytes | memoryview], offsets: array[int]
+    ) -> int:
+        """Take over the entries of these numbers; where the next begins."""
+        if first == last:
+            return size
+        start = self._offsets[first]
+        end = self._offsets[last] if last < len(self._offsets) else self._end
+        pieces.append(old[start:end])
+        moved = size - start
+        offsets.extend(self._offsets[first:last] if not moved else [at + moved for at in self._offsets[first:last]])
+        return size + end - start
+
+    def settle(self) -> None:
+        """Say that the file now holds this index; what is known of it is kept beside it."""
+        self.signature = _signature(self._tree)
+        second = self.signature.mtime // 10**9 & _MAX
+        self.racy = {path for path in self.racy if (status := self.status(path)) and status[2] >= second}
+        self._remember()
+
+    def _smudged(
+        self, changes: Mapping[bytes, bytes | None], is_same: Callable[[bytes, Entry], bool]
+    ) -> dict[bytes, bytes]:
+        """Racy entries whose files have changed, with a size that no file has: so git marks them too."""
+        found = {}
+        suspects = set(self.suspects())
+        for path in self.racy:
+            at = self._at(path)
+            if path in changes or at < 0 or (entry := self._entry(at)) is None:
+                continue
+            try:
+                now = status_of(os.stat(self._tree.absolute(f"../{os.fsdecode(path)}"), follow_symlinks=False))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            known = _STATUS.unpack_from(self.data, at)
+            if (now[2:4] != known[2:4] or now[9] != known[9]) or (path in suspects and not is_same(path, entry)):
+                raw = self.data[at : at + self._length(at)]
+                found[path] = raw[:_SIZE] + b"\0\0\0\0" + raw[_OID:]
+        return found
+
+    # -- parsing -----------------------------------------------------------------------------------
+
+    def _parse(self) -> None:
+        data = self.data
+        if len(data) < _HEADER.size + 20:
+            raise self._damaged()
+        magic, version, count = _HEADER.unpack_from(data)
+        if magic != b"DIRC" or version not in (2, 3, 4):
+            raise self._damaged()
+        if version == 4:
+            data = self.data = _expanded(data, count)
+            version = 3
+        offsets, at, find = array("I"), _HEADER.size, data.find
+        for _ in range(count):
+            offsets.append(at)
+            start = at + (_NAME if version == 2 or not data[at + _FLAGS] & _EXTENDED else _NAME + 2)
+            end = find(b"\0", start)
+            if end < 0:
+                raise self._damaged()
+            at += (end - at) // 8 * 8 + 8
+        self._offsets, self._end = offsets, at
+        if any(data[at + _FLAGS] & _STAGE for at in offsets):
+            raise RepositoryState(
+                f"{self._tree.root}/index has conflicts of a merge. Settle them and git add what you chose, or give "
+                f"the merge up: git merge --abort",
+                path=f"{self._tree.root}/index",
+                reason="conflicts",
+            )
+        self._require_whole(at)
+        second = struct.pack(">I", (self.signature.mtime if self.signature else 0) // 10**9 & _MAX)
+        self.racy = {self._path(at) for at in offsets if data[at + 8 : at + 12] >= second}
+
+    def _require_whole(self, end: int) -> None:
+        """What comes after the entries may be left out, or must be understood."""
+        while end + 8 <= len(self.data) - 20:
+            name, size = struct.unpack_from(">4sI", self.data, end)
+            if not name[:1].isupper():
+                raise RepositoryState(
+                    f"{self._tree.root}/index is of a kind that fsstore does not write ({name.decode('latin-1')}: "
+                    f"split or sparse). Turn it off: git update-index --no-split-index; git sparse-checkout disable",
+                    path=f"{self._tree.root}/index",
+                    reason="unknown index",
+                )
+            end += 8 + size
+
+    def _at(self, path: bytes) -> int:
+        number = self._number(path)
+        if number < len(self._offsets) and self._path(self._offsets[number]) == path:
+            return self._offsets[number]
+        return -1
+
+    def _number(self, path: bytes) -> int:
+        """How many entries come before this path."""
+        low, high = 0, len(self._offsets)
+        while low < high:
+            middle = (low + high) // 2
+            if self._path(self._offsets[middle]) < path:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _path(self, at: int) -> bytes:
+        start = at + (_NAME + 2 if self.data[at + _FLAGS] & _EXTENDED else _NAME)
+        return self.data[start : self.data.index(b"\0", start)]
+
+    def _entry(self, at: int) -> Entry | None:
+        if self.data[at + _FLAGS] & _EXTENDED and self.data[at + _NAME] & _INTENT:
+            return None
+        mode = int.from_bytes(self.data[at + _MODE : at + _MODE + 4])
+        return b"%o" % mode, self.data[at + _OID : at + _OID + 20]
+
+    def _length(self, at: int) -> int:
+        start = at + (_NAME + 2 if self.data[at + _FLAGS] & _EXTENDED else _NAME)
+        return (self.data.index(b"\0", start) - at) // 8 * 8 + 8
+
+    # -- what is kept beside it --------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        if self.signature is None:
+            return
+        head = orjson.dumps([*self.signature, self.data[-20:].hex(), self._end, [path.hex() for path in self.racy]])
+        path = self._tree.absolute(_OFFSETS)
+        try:
+            staged = self._tree.absolute(f"{_OFFSETS}.{os.getpid()}")
+            with open(staged, "wb") as file:
+                file.write(head + b"\n" + self._offsets.tobytes())
+            os.rename(staged, path)
+        except OSError:  # it can be made again
+            return
+
+    def _recall(self) -> bool:
+        """Whether what was kept is of this index."""
+        try:
+            raw = self._tree.read(_OFFSETS, _LIMIT)
+        except OSError:
+            return False
+        head, _, offsets = raw.partition(b"\n")
+        try:
+            *signature, digest, end, racy = orjson.loads(head)
+            if tuple(signature) != self.signature or bytes.fromhex(digest) != self.data[-20:]:
+                return False
+            found = array("I", offsets)
+        except ValueError:
+            return False
+        if len(found) != _HEADER.unpack_from(self.data)[2]:
+            return False
+        self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}
+        return True
+
+    def _damaged(self) -> DamagedHistory:
+        path = f"{self._tree.root}/index"
+        return DamagedHistory(
+            f"{path} is damaged. Nothing is lost with it: remove it, and make it anew with: git reset", path=path
+        )
+
+
+def entry_of(path: bytes, status: Status, oid: bytes) -> bytes:
+    """The index's entry for a file."""
+    raw = _ENTRY.pack(*status, oid, min(len(path), 0xFFF)) + path
+    return raw + b"\0" * (8 - len(raw) % 8)
+
+
+def status_of(found: os.stat_result) -> Status:
+    """A file's status as the index keeps it."""
+    mode = found.st_mode
+    kept = 0o120000 if mode & 0o170000 == 0o120000 else 0o100755 if mode & 0o100 else 0o100644
+    return (
+        found.st_ctime_ns // 10**9 & _MAX,
+        found.st_ctime_ns % 10**9,
+        found.st_mtime_ns // 10**9 & _MAX,
+        found.st_mtime_ns % 10**9,
+        found.st_dev & _MAX,
+        found.st_ino & _MAX,
+        kept,
+        found.st_uid & _MAX,
+        found.st_gid & _MAX,
+        found.st_size & _MAX,
+    )
+
+
+def _signature(tree: Tree) -> Signature:
+    status = tree.stat("index")
+    return Signature(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _expanded(data: bytes, count: int) -> bytes:
+    """An index of version 4, whose paths say only how they differ from the one before, as one of version 3."""
+    pieces, path, at = [_HEADER.pack(b"DIRC", 3, count)], b"", _HEADER.size
+    for _ in range(count):
+        start = at + (_NAME + 2 if data[at + _FLAGS] & _EXTENDED else _NAME)
+        head = data[at:start]
+        strip, start = _offset_number(data, start)
+        end = data.index(b"\0", start)
+        path = path[: len(path) - strip] + data[start:end]
+        raw = head + path
+        pieces.append(raw + b"\0" * (8 - len(raw) % 8))
+        at = end + 1
+    return b"".join([*pieces, data[at:]])
+
+
+def _offset_number(data: bytes, at: int) -> tuple[int, int]:
+    value = data[at] & 0x7F
+    while data[at] & 0x80:
+        at += 1
+        value = (value + 1 << 7) | data[at] & 0x7F
+    return value, at + 1

@@ -1,0 +1,331 @@
+"""Pack files: many git objects in one file with an index beside it. Formats: gitformat-pack(5), version 2.
+
+Pure bytes: which objects there are and why is known elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from fsstore.engines.files.atomic import READ, Tree
+from fsstore.errors import DamagedHistory
+
+Object = tuple[bytes, bytes]
+"""Kind (``b"blob"``, ``b"tree"``, ``b"commit"``, ``b"tag"``) and content."""
+
+_NUMBERS = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
+_KINDS = {number: kind for kind, number in _NUMBERS.items()}
+_OFFSET_DELTA, _NAMED_DELTA = 6, 7
+_HEADER = struct.Struct(">4sII")
+_INDEX_MAGIC = b"\xfftOc\0\0\0\2"
+_FAN, _IDS = 8, 8 + 1024
+_LARGE = 1 << 31
+_IN_MEMORY = 1 << 20  # bytes: smaller files are read whole, and need no descriptor
+
+
+def object_id(kind: bytes, content: bytes) -> bytes:
+    """The 20 bytes that name an object."""
+    return hashlib.sha1(b"%b %d\0" % (kind, len(content)) + content, usedforsecurity=False).digest()
+
+
+class Pack:
+    """One pack file, read. Raises `DamagedHistory` where it makes no sense."""
+
+    def __init__(self, tree: Tree, name: str) -> None:
+        """``name`` is the path below ``.git`` without its suffix. Raises `OSError`."""
+        self._tree, self.name = tree, name
+        self._index = _content(tree, f"{name}.idx")
+        self._data: bytes | mmap.mmap | None = None
+        if len(self._index) < _IDS + 40 or self._index[:8] != _INDEX_MAGIC:
+            raise self._damaged("its index is not one of version 2")
+        self._fan = struct.unpack_from(">256I", self._index, _FAN)
+        self.count = self._fan[255]
+        if len(self._index) < _IDS + 28 * self.count + 40:
+            raise self._damaged("its index is cut short")
+
+    def offset(self, oid: bytes) -> int:
+        """Where the object begins; -1 if it is not in this pack."""
+        first = self._fan[oid[0] - 1] if oid[0] else 0
+        low, high = _IDS + 20 * first, _IDS + 20 * self._fan[oid[0]]
+        at = self._index.find(oid, low, high)
+        while at >= 0 and (at - _IDS) % 20:  # across two of them
+            at = self._index.find(oid, at + 1, high)
+        return -1 if at < 0 else self._offset((at - _IDS) // 20)
+
+    def ids(self, prefix: bytes = b"") -> Iterator[bytes]:
+        """The ids that begin with these bytes, sorted."""
+        first = self._fan[prefix[0] - 1] if prefix and prefix[0] else 0
+        last = self._fan[prefix[0]] if prefix else self.count
+        for number in range(first, last):
+            at = _IDS + 20 * number
+            if self._index[at : at + len(prefix)] == prefix:
+                yield self._index[at : at + 20]
+
+    def read(self, offset: int, base: Callable[[bytes], Object]) -> Object:
+        """The object at this place; ``base`` reads the one that a delta names by its id."""
+        deltas: list[bytes] = []
+        while True:
+            number, size, start = self._head(offset)
+            if number in _KINDS:
+                kind, content = _KINDS[number], self._inflated(start, size)
+                break
+            if number == _OFFSET_DELTA:
+                distance, start = self._distance(start)
+                if not 0 < distance <= offset - _HEADER.size:
+                    raise self._damaged(f"at {offset}: a delta of nothing")
+                deltas.append(self._inflated(start, size))
+                offset -= distance
+            elif number == _NAMED_DELTA:
+                deltas.append(self._inflated(start + 20, size))
+                kind, content = base(bytes(self._bytes(start, 20)))
+                break
+            else:
+                raise self._damaged(f"at {offset}: objects of type {number} are not known")
+        for delta in reversed(deltas):
+            content = self._patched(content, delta)
+        return kind, content
+
+    def records(self) -> Iterator[tuple[bytes, int, bytes]] | None:
+        """Id, checksum and the record as it lies there, of all objects; ``None`` if one is a delta."""
+        offsets = [self._offset(number) for number in range(self.count)]
+        if any(self._head(offset)[0] not in _KINDS for offset in offsets):
+            return None
+        ends = dict(zip(sorted(offsets), [*sorted(offsets)[1:], self.size - 20], strict=True))
+        sums = struct.unpack_from(f">{self.count}I", self._index, _IDS + 20 * self.count)
+        numbers = enumerate(zip(offsets, sums, strict=True))
+        return (
+            (self._index[_IDS + 20 * number :][:20], crc, bytes(self._bytes(offset, ends[offset] - offset)))
+            for number, (offset, crc) in numbers
+        )
+
+    @property
+    def size(self) -> int:
+        """Bytes of the pack file."""
+        return len(self._opened())
+
+    def _opened(self) -> bytes | mmap.mmap:
+        if self._data is None:
+            self._data = _content(self._tree, f"{self.name}.pack")
+        return self._data
+
+    def _bytes(self, at: int, size: int) -> bytes:
+        found = self._opened()[at : at + size]
+        if len(found) != size:
+            raise self._damaged(f"it is cut short at {at}")
+        return found
+
+    def _offset(self, number: int) -> int:
+        at = _IDS + 24 * self.count + 4 * number
+        offset: int = struct.unpack_from(">I", self._index, at)[0]
+        if offset & _LARGE:
+            at = _IDS + 28 * self.count + 8 * (offset - _LARGE)
+            if at + 48 > len(self._index):
+                raise self._damaged("its index is cut short")
+            offset = struct.unpack_from(">Q", self._index, at)[0]
+        return offset
+
+    def _head(self, offset: int) -> tuple[int, int, int]:
+        """Type, size of the content, and where the rest begins."""
+        head = self._opened()[offset : offset + 12]
+        if not head:
+            raise self._damaged(f"it is cut short at {offset}")
+        number, size, shift, at = head[0] >> 4 & 7, head[0] & 15, 4, 0
+        while head[at] & 0x80:
+            at += 1
+            if at >= len(head):
+                raise self._damaged(f"at {offset}: no end of a size")
+            size |= (head[at] & 0x7F) << shift
+            shift += 7
+        return number, size, offset + at + 1
+
+    def _distance(self, at: int) -> tuple[int, int]:
+        """How far before a delta its base lies, and where the delta begins."""
+        raw = self._opened()[at : at + 10]
+        distance = 0
+        for length, byte in enumerate(raw, 1):
+            distance |= byte & 0x7F
+            if not byte & 0x80:
+                return distance, at + length
+            distance = (distance + 1) << 7
+        raise self._damaged(f"it is cut short at {at}")
+
+    def _inflated(self, at: int, size: int) -> bytes:
+        inflater = zlib.decompressobj()
+        data = self._opened()
+        step = size + (size >> 10) + 64  # what a stream of this size can take, so that little is copied beyond it
+        content = b""
+        try:
+            while not inflater.eof and at < len(data) and len(content) <= size:
+                content += inflater.decompress(data[at : at + step], size + 1 - len(content))
+                at += step
+        except zlib.error as error:
+            raise self._damaged(f"at {at}: {error}") from None
+        if len(content) != size:
+            raise self._damaged(f"at {at}: an object is cut short")
+        return content
+
+    def _patched(self, base: bytes, delta: bytes) -> bytes:
+        """What a delta makes of its base."""
+        try:
+            return apply_delta(base, delta)
+        except (IndexError, ValueError):
+            raise self._damaged("a delta does not fit its base") from None
+
+    def _damaged(self, what: str) -> DamagedHistory:
+        path = f"{self._tree.root}/{self.name}.pack"
+        return DamagedHistory(f"{path} is damaged: {what}. See what is left with: git fsck", path=path)
+
+
+def apply_delta(base: bytes, delta: bytes) -> bytes:
+    """The content that a delta describes. Raises `IndexError` or `ValueError` for one that makes no sense."""
+    source, at = _varint(delta, 0)
+    target, at = _varint(delta, at)
+    if source != len(base):
+        raise ValueError(source)
+    pieces = []
+    while at < len(delta):
+        op = delta[at]
+        at += 1
+        if op & 0x80:
+            start = size = 0
+            for bit in range(4):
+                if op & 1 << bit:
+                    start |= delta[at] << 8 * bit
+                    at += 1
+            for bit in range(3):
+                if op & 0x10 << bit:
+                    size |= delta[at] << 8 * bit
+                    at += 1
+            pieces.append(base[start : start + (size or 0x10000)])
+        elif op:
+            pieces.append(delta[at : at + op])
+            at += op
+        else:
+            raise ValueError(op)
+    content = b"".join(pieces)
+    if len(content) != target:
+        raise ValueError(len(content))
+    return content
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = raw[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        shift += 7
+        if not byte & 0x80:
+            return value, at
+
+
+def _content(tree: Tree, path: str) -> bytes | mmap.mmap:
+    fd = tree.open(path, READ)
+    try:
+        size = os.fstat(fd).st_size
+        if size > _IN_MEMORY:
+            return mmap.mmap(fd, size, access=mmap.ACCESS_READ)
+        raw = b""
+        while piece := os.read(fd, _IN_MEMORY):
+            raw += piece
+        return raw
+    finally:
+        os.close(fd)
+
+
+# -- writing -----------------------------------------------------------------------------------------
+
+
+class Record(NamedTuple):
+    """One object as it lies in a pack."""
+
+    oid: bytes
+    crc: int
+    raw: bytes
+
+
+def record_of(oid: bytes, kind: bytes, content: bytes) -> Record:
+    """An object, compressed."""
+    size = len(content)
+    head = bytearray([_NUMBERS[kind] << 4 | size & 15])
+    size >>= 4
+    while size:
+        head[-1] |= 0x80
+        head.append(size & 0x7F)
+        size >>= 7
+    raw = bytes(head) + zlib.compress(content, 1)
+    return Record(oid, zlib.crc32(raw), raw)
+
+
+def write_pack(tree: Tree, records: Iterable[Record], *, sync: bool) -> str:
+    """Write a pack of these objects and its index; its name below ``.git`` without suffix.
+
+    Both appear whole; git sees the pack from the moment that its index is there. With ``sync`` both are on the
+    disk when this returns, the directory too. Whatever is raised, at most temporary files are left, as
+    ``objects/pack/tmp_*``, which ``git gc`` removes.
+    """
+    found = list(records)
+    digest = hashlib.sha1(_HEADER.pack(b"PACK", 2, len(found)), usedforsecurity=False)
+    pieces, offset, entries = [_HEADER.pack(b"PACK", 2, len(found))], _HEADER.size, []
+    for record in found:
+        entries.append((record.oid, record.crc, offset))
+        pieces.append(record.raw)
+        digest.update(record.raw)
+        offset += len(record.raw)
+    if offset >= _LARGE:
+        raise ValueError("a pack of more than 2 GiB")
+    entries.sort()
+    index = _index_of(entries, digest.digest())
+    name = f"objects/pack/pack-{hashlib.sha1(index, usedforsecurity=False).hexdigest()}"
+    _place(tree, f"{name}.pack", b"".join([*pieces, digest.digest()]), sync=sync)
+    _place(tree, f"{name}.idx", index, sync=sync)
+    if sync:
+        sync_directory(tree, "objects/pack")
+    return name
+
+
+def _index_of(entries: list[tuple[bytes, int, int]], pack: bytes) -> bytes:
+    fan = [0] * 256
+    for oid, _, _ in entries:
+        fan[oid[0]] += 1
+    total = 0
+    for byte in range(256):
+        total += fan[byte]
+        fan[byte] = total
+    body = b"".join(
+        [
+            _INDEX_MAGIC,
+            struct.pack(">256I", *fan),
+            *(oid for oid, _, _ in entries),
+            struct.pack(f">{len(entries)}I", *(crc for _, crc, _ in entries)),
+            struct.pack(f">{len(entries)}I", *(offset for _, _, offset in entries)),
+            pack,
+        ]
+    )
+    return body + hashlib.sha1(body, usedforsecurity=False).digest()
+
+
+def _place(tree: Tree, path: str, content: bytes, *, sync: bool) -> None:
+    """Put a file there whole, or leave none."""
+    staged = tree.absolute(f"objects/pack/tmp_fsstore_{os.path.basename(path)}_{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(staged)  # of a process that had the same number
+    tree.stage(staged, content, sync=sync)
+    os.chmod(staged, 0o444)
+    os.rename(staged, tree.absolute(path))
+
+
+def sync_directory(tree: Tree, path: str) -> None:
+    """Make the names in a directory durable."""
+    fd = os.open(tree.absolute(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

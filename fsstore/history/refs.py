@@ -1,0 +1,236 @@
+"""References of a repository: what they name, and moving one if nobody else has. Format: gitrepository-layout(5)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fsstore.engines.files.atomic import Tree, discard, write_all
+from fsstore.engines.files.waiting import pauses
+from fsstore.errors import RepositoryBusy, RepositoryState, UnknownRevision
+from fsstore.history.objects import Objects, Signature
+from fsstore.history.packs import sync_directory
+from fsstore.history.stale import Watched
+
+_LIMIT = 1 << 28
+_HEX = re.compile(r"[0-9a-f]{40}")
+_ANY_HEX = re.compile(r"[0-9a-fA-F]{4,40}")
+_STEP = re.compile(r"(~\d*|\^\d*|@\{\d+\})$")
+_ABOVE = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")  # where git looks for a short name, in its order
+_DEEPEST = 10
+
+
+class Head(NamedTuple):
+    """Where the next commit goes."""
+
+    ref: str | None
+    """The branch; ``None`` if a commit is checked out, and no branch."""
+    commit: bytes | None
+    """The newest commit; ``None`` if there is none yet."""
+
+
+class Moved(Exception):
+    """The reference is not what it was."""
+
+
+class Refs:
+    """The references of one repository."""
+
+    def __init__(self, tree: Tree) -> None:
+        """``tree`` is that of ``.git``."""
+        self._tree = tree
+
+    def head(self) -> Head:
+        """What HEAD names. Raises `RepositoryState` if it makes no sense."""
+        raw = self._raw("HEAD")
+        if raw is None or not (raw.startswith("ref: ") or _HEX.fullmatch(raw)):
+            path = f"{self._tree.root}/HEAD"
+            raise RepositoryState(
+                f"{path} names no branch and no commit. Choose one: git checkout main", path=path, reason="HEAD"
+            )
+        if not raw.startswith("ref: "):
+            return Head(None, bytes.fromhex(raw))
+        ref = raw.removeprefix("ref: ").strip()
+        return Head(ref, self.read(ref))
+
+    def read(self, name: str) -> bytes | None:
+        """The object that a reference names, through other references."""
+        for _ in range(_DEEPEST):
+            raw = self._raw(name)
+            if raw is None:
+                return self._packed().get(name)
+            if not raw.startswith("ref: "):
+                return bytes.fromhex(raw) if _HEX.fullmatch(raw) else None
+            name = raw.removeprefix("ref: ").strip()
+        return None
+
+    def move(self, head: Head, commits: list[tuple[bytes, str]], who: Signature, *, sync: bool, timeout: float) -> None:
+        """Let the branch name the last of these commits (id and a line about it), if it is as it was in ``head``.
+
+        Raises `Moved` if it is not, `RepositoryBusy` if another program keeps it locked.
+        """
+        name = head.ref or "HEAD"
+        os.close(self._tree.make_directories(os.path.dirname(name) or "."))
+        with self._locked(name, timeout) as staged:
+            now = self.head()
+            if now != head:
+                raise Moved(name)
+            write_all(staged, commits[-1][0].hex().encode() + b"\n")
+            if sync:
+                os.fsync(staged)
+            lines = _lines_of(head.commit, commits, who)
+            for log in {name, "HEAD"}:
+                self._note(log, lines)
+            os.rename(self._tree.absolute(f"{name}.lock"), self._tree.absolute(name))
+        if sync:
+            sync_directory(self._tree, os.path.dirname(name) or ".")
+
+    @contextlib.contextmanager
+    def _locked(self, name: str, timeout: float) -> Iterator[int]:
+        """Hold git's lock of a reference: an open, empty file that is to take its place."""
+        path = self._tree.absolute(f"{name}.lock")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+        watched = Watched(path)
+        for _ in pauses(timeout):
+            try:
+                fd = os.open(path, flags, 0o666)
+                break
+            except FileExistsError:
+                watched.remove_if_stale()
+        else:
+            raise busy(os.fsdecode(path), timeout)
+        try:
+            yield fd
+        except BaseException:
+            discard(path)
+            raise
+        finally:
+            os.close(fd)
+
+    def _note(self, name: str, lines: bytes) -> None:
+        """Write to the log of a reference, as git does for branches of a work tree."""
+        path = f"logs/{name}"
+        os.close(self._tree.make_directories(os.path.dirname(path)))
+        fd = os.open(
+            self._tree.absolute(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
+        )
+        try:
+            write_all(fd, lines)
+        finally:
+            os.close(fd)
+
+    def _raw(self, name: str) -> str | None:
+        try:
+            return self._tree.read(name, _LIMIT).decode("utf-8", "replace").strip()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError:
+            if os.path.isdir(self._tree.absolute(name)):
+                return None
+            raise
+
+    def _packed(self) -> dict[str, bytes]:
+        try:
+            lines = self._tree.read("packed-refs", _LIMIT).decode("utf-8", "replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        found = (line.split(" ", 1) for line in lines if line[:1] not in ("#", "^", ""))
+        return {name: bytes.fromhex(oid) for oid, name in found}
+
+    # -- revisions that people write ---------------------------------------------------------------
+
+    def resolve(self, revision: str, objects: Objects) -> bytes:
+        """The commit that somebody means. Raises `UnknownRevision`.
+
+        Full or short hash, ``HEAD`` or ``@``, branch, tag, and any of these followed by ``~N``, ``^N`` or ``@{N}``
+        (the place N moves ago), as in gitrevisions(7).
+        """
+        steps: list[str] = []
+        base = revision
+        while match := _STEP.search(base):
+            steps.append(match[0])
+            base = base[: match.start()]
+        oid = self._named(base or "HEAD", revision, objects)
+        for number, step in enumerate(reversed(steps)):
+            if step.startswith("@"):
+                if number:
+                    raise self._unknown(revision, "@{N} comes right after a branch")
+                oid = self._before(base or "HEAD", int(step[2:-1]), revision)
+                continue
+            oid = objects.peeled(oid)
+            count = int(step[1:] or "1")
+            for _ in range(count if step[0] == "~" else min(count, 1)):
+                parents = objects.commit(oid).parents
+                which = 0 if step[0] == "~" else count - 1
+                if which >= len(parents):
+                    raise self._unknown(revision, f"{oid.hex()[:12]} has no such parent")
+                oid = parents[which]
+        oid = objects.peeled(oid)
+        objects.commit(oid)
+        return oid
+
+    def _named(self, name: str, revision: str, objects: Objects) -> bytes:
+        if name == "@":
+            name = "HEAD"
+        if _HEX.fullmatch(name.lower()):
+            oid = bytes.fromhex(name)
+            if objects.has(oid):
+                return oid
+            raise self._unknown(revision, "there is no such commit")
+        if not name.startswith(("-", "/")) and ".." not in name and "\0" not in name:
+            for above in _ABOVE:
+                if above or name == "HEAD" or name.isupper() or name.startswith("refs/"):
+                    oid_or_none = self.read(above + name)
+                    if oid_or_none is not None:
+                        return oid_or_none
+        if name == "HEAD":
+            raise self._unknown(revision, "there is no commit yet; store.snapshot() makes one")
+        found = objects.find(name.lower()) if _ANY_HEX.fullmatch(name) else []
+        commits = [oid for oid in found if objects.read(oid)[0] in (b"commit", b"tag")]
+        if len(commits) == 1:
+            return commits[0]
+        raise self._unknown(
+            revision, "more than one begins so; write more of it" if commits else "nothing is called so"
+        )
+
+    def _before(self, name: str, count: int, revision: str) -> bytes:
+        """Where a reference was ``count`` moves ago."""
+        name = "HEAD" if name in ("@", "HEAD") else name
+        for path in (f"logs/{name}", f"logs/refs/heads/{name}"):
+            try:
+                lines = self._tree.read(path, _LIMIT).decode("utf-8", "replace").splitlines()
+            except OSError:
+                continue
+            values = [line.split(" ", 2)[1] for line in reversed(lines)]
+            if count < len(values) and _HEX.fullmatch(values[count]):
+                return bytes.fromhex(values[count])
+        raise self._unknown(revision, "the reference's log does not reach so far")
+
+    def _unknown(self, revision: str, why: str) -> UnknownRevision:
+        return UnknownRevision(
+            f"no revision {revision!r}: {why}. fsstore log shows those there are.", revision=revision
+        )
+
+
+def busy(path: str, seconds: float) -> RepositoryBusy:
+    """The error for a lock of git that somebody keeps."""
+    return RepositoryBusy(
+        f"{path} has been there for more than {seconds:g} s: another git command is at work there, such as a git "
+        f"commit that waits for its editor. What was written stays in its files, and the next snapshot takes it. If no "
+        f"git runs (also on no other machine), remove that file.",
+        path=path,
+        seconds=seconds,
+    )
+
+
+def _lines_of(before: bytes | None, commits: list[tuple[bytes, str]], who: Signature) -> bytes:
+    old, lines = before or bytes(20), []
+    for oid, about in commits:
+        sign, minutes = ("-", -who.offset) if who.offset < 0 else ("+", who.offset)
+        zone = f"{sign}{minutes // 60:02d}{minutes % 60:02d}"
+        lines.append(f"{old.hex()} {oid.hex()} {who.name} <{who.email}> {who.time} {zone}\tcommit: {about}\n")
+        old = oid
+    return "".join(lines).encode("utf-8", "replace")
