@@ -32,6 +32,7 @@ from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, U
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
+    from fsstore.commits import Blame, Change, Commit, Difference, Restored, Version
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
 
@@ -40,9 +41,13 @@ __all__ = [
     "Backup",
     "BadValue",
     "BadValues",
+    "Blame",
     "Blocked",
+    "Change",
     "Closed",
+    "Commit",
     "Conflict",
+    "Difference",
     "DiskFull",
     "Finding",
     "Holder",
@@ -62,6 +67,7 @@ __all__ = [
     "Record",
     "Replaced",
     "Report",
+    "Restored",
     "StorageFailure",
     "Store",
     "StoreError",
@@ -70,6 +76,7 @@ __all__ = [
     "Unsupported",
     "UnsupportedType",
     "Usage",
+    "Version",
     "data_store",
     "open",
     "run_agent",
@@ -78,7 +85,11 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-_LATE = {"Lock": "locks", "data_store": "runner", "run_agent": "runner", "run_agent_async": "runner"}
+_LATE = {
+    **dict.fromkeys(("Blame", "Change", "Commit", "Difference", "Restored", "Version"), "commits"),
+    **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    "Lock": "locks",
+}
 
 
 def __getattr__(name: str) -> typing.Any:
