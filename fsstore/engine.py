@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
 from fsstore.errors import Conflict, NestedWrite, TooLarge, Unsupported
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Run, Undone, Usage
 
 
 class Expect(Enum):
@@ -143,6 +143,17 @@ def nested(what: str) -> NestedWrite:
     return NestedWrite(
         f"a write or lock on {what} inside the function of an update (or a signal handler) on it, by the same thread. "
         f"Read inside, return the new value, and write other keys afterwards, or use store.transact()."
+    )
+
+
+def already_under_way(run: str) -> Conflict:
+    """The error for a run whose id another one has."""
+    return Conflict(
+        f"run {run!r} is under way. Give this one an id of its own, or none.",
+        namespace="",
+        key=run,
+        expected=None,
+        actual=None,
     )
 
 
@@ -300,6 +311,18 @@ class Engine(Reader, Protocol):
 
     def fenced(self, claim: Claim) -> AbstractContextManager[None]:
         """Nobody else gets the name in the body, however long it takes. Raises `LeaseLost`."""
+        ...
+
+    def begin_run(self, run: Run) -> None:
+        """Note a run that begins. Raises `Conflict` if one of its id is under way."""
+        ...
+
+    def end_run(self, run: Run) -> None:
+        """Note that it has ended, and how."""
+        ...
+
+    def undo_run(self, run: Run) -> Undone:
+        """Put back what the keys of an undoable run were, but for those that somebody else has written since."""
         ...
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:

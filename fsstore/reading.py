@@ -59,7 +59,7 @@ class ReadHandle:
         return self._author.agent
 
     @property
-    def run(self) -> str | None:
+    def run_id(self) -> str | None:
         """The run it writes in."""
         return self._author.run
 

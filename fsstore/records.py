@@ -17,6 +17,31 @@ class Author(NamedTuple):
     run: str | None = None
 
 
+class Run(NamedTuple):
+    """One run of an agent, as it is noted while it lasts, and until its changes are in a snapshot."""
+
+    id: str
+    agent: str | None
+    parent: str | None
+    """The run in which it was begun."""
+    since: str
+    """ISO 8601, UTC."""
+    status: str
+    """``running``, or how it ended: ``ok``, ``failed``, ``rolled back``; a run whose process died was ``killed``."""
+    input: str | None
+    """A digest of what it was given."""
+    undoable: bool
+    """Whether what it overwrites is kept until it ends."""
+
+
+class Undone(NamedTuple):
+    """What became of the keys of a run that was taken back, as (namespace, key)."""
+
+    restored: list[tuple[str, str]]
+    left: list[tuple[str, str]]
+    """Somebody else has written them since, so they were left as they are."""
+
+
 class Record(NamedTuple):
     """A value with all that the store knows about it, taken from one read of its file."""
 

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from fsstore.errors import Conflict, ReadOnly
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook, require_plain
-from fsstore.records import Adoption, Backup, Finding, Holder, Usage
+from fsstore.records import Adoption, Author, Backup, Finding, Holder, Usage
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fsstore.commits import Blame, Change, Collected, Commit, Restored, Version
     from fsstore.engine import Engine
+    from fsstore.history.history import History
+    from fsstore.history.past import Past
     from fsstore.locks import Lock
+    from fsstore.running import OnError, Running
 
 MEMORY = ":memory:"
 _PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
@@ -23,7 +30,10 @@ _T = TypeVar("_T")
 
 
 class Namespace(Handle):
-    """The verbs of one namespace, and ``.store``, the store it belongs to."""
+    """The verbs of one namespace, and ``.store``, the store it belongs to.
+
+    Those of the history raise `HistoryUnavailable` where the store has no git.
+    """
 
     __slots__ = ("_store",)
 
@@ -40,7 +50,7 @@ class Namespace(Handle):
 
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
-        return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run, ops=self._ops)
+        return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run_id, ops=self._ops)
 
     def lock(self, name: str, timeout: float | None = None, ttl: float | None = None) -> Lock:
         """A lock with a name of the whole store, for ``with`` or ``async with``.
@@ -57,6 +67,20 @@ class Namespace(Handle):
         """Who holds the lock of this name now."""
         return self._engine.holder(name)
 
+    def history(self, key: str, *, limit: int | None = None) -> Iterator[Version]:
+        """What became of ``key``, the newest first: the commit, the value before and after it.
+
+        Goes on past a deletion; a value that was no JSON is the `BadValue` of reading it.
+        """
+        return self.store._past.log().history(self.name, key, limit=limit)
+
+    def blame(self, key: str) -> list[Blame]:
+        """Which commit gave each top-level member of the value its present content. Raises `NotFound`.
+
+        It is about the newest commit: what was written since is not in it.
+        """
+        return self.store._past.log().blame(self.name, key)
+
 
 class Store(Namespace):
     """The handle of one namespace, with the verbs of the whole store beside it; a context manager.
@@ -64,10 +88,29 @@ class Store(Namespace):
     Made by `open`. Safe to share between threads; a forked child may go on using its copy.
     """
 
-    __slots__ = ()
+    __slots__ = ("_make_history", "_past_or_none")
 
-    def __init__(self, engine: Engine, name: str, *, agent: str | None, ops: OpsHook | None) -> None:
-        Handle.__init__(self, engine, name, agent=agent, run=None, ops=ops)  # no reference to itself
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        *,
+        agent: str | None,
+        run: str | None,
+        ops: OpsHook | None,
+        history: Callable[[], History],
+    ) -> None:
+        Handle.__init__(self, engine, name, agent=agent, run=run, ops=ops)  # no reference to itself
+        self._make_history = history
+        self._past_or_none: History | None = None
+
+    @property
+    def _past(self) -> History:
+        """The store's history; git's modules are imported when it is first wanted."""
+        found = self._past_or_none
+        if found is None:
+            found = self._past_or_none = self._make_history()
+        return found
 
     @property
     def store(self) -> Store:
@@ -88,7 +131,7 @@ class Store(Namespace):
             self.name if namespace is None else namespace,
             self,
             agent=self.agent if agent is None else agent,
-            run=self.run if run is None else run,
+            run=self.run_id if run is None else run,
             ops=self._ops if ops is None else ops,
         )
 
@@ -112,7 +155,7 @@ class Store(Namespace):
 
         engine = TransactionEngine(self._engine)
         try:
-            yield Handle(engine, self.name, agent=self.agent, run=self.run, ops=self._ops)
+            yield Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops)
             engine.finish(self._author, durability)
         finally:
             engine.close()
@@ -130,7 +173,7 @@ class Store(Namespace):
         for attempt in range(retries + 1):
             engine = TransactionEngine(self._engine)
             try:
-                result = fn(Handle(engine, self.name, agent=self.agent, run=self.run, ops=self._ops))
+                result = fn(Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops))
             except Exception:  # it may have seen what no longer is
                 if attempt == retries or not engine.is_stale():
                     raise
@@ -146,6 +189,99 @@ class Store(Namespace):
                 engine.close()
             time.sleep(random.uniform(0, min(_PAUSE[0] * 2**attempt, _PAUSE[1])))  # noqa: S311
         raise ValueError(f"retries={retries} is negative")
+
+    # -- runs and history --------------------------------------------------------------------------
+
+    def run(  # type: ignore[override]
+        self,
+        agent: str | None = None,
+        run_id: str | None = None,
+        *,
+        snapshot: bool = True,
+        on_error: OnError = "keep",
+        input: Any = None,
+        namespace: str | None = None,
+        ops: OpsHook | None = None,
+    ) -> Running[Namespace]:
+        """One run of an agent, for ``with``: gives the handle through which it writes.
+
+        At its end what the run changed is committed, as the agent's; a run that changed nothing commits nothing. If
+        the block raises, its writes stay (``on_error="keep"``, the commit says ``Status: failed``), or the keys get
+        back what they held before it (``"rollback"``); those that somebody else has written since are left, and
+        named in a note of the error. After kill -9 the writes stay, and the next snapshot commits them as killed.
+        ``input`` is what the agent was given: its digest is noted. Runs may be nested and parallel; each commit has
+        the keys of its own run. Raises `Conflict` if a run of this id is under way.
+        """
+        from fsstore.running import Running
+
+        def handle(agent: str | None, run: str) -> Namespace:
+            return self.handle(namespace, agent=agent, run=run, ops=ops)
+
+        after = self._past.after_run if snapshot and self._has_files() else None
+        name = self.agent if agent is None else agent
+        return Running(self._engine, name, run_id, handle, after, on_error=on_error, input=input)
+
+    def snapshot(self, message: str | None = None, *, verify: bool = False) -> Commit | None:
+        """Commit all that changed since the last snapshot, but for what runs under way wrote; the newest commit.
+
+        ``None`` if nothing had changed. Each author has a commit of their own: first people's edits, under git's
+        ``user.name``, then agents'. ``message`` is for what this handle's agent wrote. Edits in place are searched
+        for once a minute (the setting ``sweep_seconds``), others each time; ``verify`` looks at every file. What a
+        person has staged is left to them. It survives a loss of power, unless the store's durability is "process".
+
+        Raises `RepositoryState` in the middle of a person's merge and the like, or with a detached HEAD;
+        `RepositoryBusy` while another program of git keeps its locks; nothing is changed then.
+        """
+        self._require_writable("snapshot")
+        made = self._past.snapshot(self._author, message, verify=verify)
+        self._tell("snapshot", None, count=len(made))
+        return made[-1] if made else None
+
+    def log(
+        self,
+        namespace: str | None = None,
+        key: str | None = None,
+        *,
+        agent: str | None = None,
+        run: str | None = None,
+        since: str | datetime | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Commit]:
+        """The commits, newest first: all, or those that changed a namespace, or a key of it (default: this handle's).
+
+        ``since`` is a revision, which is not among them, or a time (a ``datetime``, or ISO 8601).
+        """
+        where = self.name if key is not None and namespace is None else namespace
+        return self._past.log().commits(where, key, agent=agent, run=run, since=since, limit=limit)
+
+    def at(self, revision: str) -> Past:
+        """The store as it was in a commit: a handle with all verbs that read. Raises `UnknownRevision`.
+
+        ``revision`` is a hash or the beginning of one, a branch, a tag, ``HEAD``, also with ``~N`` after it.
+        """
+        return self._past.at(revision, self.name)
+
+    def diff(self, a: str, b: str | None = None) -> list[Change]:
+        """What changed from one revision to another, or to the files as they are now."""
+        return self._past.diff(a, b)
+
+    def restore(self, revision: str, namespace: str | None = None, key: str | None = None) -> Restored:
+        """Give the store, a namespace or one key the content that it had in a commit, in a new commit.
+
+        What changed since the last snapshot is committed first, so nothing is lost. Then the keys are set and
+        deleted as by any writer, all in one commit of the store. A file that was no value then is restored too.
+        """
+        self._require_writable("restore")
+        where = self.name if key is not None and namespace is None else namespace
+        return self._past.restore(self._engine, self._author, revision, where, key)
+
+    def gc(self) -> Collected:
+        """Pack the history: the same commits in less space. Others may go on working."""
+        self._require_writable("gc")
+        return self._past.gc()
+
+    def _has_files(self) -> bool:
+        return bool(self._engine.capabilities.durability - {"process"})
 
     def doctor(self, fix: bool = False) -> Iterator[Finding]:
         """Everything in the store that is no healthy record. Reads all, changes nothing.
@@ -196,15 +332,19 @@ def open(
     create: bool = True,
     read_only: bool = False,
     durability: str | None = None,
+    git: bool | None = None,
     ops: OpsHook | None = None,
 ) -> Store:
     """Open the store in directory ``path``; ``":memory:"`` is a new, empty one in memory.
 
     It is made on demand unless ``create`` is false. The handle is that of ``namespace``.
-    ``agent`` is noted as the writer of what is written. With ``durability="process"`` a write that has
-    returned survives the end of the process at any instant, with ``"power"`` a loss of power too; by default the
-    store's setting counts (``"settings": {"durability": "power"}`` in ``fsstore.json``), else "process". ``ops`` is
-    called with an `Operation` after each verb.
+    ``agent`` is noted as the writer of what is written; in a program that a run started, it is that run's.
+
+    Whatever the ``durability``, a write that has returned survives the end of the process at any instant. With
+    ``"snapshot"`` what a snapshot has committed survives a loss of power too, with ``"power"`` every write does, with
+    ``"process"`` nothing is sure to; by default the store's setting counts (``"settings": {"durability": "power"}``
+    in ``fsstore.json``), else "snapshot". ``git=False`` makes no snapshots; by default the setting ``git`` counts, else
+    there is a history. ``ops`` is called with an `Operation` after each verb.
 
     Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
     made, `Unsupported` for a file system without flock.
@@ -213,10 +353,37 @@ def open(
     try:
         if durability is not None:
             engine.capabilities.require_durability(durability)
-        return Store(engine, namespace, agent=agent, ops=ops)
+
+        def history() -> History:
+            from fsstore.history.history import open_history
+
+            return open_history(engine, enabled=git, durability=durability)
+
+        author = _ambient()
+        name = author.agent if agent is None else agent
+        return Store(engine, namespace, agent=name, run=author.run, ops=ops, history=history)
     except BaseException:
         engine.close()
         raise
+
+
+def _ambient() -> Author:
+    """The agent and run that this code belongs to."""
+    running = sys.modules.get("fsstore.running")
+    if running is None and "FSSTORE_RUN" not in os.environ:
+        return Author()
+    from fsstore.running import ambient
+
+    return ambient()
+
+
+def init_git(path: str | os.PathLike[str], force: bool = False) -> str | None:
+    """Make the git repository of a store, unless it has one; its directory, or ``None`` if there was one.
+
+    ``force``: also inside a larger repository. Raises `HistoryUnavailable` where the store is to have none.
+    """
+    with open(path, create=False) as store:
+        return store._past.make_repository(force=force)
 
 
 def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:

@@ -23,6 +23,7 @@ from fsstore.engine import (
     Put,
     Update,
     Verdict,
+    already_under_way,
     nested,
     require_expected,
     require_metadata,
@@ -33,7 +34,7 @@ from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
 from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Record, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Record, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -61,6 +62,11 @@ class MemoryEngine(Claiming):
         self._writing = False
         self._closed = False
         self._locks = MemoryLocks()
+        self._runs: dict[str, dict[tuple[str, str], _Cell | None]] = {}
+        """What the keys of the runs under way were before them; empty for those that cannot be taken back."""
+        self._undoable: set[str] = set()
+        self._writers: dict[tuple[str, str], str | None] = {}
+        """The run that wrote a key last, while any is under way."""
         _all.add(self)
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -163,6 +169,8 @@ class MemoryEngine(Claiming):
                 changes = [self._checked(op) for op in ops]
                 now = time.time()
                 self._commits += len(ops) > 1
+                if self._runs:
+                    self._keep_images([op for op in changes if isinstance(op, Put | Delete)], author.run)
                 return [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
             finally:
                 self._writing = False
@@ -195,6 +203,46 @@ class MemoryEngine(Claiming):
 
     def _is_writing(self) -> bool:
         return self._writing and bool(self._lock._is_owned())  # type: ignore[attr-defined]
+
+    def begin_run(self, run: Run) -> None:
+        """Note a run that begins."""
+        with self._lock:
+            self._require_open()
+            if run.id in self._runs:
+                raise already_under_way(run.id)
+            self._runs[run.id] = {}
+            if run.undoable:
+                self._undoable.add(run.id)
+
+    def end_run(self, run: Run) -> None:
+        """Forget the run."""
+        with self._lock:
+            self._runs.pop(run.id, None)
+            self._undoable.discard(run.id)
+            if not self._runs:
+                self._writers.clear()
+
+    def undo_run(self, run: Run) -> Undone:
+        """Put back what its keys were."""
+        done = Undone([], [])
+        with self._lock:
+            for (namespace, key), cell in self._runs.get(run.id, {}).items():
+                if self._writers.get((namespace, key)) != run.id:
+                    done.left.append((namespace, key))
+                    continue
+                done.restored.append((namespace, key))
+                cells = self._cells.setdefault(namespace, {})
+                if cell is None:
+                    cells.pop(key, None)
+                else:
+                    cells[key] = cell
+        return done
+
+    def _keep_images(self, changes: list[Put | Delete], run: str | None) -> None:
+        for op in changes:
+            self._writers[op.namespace, op.key] = run
+            if run in self._undoable:
+                self._runs[run].setdefault((op.namespace, op.key), self._cells.get(op.namespace, {}).get(op.key))
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """There are no files to copy."""

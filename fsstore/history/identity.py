@@ -11,12 +11,12 @@ from fsstore.history.objects import Signature
 
 _FORBIDDEN = re.compile(r"[<>\x00-\x1f\x7f]+")
 _CRUD = " .,:;<>\"\\'"  # git strips these from both ends of a name
-STORE = "fsstore"
+STORE, STORE_ADDRESS = "fsstore", "fsstore@localhost"
 
 
-def now(name: str, email: str, at: float | None = None) -> Signature:
-    """A signature of this moment, or of another one, in this place's time zone."""
-    seconds = int(time.time() if at is None else at)
+def signature(name: str, email: str, at: float) -> Signature:
+    """A signature, at a moment in seconds since the epoch, in this place's time zone."""
+    seconds = int(at)
     offset = time.localtime(seconds).tm_gmtoff // 60
     return Signature(clean(name) or "unknown", _FORBIDDEN.sub("", email).replace(" ", "-"), seconds, offset)
 

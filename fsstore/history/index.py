@@ -12,8 +12,9 @@ import hashlib
 import os
 import struct
 from array import array
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -27,7 +28,8 @@ _STATUS = struct.Struct(">10I")
 _NAME, _FLAGS, _OID, _SIZE, _MODE = 62, 60, 40, 36, 24
 _EXTENDED, _STAGE, _INTENT = 0x40, 0x30, 0x20  # in the first byte of the flags; of the extended ones
 _LIMIT = 1 << 34
-_OFFSETS = "fsstore/offsets"
+_OFFSETS, _KEPT = "fsstore/offsets", "fsstore/index"
+_PIECE = 4096  # bytes that are compared at once
 _TICK = 20_000_000  # ns: kernels stamp files with a clock that stands still for 1-10 ms
 _MAX = 0xFFFFFFFF
 _EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
@@ -80,6 +82,13 @@ class Index:
             raise
         return True
 
+    def is_current(self) -> bool:
+        """Whether the file is still the one that was loaded."""
+        try:
+            return _signature(self._tree) == self.signature
+        except FileNotFoundError:
+            return self.signature is None
+
     def __len__(self) -> int:
         return len(self._offsets)
 
@@ -93,24 +102,28 @@ class Index:
         at = self._at(path)
         return None if at < 0 else _STATUS.unpack_from(self.data, at)
 
-    def below(self, directory: bytes) -> Iterator[tuple[bytes, Status | None]]:
+    def below(self, directory: bytes) -> dict[str, Status | Literal[False]]:
         """What lies directly in a directory (a path with a slash at its end; empty for the root).
 
-        Names of files with what is known of them, names of sub-directories with ``None``.
+        Names of files with what is known of them, names of sub-directories with False.
         """
-        number = self._number(directory)
-        while number < len(self._offsets):
-            at = self._offsets[number]
-            path = self._path(at)
+        found: dict[str, Status | Literal[False]] = {}
+        data, offsets, unpack, decode = self.data, self._offsets, _STATUS.unpack_from, os.fsdecode
+        skip, number, count = len(directory), self._number(directory), len(self._offsets)
+        while number < count:
+            at = offsets[number]
+            start = at + (_NAME + 2 if data[at + _FLAGS] & _EXTENDED else _NAME)
+            path = data[start : data.index(b"\0", start)]
             if not path.startswith(directory):
-                return
-            name, slash, _ = path[len(directory) :].partition(b"/")
-            if slash:
-                yield name, None
-                number = self._number(directory + name + b"0")  # the character after the slash
+                break
+            slash = path.find(b"/", skip)
+            if slash >= 0:
+                found[decode(path[skip:slash])] = False
+                number = self._number(path[:slash] + b"0")  # the character after the slash
             else:
-                yield name, _STATUS.unpack_from(self.data, at)
+                found[decode(path[skip:])] = unpack(data, at)
                 number += 1
+        return found
 
     def paths(self, directory: bytes = b"") -> Iterator[bytes]:
         """The paths that begin so."""
@@ -136,6 +149,45 @@ class Index:
             if status and status[2] * 10**9 + status[3] + _TICK >= self.signature.mtime:
                 found.append(path)
         return found
+
+    def foreign_changes(self) -> set[bytes]:
+        """Paths whose entries are others than in the index that was written here last; all if that is unknown."""
+        old = Index(self._tree)
+        try:
+            old.data = self._tree.read(_KEPT, _LIMIT)
+            differing = self._differing(old.data)
+            if differing is not None:
+                return set(differing)
+            old._parse()
+        except (OSError, DamagedHistory, RepositoryState):
+            return set(self.paths())
+        mine, theirs = dict(self._raw_entries()), dict(old._raw_entries())
+        return {path for path in mine.keys() | theirs.keys() if mine.get(path) != theirs.get(path)}
+
+    def _differing(self, old: bytes) -> list[bytes] | None:
+        """The paths whose entries differ from those of another index; ``None`` if it does not have the same paths."""
+        data, offsets, last = self.data, self._offsets, self._end
+        if len(old) < last or old[: _HEADER.size] != data[: _HEADER.size]:
+            return None
+        found: list[bytes] = []
+        done = 0
+        for start in range(_HEADER.size, last, _PIECE):
+            if old[start : start + _PIECE] == data[start : start + _PIECE]:
+                continue
+            number = max(done, bisect_right(offsets, start) - 1)
+            while number < len(offsets) and (at := offsets[number]) < start + _PIECE:
+                number += 1
+                end = offsets[number] if number < len(offsets) else last
+                if old[at:end] != data[at:end]:
+                    if old[at + _FLAGS : end] != data[at + _FLAGS : end]:
+                        return None
+                    found.append(self._path(at))
+            done = number
+        return found
+
+    def _raw_entries(self) -> Iterator[tuple[bytes, bytes]]:
+        for at, end in zip(self._offsets, [*self._offsets[1:], self._end], strict=True):
+            yield self._path(at), self.data[at:end]
 
     # -- writing -----------------------------------------------------------------------------------
 
@@ -185,8 +237,7 @@ class Index:
     def settle(self) -> None:
         """Say that the file now holds this index; what is known of it is kept beside it."""
         self.signature = _signature(self._tree)
-        second = self.signature.mtime // 10**9 & _MAX
-        self.racy = {path for path in self.racy if (status := self.status(path)) and status[2] >= second}
+        self.racy = self._racy_of(self.racy)
         self._remember()
 
     def _smudged(
@@ -301,23 +352,32 @@ class Index:
             return
 
     def _recall(self) -> bool:
-        """Whether what was kept is of this index."""
+        """Whether what was kept is of this index, or of one that differs in no path."""
         try:
-            raw = self._tree.read(_OFFSETS, _LIMIT)
-        except OSError:
-            return False
-        head, _, offsets = raw.partition(b"\n")
-        try:
+            head, _, offsets = self._tree.read(_OFFSETS, _LIMIT).partition(b"\n")
             *signature, digest, end, racy = orjson.loads(head)
-            if tuple(signature) != self.signature or bytes.fromhex(digest) != self.data[-20:]:
-                return False
             found = array("I", offsets)
-        except ValueError:
+            if len(found) != _HEADER.unpack_from(self.data)[2]:
+                return False
+            before = self._offsets, self._end, self.racy
+            self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}
+            if tuple(signature) == self.signature and bytes.fromhex(digest) == self.data[-20:]:
+                return True
+            kept = self._tree.read(_KEPT, _LIMIT)
+            differing = self._differing(kept) if kept[-20:].hex() == digest else None
+        except (OSError, ValueError, struct.error):
             return False
-        if len(found) != _HEADER.unpack_from(self.data)[2]:
+        if differing is None:
+            self._offsets, self._end, self.racy = before
             return False
-        self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}
+        self._require_whole(self._end)
+        self.racy = self._racy_of({*self.racy, *differing})
         return True
+
+    def _racy_of(self, paths: set[bytes]) -> set[bytes]:
+        """Those of these paths that were written in the second of the index, or later."""
+        second = (self.signature.mtime if self.signature else 0) // 10**9 & _MAX
+        return {path for path in paths if (status := self.status(path)) and status[2] >= second}
 
     def _damaged(self) -> DamagedHistory:
         path = f"{self._tree.root}/index"

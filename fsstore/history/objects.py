@@ -33,6 +33,10 @@ class Signature(NamedTuple):
     time: int
     offset: int
 
+    def __str__(self) -> str:
+        sign, minutes = ("-", -self.offset) if self.offset < 0 else ("+", self.offset)
+        return f"{self.name} <{self.email}> {self.time} {sign}{minutes // 60:02d}{minutes % 60:02d}"
+
 
 class RawCommit(NamedTuple):
     """A commit as git stores it."""
@@ -245,3 +249,12 @@ def _signature(raw: bytes) -> Signature:
     name, email, time, sign, hours, minutes = match.groups()
     offset = int(hours) * 60 + int(minutes)
     return Signature(name, email, int(time), -offset if sign == "-" else offset)
+
+
+def commit_content(tree: bytes, parent: bytes | None, author: Signature, committer: Signature, message: str) -> bytes:
+    """The content of a commit object with at most one parent."""
+    lines = [f"tree {tree.hex()}"]
+    if parent is not None:
+        lines.append(f"parent {parent.hex()}")
+    lines += [f"author {author}", f"committer {committer}", "", message]
+    return "\n".join(lines).encode("utf-8", "replace")

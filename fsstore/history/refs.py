@@ -5,15 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsstore.engines.files.atomic import Tree, discard, write_all
-from fsstore.engines.files.waiting import pauses
-from fsstore.errors import RepositoryBusy, RepositoryState, UnknownRevision
+from fsstore.errors import RepositoryState, UnknownRevision
 from fsstore.history.objects import Objects, Signature
 from fsstore.history.packs import sync_directory
-from fsstore.history.stale import Watched
+from fsstore.history.stale import take
 
 _LIMIT = 1 << 28
 _HEX = re.compile(r"[0-9a-f]{40}")
@@ -21,6 +19,7 @@ _ANY_HEX = re.compile(r"[0-9a-fA-F]{4,40}")
 _STEP = re.compile(r"(~\d*|\^\d*|@\{\d+\})$")
 _ABOVE = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")  # where git looks for a short name, in its order
 _DEEPEST = 10
+_STAGED = "fsstore/ref."
 
 
 class Head(NamedTuple):
@@ -73,42 +72,37 @@ class Refs:
         Raises `Moved` if it is not, `RepositoryBusy` if another program keeps it locked.
         """
         name = head.ref or "HEAD"
-        os.close(self._tree.make_directories(os.path.dirname(name) or "."))
-        with self._locked(name, timeout) as staged:
-            now = self.head()
-            if now != head:
-                raise Moved(name)
-            write_all(staged, commits[-1][0].hex().encode() + b"\n")
-            if sync:
-                os.fsync(staged)
-            lines = _lines_of(head.commit, commits, who)
-            for log in {name, "HEAD"}:
-                self._note(log, lines)
-            os.rename(self._tree.absolute(f"{name}.lock"), self._tree.absolute(name))
-        if sync:
-            sync_directory(self._tree, os.path.dirname(name) or ".")
-
-    @contextlib.contextmanager
-    def _locked(self, name: str, timeout: float) -> Iterator[int]:
-        """Hold git's lock of a reference: an open, empty file that is to take its place."""
-        path = self._tree.absolute(f"{name}.lock")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-        watched = Watched(path)
-        for _ in pauses(timeout):
-            try:
-                fd = os.open(path, flags, 0o666)
-                break
-            except FileExistsError:
-                watched.remove_if_stale()
-        else:
-            raise busy(os.fsdecode(path), timeout)
+        os.close(self._tree.make_directories(os.path.dirname(name) or "logs"))
+        staged = self._tree.absolute(f"{_STAGED}{os.getpid()}")
+        discard(staged)
+        self._tree.stage(staged, commits[-1][0].hex().encode() + b"\n", sync=sync)
+        lock = self._tree.absolute(f"{name}.lock")
         try:
-            yield fd
-        except BaseException:
-            discard(path)
-            raise
+            take(lock, staged, timeout)
+            try:
+                if self.head() != head:
+                    raise Moved(name)
+                lines = _lines_of(head.commit, commits, who)
+                for log in (name, "HEAD"):
+                    self._note(log, lines)
+                os.rename(lock, self._tree.absolute(name))
+            except BaseException:
+                discard(lock)
+                raise
         finally:
-            os.close(fd)
+            discard(staged)
+        if sync:
+            sync_directory(self._tree, os.path.dirname(name))
+
+    def release_dead(self, staged: str) -> None:
+        """Remove the lock of a process that died in `move`, by the second name that it gave it."""
+        path = self._tree.absolute(staged)
+        head = self.head().ref
+        lock = self._tree.absolute(f"{head or 'HEAD'}.lock")
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.lstat(path), os.lstat(lock)):
+                os.unlink(lock)
+        discard(path)
 
     def _note(self, name: str, lines: bytes) -> None:
         """Write to the log of a reference, as git does for branches of a work tree."""
@@ -215,22 +209,9 @@ class Refs:
         )
 
 
-def busy(path: str, seconds: float) -> RepositoryBusy:
-    """The error for a lock of git that somebody keeps."""
-    return RepositoryBusy(
-        f"{path} has been there for more than {seconds:g} s: another git command is at work there, such as a git "
-        f"commit that waits for its editor. What was written stays in its files, and the next snapshot takes it. If no "
-        f"git runs (also on no other machine), remove that file.",
-        path=path,
-        seconds=seconds,
-    )
-
-
 def _lines_of(before: bytes | None, commits: list[tuple[bytes, str]], who: Signature) -> bytes:
     old, lines = before or bytes(20), []
     for oid, about in commits:
-        sign, minutes = ("-", -who.offset) if who.offset < 0 else ("+", who.offset)
-        zone = f"{sign}{minutes // 60:02d}{minutes % 60:02d}"
-        lines.append(f"{old.hex()} {oid.hex()} {who.name} <{who.email}> {who.time} {zone}\tcommit: {about}\n")
+        lines.append(f"{old.hex()} {oid.hex()} {who}\tcommit: {about}\n")
         old = oid
     return "".join(lines).encode("utf-8", "replace")

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from filelock import lock_descriptor
 
 from fsstore.engines.files.atomic import READ_WRITE, Tree
+from fsstore.engines.files.durable import identity, sync_directories
 from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryState
 from fsstore.history.objects import Objects
@@ -67,6 +68,7 @@ class Repository:
         self.refs = Refs(self.tree)
         self.identity = _identity(self.directory)
         self._mutex = threading.Lock()
+        self._session = ""
 
     def is_current(self) -> bool:
         """Whether this is still the directory at that place, and not another one."""
@@ -91,9 +93,15 @@ class Repository:
         finally:
             self._mutex.release()
 
-    def is_free(self) -> bool:
-        """Whether nobody makes a snapshot now."""
-        return not self._mutex.locked()
+    def session(self) -> str:
+        """Which run of the system this is, as far as this directory goes: another one after a loss of power."""
+        if not self._session:
+            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self._session = identity(fd).hex()
+            finally:
+                os.close(fd)
+        return self._session
 
     def _open_lock(self) -> int:
         try:
@@ -253,30 +261,3 @@ def _identity(directory: str) -> tuple[int, int]:
     except FileNotFoundError:
         return 0, 0
     return status.st_dev, status.st_ino
-
-
-def make_repository(tree: Tree, staging: str, config: str) -> None:
-    """Make an empty repository in a store's directory, whole or not at all, and durable.
-
-    ``staging`` is a fresh path in the store for it to be made in. Raises `FileExistsError` if somebody was faster.
-    """
-    files = {
-        "HEAD": "ref: refs/heads/main\n",
-        "config": config,
-        "description": "Unnamed repository; edit this file 'description' to name the repository.\n",
-        "info/exclude": "# What git ignores here and nowhere else, one pattern a line.\n",
-    }
-    for directory in ("objects/pack", "objects/info", "refs/heads", "refs/tags", "hooks", OURS):
-        os.close(tree.make_directories(f"{staging}/{directory}"))
-    for name, text in files.items():
-        os.close(tree.make_directories(os.path.dirname(f"{staging}/{name}")))
-        tree.stage(tree.absolute(f"{staging}/{name}"), text.encode(), sync=True)
-    from fsstore.engines.files.durable import sync_directories
-
-    sync_directories(
-        tree, [f"{staging}/{name}" for name in ("objects/pack", "objects/info", "refs/heads", "info", OURS)]
-    )
-    if exists(tree.root):
-        raise FileExistsError(f"{tree.root}/.git")
-    os.rename(tree.absolute(staging), tree.absolute(".git"))
-    sync_directories(tree, [""])

@@ -6,11 +6,30 @@ import logging
 import os
 import time
 
+from fsstore.engines.files.waiting import pauses
+from fsstore.errors import RepositoryBusy
+
 _log = logging.getLogger("fsstore")
 
 _REST = 2.0  # seconds that a lock file must have been the same one, with no git at work
 _UNKNOWN_REST = 600.0  # the same, where processes cannot be listed
 _MOMENT = 0.25  # seconds between two looks at the processes
+
+
+def take(lock: bytes, staged: bytes, timeout: float) -> None:
+    """Take a lock of git's, so that the file ``staged`` lies there, whole from the first moment.
+
+    Waits for a lock that somebody needs; one that nobody needs is removed. Raises `RepositoryBusy` after ``timeout``
+    seconds. The caller holds the store's own lock of the repository.
+    """
+    watched = Watched(lock)
+    for _ in pauses(timeout, slowest=0.02):
+        try:
+            os.link(staged, lock)
+            return
+        except FileExistsError:
+            watched.remove_if_stale()
+    raise _busy(os.fsdecode(lock), timeout)
 
 
 class Watched:
@@ -51,6 +70,17 @@ class Watched:
             return False
         _log.warning("removed %s, left by a git command that died", os.fsdecode(self._path))
         return True
+
+
+def _busy(path: str, seconds: float) -> RepositoryBusy:
+    """The error for a lock of git that somebody keeps."""
+    return RepositoryBusy(
+        f"{path} has been there for more than {seconds:g} s: another git command is at work there, such as a git "
+        f"commit that waits for its editor. What was written stays in its files, and the next snapshot takes it. If no "
+        f"git runs (also on no other machine), remove that file.",
+        path=path,
+        seconds=seconds,
+    )
 
 
 def _identity(path: bytes) -> tuple[int, int] | None:

@@ -119,11 +119,11 @@ def test_many_handles_of_many_agents(store: Store) -> None:
 
 def test_a_new_handle_keeps_what_is_not_given(store: Store) -> None:
     handle = store.handle("n", agent="alice", run="r1")
-    assert (handle.name, handle.agent, handle.run, handle.store) == ("n", "alice", "r1", store)
+    assert (handle.name, handle.agent, handle.run_id, handle.store) == ("n", "alice", "r1", store)
     below = handle.use_namespace("m")
-    assert (below.name, below.agent, below.run) == ("m", "alice", "r1")
+    assert (below.name, below.agent, below.run_id) == ("m", "alice", "r1")
     again = store.handle()
-    assert (again.name, again.agent, again.run) == ("default", "tester", None)
+    assert (again.name, again.agent, again.run_id) == ("default", "tester", None)
 
 
 def test_a_handle_outlives_the_variable_of_its_store(tmp_path: Path) -> None:

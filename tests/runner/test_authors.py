@@ -39,7 +39,7 @@ def test_the_agents_name_is_noted_with_what_it_writes(store: Store, write: Write
 def test_a_handle_knows_its_agent_run_and_namespace(store: Store) -> None:
     def agent(input_dict: Json, tools: Json) -> Json:
         other = data_store.use_namespace("other")
-        return {"agent": data_store.agent, "name": data_store.name, "runs": [data_store.run, other.run]}
+        return {"agent": data_store.agent, "name": data_store.name, "runs": [data_store.run_id, other.run_id]}
 
     first, second = (run_agent(agent, store=store, name="a", namespace="n") for _ in range(2))
     assert (first["agent"], first["name"]) == ("a", "n")
@@ -53,7 +53,7 @@ def run(input_dict, tools):
     data_store.set_many({"a": 1, "b": 2})
     data_store.use_namespace("other").set("c", 3)
     data_store.delete("a")
-    return data_store.run
+    return data_store.run_id
 """
     agent = write("writer.py", source)
     runs = [run_agent(agent, store=tmp_path / "store") for _ in range(2)]

@@ -44,7 +44,7 @@ from fsstore import data_store as imported, run_agent_async
 
 async def run(input_dict, tools):
     first = await run_agent_async(input_dict["agent"], store=data_store.store, name="child")
-    assert imported.run == data_store.run
+    assert imported.run_id == data_store.run_id
     data_store.set("by", data_store.agent)
     return first
 """

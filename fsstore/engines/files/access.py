@@ -18,6 +18,7 @@ from fsstore.engines.files.intents import NOTHING_OPEN, Intents, Overlay
 from fsstore.engines.files.journal import Journal
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place, Places
+from fsstore.engines.files.runs import Runs
 from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.stripes import Stripes
 from fsstore.errors import Closed, StoreError, StoreMissing
@@ -41,11 +42,12 @@ class FileAccess:
         self._places = Places(tree, folds=self._folds)
         self._known = self._places.known
         self._sidecars = Sidecars(tree, self._limit)
-        self._journal = Journal(tree, layout.JOURNAL, layout.TMP)
+        self._journal = Journal(tree, layout.JOURNAL, layout.TMP, layout.SNAPSHOT)
         self._listings = Listings(tree)
         self._gate = stripes.gate
         self._intents = Intents(tree)
         self._consistency = Consistency(stripes.gate, self._intents, self._journal)
+        self._runs = Runs(tree)
         self._closed = False
 
     def _late(

@@ -63,7 +63,7 @@ class Examination:
             mode = self._tree.stat(path).st_mode
         except FileNotFoundError:  # it went while we walked
             return
-        namespace, key, is_metadata = name_of(path)
+        namespace, key, is_metadata = layout.record_of(path)
         wrong = irregular(mode)
         if wrong is not None:
             reason = f"{wrong.strerror}; only regular files are read. Put the value itself here."
@@ -105,17 +105,6 @@ class Examination:
                 yield Finding(path, "too-large", reason)
                 return
             yield Finding(path, "unreadable", f"{error.strerror or error}.")
-
-
-def name_of(path: str) -> tuple[str | None, str | None, bool]:
-    """The namespace and key of a path, and whether it is the key's metadata."""
-    if len(os.fsencode(path.replace(f"/{layout.META}/", "/", 1))) > keys.MAX_PATH:
-        return None, None, False
-    namespace, key = layout.name_of(path)
-    if key is not None or f"/{layout.META}/" not in path:
-        return namespace, key, False
-    owner, _, below = path.partition(f"/{layout.META}/")
-    return keys.decode_namespace(owner), keys.decode_key(below), True
 
 
 def exists(tree: Tree, path: str) -> bool:
@@ -172,7 +161,7 @@ def _called(path: str, *, is_directory: bool) -> str:
     """What a path is called in a message; empty for what is no key's."""
     if is_directory:
         return f"directory {path}"
-    namespace, key, _ = name_of(path)
+    namespace, key, _ = layout.record_of(path)
     return "" if key is None else f"key {key!r} of namespace {namespace!r}"
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 
 from fsstore.engine import Capabilities
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import Stripes
+from fsstore.engines.files.worktree import WorkTree
 from fsstore.engines.files.writer import FileWriter
+from fsstore.records import Author, Run, Undone
 
 
 class FileEngine(FileWriter):
@@ -28,6 +32,7 @@ class FileEngine(FileWriter):
         with failures.told(tree.root):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
             stripes = Stripes.shared(tree, layout.JOURNAL)
+            self._marker = marker
             try:
                 super().__init__(tree, marker, stripes, durability=durability or marker.durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
@@ -51,6 +56,33 @@ class FileEngine(FileWriter):
                 raise
             return f"its file system is read-only ({error.strerror})"
         return ""
+
+    def begin_run(self, run: Run) -> None:
+        """Note a run of this process that begins."""
+        with self._failing(layout.RUNS):
+            self._runs.begin(run)
+
+    def end_run(self, run: Run) -> None:
+        """Note how a run ended."""
+        with self._failing(layout.RUNS):
+            self._runs.end(run)
+
+    def undo_run(self, run: Run) -> Undone:
+        """Put back what the keys of an undoable run were, but for those that somebody else has written since."""
+        from fsstore.engines.files.undoing import undo
+
+        with self._failing(layout.RUNS):
+            return undo(run, self._runs, lambda op: self.commit([op], Author(run.agent, run.id)), self.work_tree())
+
+    def work_tree(self) -> WorkTree:
+        """The store as its history sees it."""
+        self._require_open()
+        return WorkTree(self._tree, self._marker, self._journal, self._places, self._runs, self._quiet)
+
+    @contextlib.contextmanager
+    def _quiet(self, numbers: list[int]) -> Iterator[None]:
+        with self._writing(), self._holding(numbers):
+            yield
 
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""

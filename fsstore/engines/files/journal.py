@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -26,6 +27,10 @@ _COMPACT_AT = 256 * 1024
 _LOOK_EVERY = 64  # appends of a process to one journal
 _CLOCK = 0.02  # seconds: how far a file's modification time may lie behind the clock
 _LIMIT = 1 << 30
+
+
+Mark = tuple[int, int]
+"""Where a journal ended: its inode and size."""
 
 
 class Line(NamedTuple):
@@ -56,8 +61,9 @@ class Origin(NamedTuple):
 class Journal:
     """The journal of one store, one file per stripe."""
 
-    def __init__(self, tree: Tree, directory: str, tmp: str) -> None:
-        self._tree, self._directory, self._tmp = tree, directory, tmp
+    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str) -> None:
+        """``snapshot`` is the path of a file that is written at each snapshot of the history."""
+        self._tree, self._directory, self._tmp, self._snapshot = tree, directory, tmp, snapshot
 
     def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
@@ -88,34 +94,46 @@ class Journal:
             at = raw.find(needle, end)
         return found
 
-    def marks(self, numbers: Iterable[int]) -> dict[int, tuple[int, int]]:
+    def marks(self, numbers: Iterable[int]) -> dict[int, Mark]:
         """Where the journals of these stripes end now: inode and size of each."""
         return {number: self._mark(number) for number in numbers}
 
-    def touched(self, marks: dict[int, tuple[int, int]], numbers: Iterable[int]) -> set[str] | None:
+    def touched(self, marks: dict[int, Mark], numbers: Iterable[int]) -> set[str] | None:
         """The paths noted since, in these stripes; None if a journal is another by now: its lines may be gone."""
         paths: set[str] = set()
         for number in numbers:
-            inode, size = marks[number]
-            try:
-                fd = self._tree.open(self._path(number), READ)
-            except FileNotFoundError:
-                if inode:
-                    return None
-                continue
-            try:
-                if inode and os.fstat(fd).st_ino != inode:
-                    return None
-                start = size
-                tail = b""
-                while piece := os.pread(fd, 1 << 20, start + len(tail)):
-                    tail += piece
-            finally:
-                os.close(fd)
-            paths.update(line.path for text in tail.split(b"\n") if (line := _parse(text)))
+            lines, now = self.since(number, marks[number])
+            if marks[number][0] and now[0] != marks[number][0]:
+                return None
+            paths.update(line.path for line in lines)
         return paths
 
-    def _mark(self, number: int) -> tuple[int, int]:
+    def since(self, number: int, mark: Mark) -> tuple[list[Line], Mark]:
+        """The lines that one journal got after a mark, oldest first, and the mark after them.
+
+        If it is another file by now, all its lines: of each path it then holds the newest at least.
+        """
+        now = self._mark(number)
+        if now == mark:
+            return [], mark
+        try:
+            fd = self._tree.open(self._path(number), READ)
+        except FileNotFoundError:
+            return [], (0, 0)
+        try:
+            inode = os.fstat(fd).st_ino
+            start = mark[1] if inode == mark[0] else 0
+            tail = b""
+            while piece := os.pread(fd, 1 << 20, start + len(tail)):
+                tail += piece
+        finally:
+            os.close(fd)
+        whole = tail.rfind(b"\n") + 1  # a line that is being written is read again when it is whole
+        last = _parse(tail[whole:])
+        lines = [line for text in tail[:whole].split(b"\n") if (line := _parse(text))]
+        return ([*lines, last], (inode, start + len(tail))) if last else (lines, (inode, start + max(whole - 1, 0)))
+
+    def _mark(self, number: int) -> Mark:
         try:
             status = self._tree.stat(self._path(number))
         except FileNotFoundError:
@@ -128,6 +146,7 @@ class Journal:
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.
 
+        So too of paths that were deleted since the last snapshot, which is to say who did it.
         The new file is locked before it takes the place of the old one, so that whoever waits for the old
         one, or opens the new one, finds the stripe held.
         """
@@ -140,7 +159,13 @@ class Journal:
                 of_path.append(line)
                 if len(of_path) > 3:
                     del of_path[1]
-        lines = [line for path, of_path in kept.items() if path in coming or self._exists(path) for line in of_path]
+        since = self._snapshot_time()
+        lines = [
+            line
+            for path, of_path in kept.items()
+            if path in coming or of_path[-1].time >= since or self._exists(path)
+            for line in of_path
+        ]
         data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
         staged = self._tree.absolute(f"{self._tmp}/{self._tree.new_name(stripe.number)}")
         fd = -1
@@ -155,6 +180,13 @@ class Journal:
                 os.close(fd)
             discard(staged)
             raise
+
+    def _snapshot_time(self) -> float:
+        """When the last snapshot was made; infinite without any."""
+        try:
+            return self._tree.stat(self._snapshot).st_mtime - _CLOCK
+        except OSError:
+            return math.inf
 
     def _exists(self, path: str) -> bool:
         try:
@@ -183,19 +215,24 @@ def _parse(raw: bytes) -> Line | None:
         return None
 
 
-def origin(lines: list[Line], revision: str, status: os.stat_result) -> Origin:
-    """Match a file, by its revision and status, to its journal lines.
+def writer(lines: list[Line], revision: str | None, mtime: float) -> Line | None:
+    """The line of the write that left a file with this revision (``None``: no file) and modification time.
 
     The newest line has the last word if the file holds its revision. An older one counts only if the file
     has its modification time too: then a later writer died before its rename, or is about to do it. Any
     other content is a person's, who also may have brought back what an agent once wrote.
     """
-    written = None
     for index, line in enumerate(reversed(lines)):
-        if line.revision == revision and (index == 0 or abs(line.time - status.st_mtime) < _CLOCK):
-            written = line
-            lines = lines[: len(lines) - index]
-            break
+        if line.revision == revision and (index == 0 or abs(line.time - mtime) < _CLOCK):
+            return line
+    return None
+
+
+def origin(lines: list[Line], revision: str, status: os.stat_result) -> Origin:
+    """Who made a file, and who wrote what it holds, by its journal lines."""
+    written = writer(lines, revision, status.st_mtime)
+    if written is not None:
+        lines = lines[: len(lines) - lines[::-1].index(written)]
     updated_at, updated_by = (written.time, written.agent) if written else (status.st_mtime, None)
     created_at, created_by = updated_at, updated_by
     life = _since_last_delete(lines)

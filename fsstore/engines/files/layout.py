@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 import uuid
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 FORMAT = 1
 MARKER = "fsstore.json"
 META = ".meta"
-DURABILITY = frozenset({"process", "power"})
+DURABILITY = frozenset({"process", "snapshot", "power"})
 RUNTIME = ".fsstore"
 TMP, JOURNAL, COMMITS = f"{RUNTIME}/tmp", f"{RUNTIME}/journal", f"{RUNTIME}/commits"  # noqa: S108
+RUNS, SNAPSHOT = f"{RUNTIME}/runs", f"{RUNTIME}/snapshot"
 _MARKER_LIMIT = 1024 * 1024
 _INIT_STRIPE = 0
 
@@ -35,7 +37,7 @@ class Marker(NamedTuple):
     settings: dict[str, Any]
     max_value_bytes: int = MAX_VALUE_BYTES
     """A setting: the largest size of a value's file."""
-    durability: str = "process"
+    durability: str = "snapshot"
     """A setting: what a write survives unless it, or the handle, says otherwise."""
 
 
@@ -46,7 +48,7 @@ def read_marker(tree: Tree) -> Marker:
         found = values.decode(tree.read(MARKER, _MARKER_LIMIT))
         settings = dict(found.get("settings", {}))
         limit = int(settings.get("max_value_bytes", MAX_VALUE_BYTES))
-        durability = settings.get("durability", "process")
+        durability = settings.get("durability", "snapshot")
         if durability not in DURABILITY:
             raise ValueError(f"durability is one of {', '.join(sorted(DURABILITY))}; not {durability!r}")
         return Marker(int(found["format"]), str(found["id"]), settings, limit, durability)
@@ -143,6 +145,23 @@ def name_of(path: str) -> tuple[str | None, str | None]:
         depth += 1
     namespace = keys.decode_namespace("/".join(parts[:depth])) if len(parts) > depth else None
     return namespace, keys.decode_key("/".join(parts[depth:])) if namespace is not None else None
+
+
+def record_of(path: str) -> tuple[str | None, str | None, bool]:
+    """The namespace and key of a path, and whether it is the key's metadata."""
+    if len(os.fsencode(path.replace(f"/{META}/", "/", 1))) > keys.MAX_PATH:
+        return None, None, False
+    namespace, key = name_of(path)
+    if key is not None or f"/{META}/" not in path:
+        return namespace, key, False
+    owner, _, below = path.partition(f"/{META}/")
+    return keys.decode_namespace(owner), keys.decode_key(below), True
+
+
+@functools.lru_cache(1)
+def template_names() -> frozenset[str]:
+    """The files that the making of a store writes."""
+    return frozenset({MARKER, *(entry.name for entry in _template().iterdir())})
 
 
 def _template() -> Traversable:

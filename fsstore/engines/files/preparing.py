@@ -25,11 +25,13 @@ from fsstore.engine import (
     require_size,
 )
 from fsstore.engines.files import failures, folding, layout
+from fsstore.engines.files.access import MISSING_FILE
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.reader import FileReader
+from fsstore.engines.files.runs import Image
 from fsstore.engines.files.sidecars import REMOVE
 from fsstore.engines.files.stripes import Stripe, Stripes
 from fsstore.engines.files.work import Work
@@ -218,7 +220,11 @@ class Preparing(FileReader):
             work.staged = work.staged_sidecar = ""
 
     def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
-        """Write the journal lines of what is about to be done."""
+        """Write the journal lines of what is about to be done, and keep what was, for a run that may be taken back."""
+        if author.run is not None and self._runs.keeps_images(author.run):
+            for work in works:
+                if work.note:
+                    self._keep_image(work, author.run)
         lines: dict[int, list[dict[str, Any]]] = {}
         for work in works:
             if not work.note:
@@ -237,6 +243,17 @@ class Preparing(FileReader):
         for stripe in held:
             if of_stripe := lines.get(stripe.number):
                 self._append(stripe, of_stripe)
+
+    def _keep_image(self, work: Work, run: str) -> None:
+        place = work.place
+        raw = work.stored
+        if raw is None and work.status is not None:
+            raw = self._tree.read(place.absolute, self._limit)
+        try:
+            sidecar = self._tree.read(place.sidecar, self._limit)
+        except MISSING_FILE:
+            sidecar = None
+        self._runs.keep(run, Image(place.namespace, place.key, raw, sidecar), place.stripe)
 
     def _append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         try:

@@ -16,7 +16,7 @@ from fsstore import values
 from fsstore.engines.files import folding, layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.directories import Directories
-from fsstore.engines.files.doctor import exists, name_of, one_meaning
+from fsstore.engines.files.doctor import exists, one_meaning
 from fsstore.engines.files.leftovers import stripe_of
 from fsstore.engines.files.places import Places
 from fsstore.errors import InvalidName, StoreError
@@ -79,7 +79,7 @@ class Repair:
         return ""
 
     def _set_aside(self, path: str) -> str:
-        namespace, key, _ = name_of(path)
+        namespace, key, _ = layout.record_of(path)
         if namespace is None or key is None:
             return ""
         place = self._places.find(namespace, key)

@@ -1,0 +1,157 @@
+"""Which runs are under way, and what the keys were before those that may be taken back. It makes no snapshot.
+
+A run is a file in `.fsstore/runs`, locked while it lasts, so that a killed process's run is told from one that goes on.
+Beside it lie the before-images of an undoable run: one file for each key, written under the key's lock before the
+run's first write of it, by whatever process of the run that is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+from filelock import lock_descriptor, unlock_descriptor
+
+from fsstore.engine import already_under_way
+from fsstore.engines.files.atomic import READ, READ_WRITE, Tree, discard
+from fsstore.engines.files.layout import RUNS, TMP
+from fsstore.records import Run
+
+_LIMIT = 1 << 40
+_ENDING = ".json"
+_IMAGES = ".before"
+
+
+class Image(NamedTuple):
+    """What a key was before a run."""
+
+    namespace: str
+    key: str
+    raw: bytes | None
+    """The value's file; ``None`` if there was none."""
+    sidecar: bytes | None
+
+
+class Runs:
+    """The runs of one store."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self._held: dict[str, int] = {}
+        """Descriptors of this process's runs."""
+
+    def begin(self, run: Run) -> None:
+        """Note a run that begins. Raises `Conflict` if one of that id is under way."""
+        os.close(self._tree.make_directories(RUNS))
+        path = _path(run.id)
+        fd = self._tree.open(path, READ_WRITE)
+        try:
+            if not lock_descriptor(fd, blocking=False):
+                raise already_under_way(run.id)
+            self._write(fd, run)
+            if run.undoable:
+                os.close(self._tree.make_directories(_images(run.id)))
+        except BaseException:
+            os.close(fd)
+            raise
+        self._held[run.id] = fd
+
+    def end(self, run: Run) -> None:
+        """Note how a run of this process ended; it stays on the list until it is forgotten."""
+        fd = self._held.pop(run.id, -1)
+        if fd < 0:
+            return
+        try:
+            self._write(fd, run)
+        finally:
+            unlock_descriptor(fd)  # closing is not enough where a child was forked meanwhile
+            os.close(fd)
+        shutil.rmtree(f"{self._tree.root}/{_images(run.id)}", ignore_errors=True)
+
+    def forget(self, ids: list[str]) -> None:
+        """Take runs off the list."""
+        for run in ids:
+            discard(self._tree.absolute(_path(run)))
+            shutil.rmtree(f"{self._tree.root}/{_images(run)}", ignore_errors=True)
+
+    def all(self) -> dict[str, Run]:
+        """The runs on the list; of one that has no process any more the status is ``killed``."""
+        try:
+            names = os.listdir(f"{self._tree.root}/{RUNS}")
+        except FileNotFoundError:
+            return {}
+        found = [self._load(f"{RUNS}/{name}") for name in names if name.endswith(_ENDING)]
+        return {run.id: run for run in found if run is not None}
+
+    def _load(self, path: str) -> Run | None:
+        try:
+            fd = self._tree.open(path, READ)
+        except OSError:
+            return None
+        try:
+            run = Run(*orjson.loads(os.pread(fd, 1 << 20, 0)))
+            if run.status == "running" and run.id not in self._held and lock_descriptor(fd, blocking=False):
+                return run._replace(status="killed")
+            return run
+        except (ValueError, TypeError):
+            return None
+        finally:
+            os.close(fd)
+
+    def _write(self, fd: int, run: Run) -> None:
+        raw = orjson.dumps(tuple(run))
+        os.pwrite(fd, raw, 0)
+        os.ftruncate(fd, len(raw))
+
+    # -- before-images -----------------------------------------------------------------------------
+
+    def keeps_images(self, run: str) -> bool:
+        """Whether what this run overwrites is to be kept."""
+        return os.access(self._tree.absolute(_images(run)), os.F_OK)
+
+    def keep(self, run: str, image: Image, stripe: int) -> None:
+        """Keep what a key was, unless an earlier image of it is there. The caller holds the key's stripe."""
+        head = [image.namespace, image.key, _size(image.raw), _size(image.sidecar)]
+        path = self._tree.absolute(f"{_images(run)}/{_name(image.namespace + chr(0) + image.key)}")
+        if os.access(path, os.F_OK):
+            return
+        staged = self._tree.absolute(f"{TMP}/{self._tree.new_name(stripe)}")
+        os.close(self._tree.make_directories(TMP))
+        self._tree.stage(staged, orjson.dumps(head) + b"\n" + (image.raw or b"") + (image.sidecar or b""))
+        with contextlib.suppress(FileNotFoundError):  # the run has ended
+            os.rename(staged, path)
+        discard(staged)
+
+    def images(self, run: str) -> Iterator[Image]:
+        """What the keys of a run were."""
+        directory = _images(run)
+        try:
+            names = sorted(os.listdir(f"{self._tree.root}/{directory}"))
+        except FileNotFoundError:
+            return
+        for name in names:
+            head, _, rest = self._tree.read(f"{directory}/{name}", _LIMIT).partition(b"\n")
+            namespace, key, size, below = orjson.loads(head)
+            raw = None if size is None else rest[:size]
+            yield Image(namespace, key, raw, None if below is None else rest[size or 0 :])
+
+
+def _name(text: str) -> str:
+    return hashlib.sha1(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def _path(run: str) -> str:
+    return f"{RUNS}/{_name(run)}{_ENDING}"
+
+
+def _images(run: str) -> str:
+    return f"{RUNS}/{_name(run)}{_IMAGES}"
+
+
+def _size(raw: bytes | None) -> int | None:
+    return None if raw is None else len(raw)

@@ -1,0 +1,43 @@
+"""Taking a run back: its keys get what they were before it, unless somebody else has written them since.
+
+A compensation, key by key, and no isolation: others may have seen, and used, what is taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsstore.engine import Delete, Expect, Put
+from fsstore.engines.files.journal import Line
+from fsstore.engines.files.runs import Image, Runs
+from fsstore.engines.files.sidecars import parse
+from fsstore.engines.files.worktree import WorkTree
+from fsstore.errors import Conflict
+from fsstore.keys import path_of
+from fsstore.records import Run, Undone
+
+
+def undo(run: Run, runs: Runs, commit: Callable[[Put | Delete], object], work: WorkTree) -> Undone:
+    """Put the before-images of a run back; which keys got them, and which were left."""
+    done = Undone([], [])
+    for image in runs.images(run.id):
+        lines = work.lines(path_of(image.namespace, image.key))
+        restored = _restore(image, lines[-1], commit) if lines and lines[-1].run == run.id else False
+        (done.restored if restored else done.left).append((image.namespace, image.key))
+    return done
+
+
+def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete], object]) -> bool:
+    """Whether the key still was as the run had left it, and got its image."""
+    expected = Expect.ABSENT if newest.revision is None else newest.revision
+    op: Put | Delete
+    if image.raw is None:
+        op = Delete(image.namespace, image.key, expected)
+    else:
+        metadata = parse(image.sidecar).get("metadata") if image.sidecar else None
+        op = Put(image.namespace, image.key, image.raw, metadata, expected, anew=True)
+    try:
+        commit(op)
+    except Conflict:
+        return False
+    return True

@@ -1,0 +1,74 @@
+"""A store's directory as the history sees it: what was written since, by whom, in which run. It writes no key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+
+from fsstore.engines.files import layout
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.gate import COUNT
+from fsstore.engines.files.journal import Journal, Line, Mark
+from fsstore.engines.files.places import Places
+from fsstore.engines.files.runs import Runs
+
+Marks = dict[int, Mark]
+
+
+class WorkTree:
+    """The work tree of a store's history."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        marker: layout.Marker,
+        journal: Journal,
+        places: Places,
+        runs: Runs,
+        holding: Callable[[list[int]], AbstractContextManager[None]],
+    ) -> None:
+        self.tree = tree
+        self.id = marker.id
+        """The store's."""
+        self.settings = marker.settings
+        self.runs = runs
+        self.holding = holding
+        """Keep every writer of these stripes out, as a context; what dead ones left is finished first."""
+        self._journal = journal
+        self._places = places
+
+    def since(self, marks: Marks, numbers: Iterable[int] = range(COUNT)) -> tuple[list[Line], Marks]:
+        """The lines that the journals of these stripes got after the marks, and the marks after them."""
+        found: list[Line] = []
+        now: Marks = {}
+        for number in numbers:
+            lines, now[number] = self._journal.since(number, marks.get(number, (0, 0)))
+            found += lines
+        return found, now
+
+    def lines(self, path: str) -> list[Line]:
+        """All that the journal has of one path, oldest first."""
+        number = self.stripe(path)
+        return [] if number is None else self._journal.lines(number, path)
+
+    def stripe(self, path: str) -> int | None:
+        """The lock of a key's file, or of its sidecar; ``None`` for a file that is no key's."""
+        namespace, key, _ = layout.record_of(path)
+        return None if namespace is None or key is None else self._places.find(namespace, key).stripe
+
+    def sidecar(self, path: str) -> str:
+        """The path of the sidecar of a key's file."""
+        namespace, key = layout.name_of(path)
+        return self.tree.relative(self._places.find(namespace or "", key or "").sidecar)
+
+    def stamp(self) -> None:
+        """Say that a snapshot was made: what the journals noted before may be forgotten."""
+        path = self.tree.absolute(layout.SNAPSHOT)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        os.close(self.tree.make_directories(layout.RUNTIME))
+        fd = os.open(path, flags, 0o666)
+        try:
+            os.utime(fd)
+        finally:
+            os.close(fd)

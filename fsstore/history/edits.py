@@ -1,0 +1,136 @@
+"""Which files are not what the index says: whoever changed them, by whatever means. Nothing is read but directories.
+
+Every change but one made in place alters the directory of its file, and directories that are as they were need not be
+looked into. What was written in place is found by a sweep over all of them. The rules are git's: size, times
+and inode tell, and what is younger than the clock's tick tells nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Mapping
+
+from fsstore.engines.files.atomic import DIRECTORY, Tree
+from fsstore.engines.files.layout import RUNTIME
+from fsstore.history.index import Index, Status
+from fsstore.history.state import Seen
+
+_TICK = 20_000_000  # ns
+_SECOND, _MAX = 1_000_000_000, 0xFFFFFFFF
+_GONE = (FileNotFoundError, NotADirectoryError)
+_NOT_OURS = frozenset({".git", RUNTIME})
+
+
+class Edits:
+    """One search through a store's directories."""
+
+    def __init__(self, tree: Tree, index: Index, known: dict[str, Seen]) -> None:
+        self._tree = tree
+        self._index = index
+        self._known = known
+        self.directories: dict[str, Seen] = {}
+        """What is known of them now."""
+        self.found: set[str] = set()
+        """Paths of files that are others than in the index, that it does not have, or that are gone."""
+        self.repositories: list[str] = []
+        """Directories that are repositories of their own."""
+
+    def search(self, *, all_files: bool) -> None:
+        """Look into the directories that changed, or into all."""
+        known = self._known
+        if all_files or not known:
+            self._look("")
+            return
+        base, lstat = self._tree.root, os.lstat
+        for path, seen in known.items():
+            if path in self.directories:  # seen on the way
+                continue
+            try:
+                status = lstat(f"{base}/{path}")
+            except _GONE:
+                self._gone(path)
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                self._gone(path)
+            elif seen[0] == status.st_mtime_ns and seen[1] == status.st_ino and seen[0] + _TICK < seen[2]:
+                self.directories[path] = seen
+            else:
+                self._look(path, deep=False)
+
+    def _gone(self, path: str) -> None:
+        self.found.update(os.fsdecode(name) for name in self._index.paths(os.fsencode(f"{path}/")))
+
+    def _look(self, path: str, *, deep: bool = True) -> None:
+        """Look at every file in a directory, and into those below it that are not known, or all."""
+        looked = time.time_ns()
+        try:
+            fd = self._tree.open(self._tree.absolute(path).rstrip(b"/"), DIRECTORY)
+        except OSError:
+            self._gone(path)
+            return
+        try:
+            status = os.fstat(fd)
+            self.directories[path] = (status.st_mtime_ns, status.st_ino, looked)
+            below = self._compare(path, fd)
+        finally:
+            os.close(fd)
+        for name in below:
+            if deep or (name not in self._known and name not in self.directories):
+                self._look(name, deep=deep)
+
+    def _compare(self, path: str, fd: int) -> list[str]:
+        """Compare the files of a directory with the index; the directories in it."""
+        under = f"{path}/" if path else ""
+        known = self._index.below(os.fsencode(under))
+        below: list[str] = []
+        found = self.found
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                name = entry.name
+                expected = known.pop(name, None)
+                if not entry.is_dir(follow_symlinks=False):
+                    if not expected or _differs(entry, expected):
+                        found.add(under + name)
+                        if expected is False:
+                            self._gone(under + name)
+                elif name not in _NOT_OURS or (path and name != ".git"):
+                    below += self._directory(under + name)
+                    if expected:
+                        found.add(under + name)
+        self._missing(under, known)
+        return below
+
+    def _missing(self, under: str, known: Mapping[str, object]) -> None:
+        """What the index has in a directory that has it not."""
+        for name, expected in known.items():
+            if expected is False:
+                self._gone(under + name)
+            else:
+                self.found.add(under + name)
+
+    def _directory(self, path: str) -> list[str]:
+        """The directory, unless it is a repository of its own."""
+        if os.path.lexists(f"{self._tree.root}/{path}/.git"):
+            self.repositories.append(path)
+            return []
+        return [path]
+
+
+def _differs(entry: os.DirEntry[str], expected: Status) -> bool:
+    """Whether a file's status is not what the index has of it."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return True
+    changed, written = status.st_ctime_ns, status.st_mtime_ns
+    return (
+        expected[9] != status.st_size & _MAX
+        or expected[5] != status.st_ino & _MAX
+        or expected[3] != written % _SECOND
+        or expected[2] != written // _SECOND & _MAX
+        or expected[1] != changed % _SECOND
+        or expected[0] != changed // _SECOND & _MAX
+        or expected[6] & 0o100 != status.st_mode & 0o100
+    )

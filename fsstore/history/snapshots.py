@@ -1,0 +1,328 @@
+"""Snapshots: what changed since the last one becomes commits, each its author's own.
+
+The cost is that of the changed files and their directories. Which they are the journals and the directories'
+times say (`edits`); who changed them the journals say: a file whose content is not what the newest line of its path
+announced is a person's. People's edits are committed first, then those of runs, one commit each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from fsstore.commits import Commit, make_commit
+from fsstore.engines.files import journal, layout
+from fsstore.engines.files.journal import Line
+from fsstore.engines.files.worktree import Marks, WorkTree
+from fsstore.errors import RepositoryBusy
+from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
+from fsstore.history.changes import Changes
+from fsstore.history.edits import Edits
+from fsstore.history.groups import PERSON, Change, Group, Groups
+from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
+from fsstore.history.ignoring import Ignoring
+from fsstore.history.index import Index, entry_of
+from fsstore.history.objects import Entry, Signature, commit_content
+from fsstore.history.packs import Object, Record, object_id, record_of
+from fsstore.history.publish import Publisher
+from fsstore.history.refs import Head, Moved
+from fsstore.history.repository import Repository
+from fsstore.history.state import Memory, State
+from fsstore.history.trees import splice
+from fsstore.keys import path_of
+from fsstore.records import Author, Run
+
+_log = logging.getLogger("fsstore")
+
+_ATTEMPTS = 50
+_SWEEP_AFTER = 60.0  # seconds
+_NEAR = 0.5  # seconds between the writing of a sidecar and the journal's line of its key
+
+
+@dataclasses.dataclass
+class Request:
+    """What a snapshot is asked for."""
+
+    author: Author
+    """Who asks: what was written in this run is taken too, though the run goes on."""
+    message: str | None = None
+    """For the commit of what the asker wrote; made of the changes otherwise."""
+    trailers: tuple[tuple[str, str], ...] = ()
+    verify: bool = False
+    """Look at every file."""
+    durable: bool = True
+    """What it commits survives a loss of power."""
+
+
+class Snapshots:
+    """Makes the snapshots of one repository."""
+
+    def __init__(self, repository: Repository, work: WorkTree) -> None:
+        self._repository = repository
+        self._work = work
+        self._index = Index(repository.tree)
+        self._memory = Memory(repository.tree)
+        self._publisher = Publisher(repository.tree, repository.refs)
+        self._changes = Changes(repository.objects, repository.tree)
+        self._ignoring = Ignoring(work.tree)
+
+    def is_current(self) -> bool:
+        """Whether the repository is still the one that lies in the store."""
+        return self._repository.is_current()
+
+    def make(self, request: Request) -> list[Commit]:
+        """Commit what changed; the new commits, oldest first.
+
+        All or nothing becomes visible. Raises `RepositoryState` while a person is in the middle of a merge and
+        the like, `RepositoryBusy` while another program of git keeps its locks, `LockTimeout`, `DamagedHistory`.
+        """
+        with self._repository.locked():
+            for _ in range(_ATTEMPTS):
+                try:
+                    return self._attempt(request)
+                except Moved:  # somebody commits or adds: what they did is looked at anew
+                    continue
+            raise RepositoryBusy(
+                f"{self._repository.directory}: other commands of git moved its branch each of {_ATTEMPTS} times. "
+                f"The next snapshot takes what this one would have.",
+                path=self._repository.directory,
+                seconds=0,
+            )
+
+    def _attempt(self, request: Request) -> list[Commit]:
+        repository = self._repository
+        repository.require_rest()
+        self._publisher.recover()
+        head = repository.refs.head()
+        repository.require_branch(head.ref)
+        self._index.load()
+        state = self._memory.load()
+        if state.store != self._work.id:
+            state = State(store=self._work.id)
+        return _Step(self, request, head, state).take()
+
+
+class _Step:
+    """One attempt at a snapshot."""
+
+    def __init__(self, snapshots: Snapshots, request: Request, head: Head, state: State) -> None:
+        self._all = snapshots
+        self._repository, self._work = snapshots._repository, snapshots._work
+        self._objects = self._repository.objects
+        self._tree = self._work.tree
+        self._index = snapshots._index
+        self._request, self._head, self._state = request, head, state
+        self._base = None if head.commit is None else self._objects.commit(head.commit).tree
+        self._runs: dict[str, Run] = self._work.runs.all()
+        self._groups = Groups(request.author, self._runs)
+        self._lines: dict[str, list[Line]] = {}
+        self._entries: dict[bytes, bytes | None] = {}
+        """What the index is to have of files; ``None`` for nothing."""
+        self._records: dict[bytes, Record] = {}
+        self._left: list[str] = []
+        """Paths that wait for their runs."""
+
+    def take(self) -> list[Commit]:
+        """Find, read, divide, commit."""
+        state, ignoring, now = self._state, self._all._ignoring, time.time()
+        ignoring.begin(state)
+        lines, marks = self._work.since(state.marks)
+        edits = Edits(self._tree, self._index, state.directories)
+        sweeps = self._request.verify or not state.directories or not 0 <= now - state.swept < self._sweep_after()
+        edits.search(all_files=sweeps)
+        paths = edits.found | set(state.pending) | {os.fsdecode(path) for path in self._index.suspects()}
+        captured = self._captured(self._with_sidecars(line.path for line in lines) | paths | self._foreign(), marks)
+        for path, found in captured.items():
+            self._divide(path, found)
+        commits = self._commit(self._groups.ordered())
+        signature = self._index.signature
+        self._all._memory.save(
+            State(
+                store=self._work.id,
+                index=None if signature is None else (signature.inode, signature.size, signature.mtime),
+                marks=marks,
+                directories=edits.directories,
+                pending=self._left,
+                ignored=ignoring.known,
+                rules=ignoring.rules,
+                swept=now if sweeps else state.swept,
+                session=self._repository.session(),
+            )
+        )
+        self._work.stamp()
+        self._work.runs.forget([run.id for run in self._runs.values() if run.status != "running"])
+        return commits
+
+    def _sweep_after(self) -> float:
+        found = self._work.settings.get("sweep_seconds", _SWEEP_AFTER)
+        return float(found) if isinstance(found, int | float) else _SWEEP_AFTER
+
+    def _foreign(self) -> set[str]:
+        """What others did to the index since the last snapshot."""
+        signature = self._index.signature
+        if self._state.index is None or signature is None or tuple(signature) == self._state.index:
+            return set()
+        return {os.fsdecode(path) for path in self._index.foreign_changes()}
+
+    def _with_sidecars(self, paths: Iterable[str]) -> set[str]:
+        """Those paths of keys, and those of their sidecars that are there, or that the index has."""
+        found = set(paths)
+        for path in list(found):
+            sidecar = self._work.sidecar(path)
+            if self._index.find(os.fsencode(sidecar)) or os.path.lexists(f"{self._tree.root}/{sidecar}"):
+                found.add(sidecar)
+        return found
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _captured(self, paths: set[str], marks: Marks) -> dict[str, Captured | None]:
+        """Read files while their writers are kept out, so that contents and journal are of one moment."""
+        stripes = {path: self._work.stripe(path) for path in paths}
+        numbers = sorted({number for number in stripes.values() if number is not None})
+        found: dict[str, Captured | None] = {}
+        with self._work.holding(numbers) if numbers else contextlib.nullcontext():
+            lines, now = self._work.since(marks, numbers)  # what came after the first look
+            marks |= now
+            came = self._with_sidecars(line.path for line in lines)
+            for path in came | {path for path, number in stripes.items() if number is not None}:
+                with self._skipping(path):
+                    found[path] = self._read(path)
+        for path, number in stripes.items():
+            if number is None and path not in found and self._is_wanted(path):
+                with self._skipping(path):
+                    found[path] = capture(self._tree, path)
+        return dict(sorted(found.items()))
+
+    @contextlib.contextmanager
+    def _skipping(self, path: str) -> Iterator[None]:
+        try:
+            yield
+        except Unreadable as error:
+            _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
+
+    def _read(self, path: str) -> Captured | None:
+        found = capture(self._tree, path)
+        if found is None or self._writer(path, found) is not None:
+            return found
+        return capture_whole(self._tree, path)
+
+    def _is_wanted(self, path: str) -> bool:
+        """Whether a file that is no key's belongs into the history."""
+        raw = os.fsencode(path)
+        if self._index.find(raw) or self._objects.blob_at(self._base, raw) or f"/{layout.META}/" in path:
+            return True
+        return not self._all._ignoring.ignores(path)
+
+    def _writer(self, path: str, found: Captured | None) -> Line | None:
+        """The journal's line of the write that left a file as it is; ``None`` for a person's."""
+        namespace, key, is_metadata = layout.record_of(path)
+        if namespace is None or key is None:
+            return None
+        if path not in self._lines:
+            self._lines[path] = self._work.lines(path_of(namespace, key))
+        lines = self._lines[path]
+        if is_metadata:  # the journal does not name its content
+            near = bool(lines) and (found is None or abs(found.mtime - lines[-1].time) < _NEAR)
+            return lines[-1] if near else None
+        if found is None:
+            return lines[-1] if lines and lines[-1].revision is None else None
+        return journal.writer(lines, found.entry[1].hex(), found.mtime)
+
+    # -- dividing ----------------------------------------------------------------------------------
+
+    def _divide(self, path: str, found: Captured | None) -> None:
+        """Put what became of a file where it belongs, or leave it."""
+        raw = os.fsencode(path)
+        before = self._objects.blob_at(self._base, raw)
+        staged = self._index.find(raw)
+        now = None if found is None else found.entry
+        line = self._writer(path, found)
+        if line is not None and self._groups.waits(line) and now != before:
+            self._left.append(path)
+            return
+        if staged != before and line is None:
+            return  # a person is putting a commit together
+        mtime = 0.0 if found is None else found.mtime
+        if staged not in (before, now):  # so what is in it comes first, and an agent's write after it
+            self._groups.add(None, Change(path, before, staged), mtime)
+            before = staged
+        if now != before:
+            self._groups.add(line, Change(path, before, now), mtime)
+            if found is not None:
+                self._records[found.entry[1]] = record_of(found.entry[1], b"blob", found.raw)
+        if found is None:
+            self._entries[raw] = None
+        elif staged != now or found.status != self._index.status(raw):
+            self._entries[raw] = entry_of(raw, found.status, found.entry[1])
+
+    # -- committing --------------------------------------------------------------------------------
+
+    def _commit(self, groups: list[Group]) -> list[Commit]:
+        entries = {path: entry for path, entry in self._entries.items() if entry or self._index.find(path)}
+        if not groups and not entries:
+            return []
+        index = self._index.replaced(entries, self._is_same)
+        made: list[_Made] = []
+        tree, parent = self._base, self._head.commit
+        asked = self._groups.asked_for(groups)
+        committer = signature(STORE, STORE_ADDRESS, time.time())
+        for group in groups:
+            changes = {os.fsencode(change.path): change.new for change in group.changes}
+            objects: dict[bytes, Object] = {}
+            tree = splice(self._objects, tree, changes, objects) or _empty(objects)
+            trailers = self._request.trailers if group is asked else ()
+            message = group.message(self._request.message if group is asked else None, trailers)
+            author = self._author(group, committer)
+            raw = commit_content(tree, parent, author, committer, message)
+            oid = object_id(b"commit", raw)
+            objects[oid] = (b"commit", raw)
+            self._records |= {name: record_of(name, *content) for name, content in objects.items()}
+            parents = () if parent is None else (parent,)
+            commit = make_commit(oid, parents, author.name, author.email, author.time, message)
+            made.append(_Made(oid, parent, changes, commit))
+            parent = oid
+        self._publish(made, index, committer)
+        return [one.commit for one in made]
+
+    def _publish(self, made: list[_Made], index: Index, committer: Signature) -> None:
+        sync = self._request.durable
+        publisher = self._all._publisher
+        publisher.objects(list(self._records.values()), sync=sync)
+        told = [(one.id, one.commit.summary) for one in made]
+        publisher.move(self._head, told, self._index, index, committer, sync=sync)
+        index.settle()
+        self._all._index = self._index = index
+        for one in made:
+            self._all._changes.append(one.parent, one.id, one.changes)
+
+    def _is_same(self, path: bytes, entry: Entry) -> bool:
+        """Whether a file still has the content that the index says."""
+        with contextlib.suppress(Unreadable):
+            found = capture(self._tree, os.fsdecode(path))
+            return found is not None and found.entry == entry
+        return False
+
+    def _author(self, group: Group, committer: Signature) -> Signature:
+        if group.kind == PERSON:
+            at = min(group.time or committer.time, committer.time)
+            return signature(*of_person(self._repository.directory), at)
+        return signature(*of_agent(group.author.agent), committer.time) if group.kind == "agent" else committer
+
+
+class _Made(NamedTuple):
+    id: bytes
+    parent: bytes | None
+    changes: dict[bytes, Entry | None]
+    commit: Commit
+
+
+def _empty(objects: dict[bytes, Object]) -> bytes:
+    """The tree of nothing."""
+    oid = object_id(b"tree", b"")
+    objects[oid] = (b"tree", b"")
+    return oid

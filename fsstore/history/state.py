@@ -1,0 +1,106 @@
+"""What the last snapshot saw: kept beside the repository so that the next need not look at everything again.
+
+All of it can be lost: then the next snapshot looks at everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from typing import Any
+
+import orjson
+
+from fsstore.engines.files.atomic import Tree
+
+_PATH = "fsstore/state"
+_LIMIT = 1 << 30
+
+Seen = tuple[int, int, int]
+"""Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
+
+
+@dataclasses.dataclass
+class State:
+    """Where a snapshot left off."""
+
+    store: str = ""
+    """Which store this is of: a repository may have been copied into another."""
+    index: tuple[int, int, int] | None = None
+    """The signature of the index that it wrote."""
+    marks: dict[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    """Up to where it has read the journals: inode and size of each."""
+    directories: dict[str, Seen] = dataclasses.field(default_factory=dict)
+    """All directories that it knew, by path relative to the store."""
+    pending: list[str] = dataclasses.field(default_factory=list)
+    """Paths that it left to runs which had not ended."""
+    ignored: list[str] = dataclasses.field(default_factory=list)
+    """Paths of files that git ignores, by the rules that had the signature ``rules``."""
+    rules: list[int] = dataclasses.field(default_factory=list)
+    swept: float = 0.0
+    """When every file was last looked at, in seconds since the epoch."""
+    session: str = ""
+    """In which run of the system this was (see `durable.identity`)."""
+
+
+class Memory:
+    """The state on the disk, and the copy of it that this process had last."""
+
+    def __init__(self, tree: Tree) -> None:
+        """``tree`` is that of ``.git``."""
+        self._tree = tree
+        self._state = State()
+        self._signature: tuple[int, int, int] | None = None
+
+    def load(self) -> State:
+        """What the last snapshot, of whatever process, has noted; an empty state if it cannot be read."""
+        signature = self._look()
+        if signature is None or signature != self._signature:
+            self._state = State()
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+                fields: dict[str, Any] = orjson.loads(self._tree.read(_PATH, _LIMIT))
+                fields["marks"] = {int(number): tuple(mark) for number, mark in fields["marks"].items()}
+                fields["index"] = None if fields["index"] is None else tuple(fields["index"])
+                fields["directories"] = {path: tuple(seen) for path, seen in fields["directories"].items()}
+                self._state = State(**fields)
+            self._signature = signature
+        return self._state
+
+    def save(self, state: State) -> None:
+        """Note it; at once or not at all, and not durably."""
+        staged = self._tree.absolute(f"{_PATH}.{os.getpid()}")
+        try:
+            raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
+        except TypeError:  # a name that is no UTF-8: found when everything is looked at
+            state = dataclasses.replace(
+                state,
+                directories={path: seen for path, seen in state.directories.items() if _is_text(path)},
+                pending=[path for path in state.pending if _is_text(path)],
+                ignored=[path for path in state.ignored if _is_text(path)],
+            )
+            raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
+        with open(staged, "wb") as file:
+            file.write(raw)
+        os.rename(staged, self._tree.absolute(_PATH))
+        self._state, self._signature = state, self._look()
+
+    def forget(self) -> None:
+        """Let the next snapshot look at everything."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._tree.absolute(_PATH))
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            status = self._tree.stat(_PATH)
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
