@@ -85,6 +85,16 @@ class Blame(NamedTuple):
     commit: Commit
 
 
+class Collected(NamedTuple):
+    """What packing the history did."""
+
+    before: int
+    """Bytes that its objects took."""
+    after: int
+    packs: int
+    """How many pack files there were."""
+
+
 class Restored(NamedTuple):
     """What a restore did."""
 

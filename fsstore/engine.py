@@ -33,6 +33,8 @@ class Put(NamedTuple):
     expect: Expect | str = Expect.ANYTHING
     anew: bool = False
     """Whether the record begins anew: nothing is merged."""
+    exact: bool = False
+    """Whether the very bytes are wanted, though the value be the same."""
 
 
 class Delete(NamedTuple):

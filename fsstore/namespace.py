@@ -172,7 +172,7 @@ class Handle(ReadHandle):
 
     def use_namespace(self, namespace: str) -> Handle:
         """A handle on another namespace; nothing is created before its first write."""
-        return Handle(self._engine, namespace, agent=self.agent, run=self.run, ops=self._ops)
+        return Handle(self._engine, namespace, agent=self.agent, run=self.run_id, ops=self._ops)
 
     def set_many(
         self, items: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, *, durability: str | None = None

@@ -15,18 +15,17 @@ import itertools
 import os
 import sys
 import types
-import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 from fsstore.errors import NoRun
 from fsstore.reading import OpsHook
+from fsstore.running import OnError, current
 from fsstore.store import Namespace
 from fsstore.store import open as open_store
 
 Agent = Callable[[dict[str, Any], dict[str, Any]], Any]
 
-_current: contextvars.ContextVar[Namespace] = contextvars.ContextVar("fsstore_data_store")
 _serial = itertools.count(1)
 
 
@@ -38,6 +37,9 @@ def run_agent(
     name: str | None = None,
     namespace: str = "default",
     tools: Mapping[str, Any] | None = None,
+    snapshot: bool = True,
+    on_error: OnError = "keep",
+    run_id: str | None = None,
     ops: OpsHook | None = None,
 ) -> Any:
     """Run an agent, a file's path or a function, and return what it returns.
@@ -45,10 +47,14 @@ def run_agent(
     ``name`` is noted as the writer of all it stores (default: the file's or function's name); ``store`` is
     an open store, a handle of one (``data_store``), or a directory. What the agent raises is raised. May be
     called where an event loop is running: the agent then runs in a thread, with a loop of its own.
+
+    The call is one run: at its end what it changed is committed (``snapshot``), see `Store.run` for it, ``on_error``
+    and ``run_id``.
     """
+    options = _Options(name, namespace, ops, snapshot, on_error, run_id)
 
     def call() -> Any:
-        with _running(agent, store, name, namespace, ops) as function:
+        with _running(agent, input, store, options) as function:
             result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
             return _awaited(result) if inspect.isawaitable(result) else result
 
@@ -68,32 +74,52 @@ async def run_agent_async(
     name: str | None = None,
     namespace: str = "default",
     tools: Mapping[str, Any] | None = None,
+    snapshot: bool = True,
+    on_error: OnError = "keep",
+    run_id: str | None = None,
     ops: OpsHook | None = None,
 ) -> Any:
     """The same as `run_agent`, to be awaited."""
-    with _running(agent, store, name, namespace, ops) as function:
+    options = _Options(name, namespace, ops, snapshot, on_error, run_id)
+    with _running(agent, input, store, options) as function:
         result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
         return await result if inspect.isawaitable(result) else result
+
+
+class _Options(NamedTuple):
+    """How a run is to be, beside what it runs and where."""
+
+    name: str | None
+    namespace: str
+    ops: OpsHook | None
+    snapshot: bool
+    on_error: OnError
+    run_id: str | None
 
 
 @contextlib.contextmanager
 def _running(
     agent: str | os.PathLike[str] | Agent,
+    input: Mapping[str, Any] | None,
     store: Namespace | CurrentHandle | str | os.PathLike[str],
-    name: str | None,
-    namespace: str,
-    ops: OpsHook | None,
+    options: _Options,
 ) -> Iterator[Agent]:
     """The agent's function, while its run is the current one."""
-    label = name or _name_of(agent)
-    with _opened(store) as opened:
-        handle = opened.store.handle(namespace, agent=label, run=uuid.uuid4().hex, ops=ops)
-        token = _current.set(handle)
-        try:
-            with _function_of(agent, handle) as function:
-                yield function
-        finally:
-            _current.reset(token)
+    name, namespace, ops, snapshot, on_error, run_id = options
+    with (
+        _opened(store) as opened,
+        opened.store.run(
+            name or _name_of(agent),
+            run_id,
+            snapshot=snapshot,
+            on_error=on_error,
+            input=dict(input or {}),
+            namespace=namespace,
+            ops=ops,
+        ) as handle,
+        _function_of(agent, handle) as function,
+    ):
+        yield function
 
 
 def _in_event_loop() -> bool:
@@ -123,7 +149,7 @@ class CurrentHandle:
         return getattr(_handle(), name)
 
     def __repr__(self) -> str:
-        return f"<data_store of {_current.get(None)!r}>"
+        return f"<data_store of {current.get(None)!r}>"
 
     def __contains__(self, key: object) -> bool:
         return key in _handle()
@@ -146,7 +172,7 @@ data_store = CurrentHandle()
 
 def _handle() -> Namespace:
     try:
-        return _current.get()
+        return cast(Namespace, current.get())
     except LookupError:
         raise NoRun(
             "fsstore.data_store is there while an agent runs: fsstore.run_agent(agent, store=DIR). A thread that an "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Restored, Version
     from fsstore.engine import Engine
     from fsstore.history.history import History
-    from fsstore.history.past import Past
+    from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.running import OnError, Running
 
@@ -72,14 +72,14 @@ class Namespace(Handle):
 
         Goes on past a deletion; a value that was no JSON is the `BadValue` of reading it.
         """
-        return self.store._past.log().history(self.name, key, limit=limit)
+        return self.store._past.versions(self.name, key, limit)
 
     def blame(self, key: str) -> list[Blame]:
         """Which commit gave each top-level member of the value its present content. Raises `NotFound`.
 
         It is about the newest commit: what was written since is not in it.
         """
-        return self.store._past.log().blame(self.name, key)
+        return self.store._past.blame(self.name, key)
 
 
 class Store(Namespace):
@@ -192,7 +192,7 @@ class Store(Namespace):
 
     # -- runs and history --------------------------------------------------------------------------
 
-    def run(  # type: ignore[override]
+    def run(
         self,
         agent: str | None = None,
         run_id: str | None = None,
@@ -252,14 +252,16 @@ class Store(Namespace):
         ``since`` is a revision, which is not among them, or a time (a ``datetime``, or ISO 8601).
         """
         where = self.name if key is not None and namespace is None else namespace
-        return self._past.log().commits(where, key, agent=agent, run=run, since=since, limit=limit)
+        return self._past.commits(where, key, agent=agent, run=run, since=since, limit=limit)
 
     def at(self, revision: str) -> Past:
         """The store as it was in a commit: a handle with all verbs that read. Raises `UnknownRevision`.
 
         ``revision`` is a hash or the beginning of one, a branch, a tag, ``HEAD``, also with ``~N`` after it.
         """
-        return self._past.at(revision, self.name)
+        from fsstore.history.view import Past
+
+        return Past(self._past.at(revision), self.name, ops=self._ops)
 
     def diff(self, a: str, b: str | None = None) -> list[Change]:
         """What changed from one revision to another, or to the files as they are now."""

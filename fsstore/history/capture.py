@@ -76,8 +76,8 @@ def capture_whole(tree: Tree, path: str) -> Captured | None:
         except values.Malformed as error:
             if time.monotonic() > until or abs(time.time() - found.mtime) > _YOUNG:
                 where = "" if error.line is None else f" line {error.line}, column {error.column}:"
-                told = f"{tree.root}/{path} goes into the history as it is; it is no value:{where} {error.reason}"
-                _log.warning("%s", told)
+                told = f"goes into the history as it is, no value:{where} {error.reason}"
+                _log.warning("%s/%s %s", tree.root, path, told)
                 return found
         time.sleep(0.005)
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fsstore.commits import Commit
+from fsstore.commits import Blame, Change, Collected, Commit, Restored, Version
+from fsstore.engine import Engine
+from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.worktree import WorkTree
-from fsstore.errors import HistoryUnavailable, RepositoryBusy, RepositoryState
+from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState
 from fsstore.history import repository as repositories
 from fsstore.history.repository import Repository
 from fsstore.records import Author, Run
 
 if TYPE_CHECKING:
+    from fsstore.history.consulting import Reading
+    from fsstore.history.past import PastEngine
     from fsstore.history.snapshots import Snapshots
 
 _log = logging.getLogger("fsstore")
@@ -32,6 +38,7 @@ class History:
         self._durable = durable
         self._mutex = threading.Lock()
         self._snapshots: Snapshots | None = None
+        self._reading: Reading | None = None
 
     def unavailable(self, *, make: bool) -> str:
         """Why there is no history; empty if there is, or with ``make`` if there can be."""
@@ -41,7 +48,7 @@ class History:
             return repositories.why_not(self._root)
         if (outer := repositories.larger_repository(self._root)) is not None:
             return (
-                f"it lies inside the repository {outer}, whose history is not the store's. Give it one of its own with: "
+                f"it lies inside the repository {outer}, whose history is not the store's. Give it its own with: "
                 f"fsstore init --git {self._root}"
             )
         return ""
@@ -71,24 +78,101 @@ class History:
             return
         try:
             self.snapshot(Author(run.agent, run.id))
-        except (RepositoryState, RepositoryBusy, HistoryUnavailable) as error:
+        except (RepositoryState, RepositoryBusy, LockTimeout, HistoryUnavailable) as error:
             _log.warning("run %s is not committed yet: %s", run.id, error)
 
-    def repository(self) -> Repository:
-        """The repository, which must be there. Raises `HistoryUnavailable`."""
-        if reason := self.unavailable(make=False):
-            raise repositories.unavailable(self._root, reason)
-        return Repository(self._root)
+    # -- reading -----------------------------------------------------------------------------------
 
-    def make_repository(self, *, force: bool = False) -> bool:
-        """Make the repository unless it is there; whether it was made. ``force``: also inside a larger one."""
+    def commits(
+        self,
+        namespace: str | None,
+        key: str | None,
+        *,
+        agent: str | None,
+        run: str | None,
+        since: str | datetime | None,
+        limit: int | None,
+    ) -> Iterator[Commit]:
+        """Commits, newest first; see `Store.log`."""
+        reading = self._read()
+        after = None if since is None else reading.since(since)
+        return reading.log().log(namespace, key, agent=agent, run=run, since=after, limit=limit)
+
+    def versions(self, namespace: str, key: str, limit: int | None) -> Iterator[Version]:
+        """What became of a key, newest first."""
+        return self._read().log().versions(namespace, key, limit=limit)
+
+    def blame(self, namespace: str, key: str) -> list[Blame]:
+        """Which commit gave each part of a value its content."""
+        from fsstore.history.blaming import blame
+
+        reading = self._read()
+        return blame(reading.objects, reading.log(), reading.tip(), namespace, key, limit=self._work.limit)
+
+    def at(self, revision: str) -> PastEngine:
+        """A reader of one commit."""
+        return self._read().at(revision)
+
+    def diff(self, a: str, b: str | None) -> list[Change]:
+        """What differs between two revisions, or from one to the files as they are now."""
+        from fsstore.history.compare import diff
+        from fsstore.history.present import present
+
+        reading = self._read()
+        old = reading.commit(a)
+        if b is not None:
+            return diff(reading.objects, old, reading.commit(b), limit=self._work.limit)
+        objects, now = present(reading.repository, self._work)
+        return diff(objects, old, now, limit=self._work.limit)
+
+    def _read(self) -> Reading:
+        """The repository, which must be there. Raises `HistoryUnavailable`."""
+        with self._mutex:
+            found = self._reading
+            if found is None or not found.repository.is_current():
+                if reason := self.unavailable(make=False):
+                    raise repositories.unavailable(self._root, reason)
+                from fsstore.history.consulting import Reading
+
+                found = self._reading = Reading(Repository(self._root), self._work)
+            return found
+
+    # -- changing ----------------------------------------------------------------------------------
+
+    def restore(
+        self, engine: Engine, author: Author, revision: str, namespace: str | None, key: str | None
+    ) -> Restored:
+        """Bring back what a commit had; see `Store.restore`."""
+        from fsstore.history.restoring import restore
+
+        reading = self._read()
+        commit = reading.commit(revision)
+        self.snapshot(author)
+        ops, done = restore(reading.repository, commit, namespace, key)
+        if not ops:
+            return done
+        engine.commit(ops, author)
+        message = f"restored {len(done.set)} set, {len(done.deleted)} deleted, from {commit.id.hex()[:12]}"
+        made = self.snapshot(author, message, trailers=(("Restored-From", commit.id.hex()),))
+        return done._replace(commit=made[-1] if made else None)
+
+    def gc(self) -> Collected:
+        """Pack all objects."""
+        from fsstore.history.upkeep import collect
+
+        reading = self._read()
+        with reading.repository.locked():
+            return collect(reading.repository)
+
+    def make_repository(self, *, force: bool = False) -> str | None:
+        """Make the repository unless it is there: its directory, or ``None``. ``force``: also inside a larger one."""
         if repositories.exists(self._root):
-            return False
+            return None
         if not force and (reason := self.unavailable(make=True)):
             raise repositories.unavailable(self._root, reason)
         from fsstore.history.making import make_repository
 
-        return make_repository(self._work.tree)
+        return f"{self._root}/.git" if make_repository(self._work.tree) else None
 
     def _maker(self) -> Snapshots:
         with self._mutex:
@@ -97,7 +181,18 @@ class History:
                 if reason := self.unavailable(make=True):
                     raise repositories.unavailable(self._root, reason)
                 self.make_repository()
+                if reason := self.unavailable(make=False):
+                    raise repositories.unavailable(self._root, reason)
                 from fsstore.history.snapshots import Snapshots
 
-                self._snapshots = made = Snapshots(self.repository(), self._work)
+                self._snapshots = made = Snapshots(Repository(self._root), self._work)
             return made
+
+
+def open_history(engine: Engine, *, enabled: bool | None, durability: str | None) -> History:
+    """The history of the store that an engine keeps."""
+    if not isinstance(engine, FileEngine):
+        raise repositories.unavailable(":memory:", "it is a store in memory. Open one on disk")
+    work = engine.work_tree()
+    mode = durability or work.settings.get("durability", "snapshot")
+    return History(work, enabled=enabled, durable=mode != "process")

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from filelock import lock_descriptor
 
 from fsstore.engines.files.atomic import READ_WRITE, Tree
-from fsstore.engines.files.durable import identity, sync_directories
+from fsstore.engines.files.durable import identity
 from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryState
 from fsstore.history.objects import Objects

@@ -34,6 +34,7 @@ from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
 from fsstore.history.state import Memory, State
 from fsstore.history.trees import splice
+from fsstore.history.upkeep import join
 from fsstore.keys import path_of
 from fsstore.records import Author, Run
 
@@ -297,6 +298,7 @@ class _Step:
         publisher.move(self._head, told, self._index, index, committer, sync=sync)
         index.settle()
         self._all._index = self._index = index
+        join(self._repository.tree, self._objects, sync=sync)
         for one in made:
             self._all._changes.append(one.parent, one.id, one.changes)
 

@@ -66,8 +66,7 @@ class Examination:
         namespace, key, is_metadata = layout.record_of(path)
         wrong = irregular(mode)
         if wrong is not None:
-            reason = f"{wrong.strerror}; only regular files are read. Put the value itself here."
-            yield Finding(path, "not-regular", reason)
+            yield not_regular(path, wrong.strerror or "")
         elif key is None or namespace is None:
             yield _no_key(path)
         elif is_metadata and not exists(self._tree, keys.path_of(namespace, key)):
@@ -95,16 +94,30 @@ class Examination:
             finally:
                 os.close(fd)
         except values.Malformed as error:
-            where = "" if error.line is None else f"line {error.line}, column {error.column}: "
-            yield Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, or set the key anew.")
+            yield bad_content(path, error)
         except FileNotFoundError:
             return
         except OSError as error:
             if error.errno == errno.EFBIG:
-                reason = f"more bytes than the store's limit of {self._limit:,}; split the value."
-                yield Finding(path, "too-large", reason)
+                yield too_large(path, self._limit)
                 return
             yield Finding(path, "unreadable", f"{error.strerror or error}.")
+
+
+def bad_content(path: str, error: values.Malformed) -> Finding:
+    """A file that holds no JSON value, or none that can be metadata."""
+    where = "" if error.line is None else f"line {error.line}, column {error.column}: "
+    return Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, or set the key anew.")
+
+
+def not_regular(path: str, kind: str) -> Finding:
+    """Something else where a key's file belongs."""
+    return Finding(path, "not-regular", f"{kind}; only regular files are read. Put the value itself here.")
+
+
+def too_large(path: str, limit: int) -> Finding:
+    """A file of more bytes than the limit."""
+    return Finding(path, "too-large", f"more bytes than the store's limit of {limit:,}; split the value.")
 
 
 def exists(tree: Tree, path: str) -> bool:

@@ -82,7 +82,7 @@ class Preparing(FileReader):
         elif isinstance(op, Delete):
             self._plan_delete(work)
         else:
-            self._plan_put(work, op.raw, op.metadata, anew=op.anew)
+            self._plan_put(work, op.raw, op.metadata, anew=op.anew, exact=op.exact)
 
     def _decide(self, work: Work, op: Update) -> None:
         """Ask the function of an update what is to become of the value."""
@@ -121,14 +121,14 @@ class Preparing(FileReader):
             if self._sidecars.present(work.place):
                 work.sidecar = REMOVE
 
-    def _plan_put(self, work: Work, raw: bytes, metadata: Any, *, anew: bool = False) -> None:
+    def _plan_put(self, work: Work, raw: bytes, metadata: Any, *, anew: bool = False, exact: bool = False) -> None:
         exists = work.status is not None and not anew
         work.raw = raw
         if len(raw) > self._weighty:
             self._weigh(raw, work.place)
         if metadata or (not exists and self._sidecars.may_exist(work.place)):
             work.sidecar = self._sidecars.merged(work.place, metadata, exists=exists)
-        if work.stored is not None and values.same(work.stored, raw):
+        if work.stored is not None and (work.stored == raw or (not exact and values.same(work.stored, raw))):
             work.kept = work.stored
             if work.sidecar is None:
                 work.outcome = Outcome.UNCHANGED

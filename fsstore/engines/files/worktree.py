@@ -32,6 +32,8 @@ class WorkTree:
         self.id = marker.id
         """The store's."""
         self.settings = marker.settings
+        self.limit = marker.max_value_bytes
+        """The largest size of a value's file, in bytes."""
         self.runs = runs
         self.holding = holding
         """Keep every writer of these stripes out, as a context; what dead ones left is finished first."""

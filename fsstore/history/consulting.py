@@ -1,0 +1,46 @@
+"""One repository, opened to be read: revisions and times as people write them, and what they lead to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fsstore.engines.files.worktree import WorkTree
+from fsstore.history.changes import Changes
+from fsstore.history.log import Log, since_of
+from fsstore.history.objects import Objects, RawCommit
+from fsstore.history.past import PastEngine
+from fsstore.history.repository import Repository
+
+
+class Reading:
+    """The commits of one repository."""
+
+    def __init__(self, repository: Repository, work: WorkTree) -> None:
+        self.repository = repository
+        self._limit = work.limit
+        self._changes = Changes(repository.objects, repository.tree)
+
+    @property
+    def objects(self) -> Objects:
+        """Its objects."""
+        return self.repository.objects
+
+    def tip(self) -> bytes | None:
+        """The newest commit; ``None`` if there is none yet."""
+        return self.repository.refs.head().commit
+
+    def commit(self, revision: str) -> RawCommit:
+        """The commit that a revision names. Raises `UnknownRevision`."""
+        return self.objects.commit(self.repository.refs.resolve(revision, self.objects))
+
+    def since(self, when: str | datetime) -> bytes | float | None:
+        """A commit or a time, in seconds since the epoch. Raises `UnknownRevision` for what is neither."""
+        return since_of(when, lambda revision: self.repository.refs.resolve(revision, self.objects))
+
+    def log(self) -> Log:
+        """The commits up to the newest."""
+        return Log(self.objects, self._changes, self.tip(), follow=True, limit=self._limit)
+
+    def at(self, revision: str) -> PastEngine:
+        """The store as a commit has it."""
+        return PastEngine(self.objects, self._changes, self.commit(revision).id, limit=self._limit)

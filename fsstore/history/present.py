@@ -1,0 +1,63 @@
+"""The files as they are now, as if they were a commit: for comparing them with one. Nothing is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from fsstore.engines.files import layout
+from fsstore.engines.files.worktree import WorkTree
+from fsstore.history.capture import Unreadable, capture
+from fsstore.history.edits import Edits
+from fsstore.history.index import Index
+from fsstore.history.objects import Entry, Objects, RawCommit, Signature
+from fsstore.history.packs import Object
+from fsstore.history.repository import Repository
+from fsstore.history.trees import splice
+
+_NOBODY = Signature("", "", 0, 0)
+
+
+class _Overlaid(Objects):
+    """The objects of a repository, and some that are only here."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(directory)
+        self.more: dict[bytes, Object] = {}
+
+    def read(self, oid: bytes) -> Object:
+        """Kind and content."""
+        return self.more.get(oid) or super().read(oid)
+
+
+def present(repository: Repository, work: WorkTree) -> tuple[Objects, RawCommit]:
+    """What a snapshot of everything would commit, and the objects to read it with.
+
+    Without files of no key that git does not know.
+    """
+    objects = _Overlaid(repository.directory)
+    head = repository.refs.head().commit
+    base = None if head is None else objects.commit(head).tree
+    index = Index(repository.tree)
+    index.load()
+    edits = Edits(work.tree, index, {})
+    edits.search(all_files=True)
+    changes: dict[bytes, Entry | None] = {}
+    for path in edits.found | {os.fsdecode(name) for name in {*_staged(objects, base, index), *index.suspects()}}:
+        raw = os.fsencode(path)
+        if index.find(raw) or objects.blob_at(base, raw) or layout.record_of(path)[1] is not None:
+            with contextlib.suppress(Unreadable):
+                found = capture(work.tree, path)
+                changes[raw] = None if found is None else found.entry
+                if found is not None:
+                    objects.more[found.entry[1]] = (b"blob", found.raw)
+    tree = splice(objects, base, changes, objects.more)
+    if tree is None:
+        tree = bytes(20)
+        objects.more[tree] = (b"tree", b"")
+    return objects, RawCommit(b"", tree, () if head is None else (head,), _NOBODY, _NOBODY, "")
+
+
+def _staged(objects: Objects, base: bytes | None, index: Index) -> list[bytes]:
+    """The paths that the index has otherwise than the commit."""
+    return [path for path in index.paths() if index.find(path) != objects.blob_at(base, path)]

@@ -1,0 +1,82 @@
+"""Which writes bring a store, a namespace or a key back to what a commit had. It writes nothing."""
+
+from __future__ import annotations
+
+import os
+
+from fsstore.commits import Restored
+from fsstore.engine import Delete, Op, Put
+from fsstore.engines.files import layout
+from fsstore.engines.files.sidecars import parse
+from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
+from fsstore.history.repository import Repository
+from fsstore.history.trees import differences
+from fsstore.keys import encode_namespace, path_of
+from fsstore.values import Malformed
+
+_PLAIN = (FILE, PROGRAM)
+
+
+def restore(
+    repository: Repository, commit: RawCommit, namespace: str | None, key: str | None
+) -> tuple[list[Op], Restored]:
+    """The ops that turn the newest commit's keys into those of an older one, and what they will have done.
+
+    Keys alone: files that are no key's stay as they are. Raises `InvalidName`, `DamagedHistory`.
+    """
+    objects = repository.objects
+    head = repository.refs.head().commit
+    now = None if head is None else objects.commit(head).tree
+    under = "" if namespace is None else f"{encode_namespace(namespace)}/"
+    if namespace is not None and key is not None:
+        keys = {(namespace, key)}
+    else:
+        raw = os.fsencode(under)
+        found = (
+            path for path, _, _ in differences(objects, _tree(objects, now, raw), _tree(objects, commit.tree, raw), raw)
+        )
+        keys = {
+            (of, name)
+            for of, name, _ in map(layout.record_of, map(os.fsdecode, found))
+            if of is not None and name is not None
+        }
+    ops: list[Op] = []
+    done = Restored(None, [], [])
+    for of, name in sorted(keys):
+        old, new = _record(objects, now, of, name), _record(objects, commit.tree, of, name)
+        if old == new:
+            continue
+        if new[0] is None:
+            ops.append(Delete(of, name))
+            done.deleted.append((of, name))
+        else:
+            ops.append(Put(of, name, objects.blob(new[0][1]), _metadata(objects, new[1]), anew=True, exact=True))
+            done.set.append((of, name))
+    return ops, done
+
+
+def _record(objects: Objects, tree: bytes | None, namespace: str, key: str) -> tuple[Entry | None, Entry | None]:
+    """The value's file and its sidecar."""
+    path = path_of(namespace, key)
+    directory = encode_namespace(namespace)
+    sidecar = f"{directory}/{layout.META}{path[len(directory) :]}"
+    value, beside = (objects.blob_at(tree, os.fsencode(each)) for each in (path, sidecar))
+    if value is None or value[0] not in _PLAIN:
+        return None, None
+    return value, beside
+
+
+def _metadata(objects: Objects, entry: Entry | None) -> dict[str, object] | None:
+    if entry is None or entry[0] not in _PLAIN:
+        return None
+    try:
+        return dict(parse(objects.blob(entry[1])).get("metadata", {}))
+    except Malformed:
+        return None
+
+
+def _tree(objects: Objects, tree: bytes | None, path: bytes) -> bytes | None:
+    if not path:
+        return tree
+    entry = objects.blob_at(tree, path.rstrip(b"/"))
+    return entry[1] if entry and entry[0] == DIRECTORY else None

@@ -1,0 +1,140 @@
+"""Keeping the history small: many packs become few. No object is ever dropped.
+
+Each snapshot writes a small pack. When there are many, they are joined as they are, which costs little; `collect` packs
+everything anew with deltas, which takes long and saves most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+
+from fsstore.commits import Collected
+from fsstore.engines.files.atomic import Tree
+from fsstore.errors import DamagedHistory
+from fsstore.history.objects import Objects
+from fsstore.history.packs import Pack, Record, sync_directory, write_pack
+from fsstore.history.repository import Repository
+
+_MANY = 32
+_SMALL = 1 << 22  # bytes
+_ENDINGS = (".idx", ".rev", ".bitmap", ".mtimes", ".pack")
+"""In this order: without its index git does not look for a pack."""
+
+
+def join(tree: Tree, objects: Objects, *, sync: bool) -> int:
+    """Make one pack of the small ones, once there are many; how many it replaced.
+
+    The caller holds the store's own lock of the repository. Git's commands may read meanwhile: they look again for
+    what they do not find.
+    """
+    try:
+        names = [name for name in os.listdir(f"{tree.root}/objects/pack") if name.endswith(".idx")]
+    except FileNotFoundError:
+        return 0
+    if len(names) < _MANY:
+        return 0
+    small: dict[str, list[Record]] = {}
+    for name in names:
+        path = f"objects/pack/{name.removesuffix('.idx')}"
+        with contextlib.suppress(FileNotFoundError, DamagedHistory):
+            records = _joinable(tree, path)
+            if records is not None:
+                small[path] = records
+    if len(small) < _MANY:
+        return 0
+    unique = {record.oid: record for records in small.values() for record in records}
+    joined = write_pack(tree, unique.values(), sync=True)
+    _remove(tree, [path for path in small if path != joined])
+    objects.packs()
+    if sync:
+        sync_directory(tree, "objects/pack")
+    return len(small)
+
+
+def _joinable(tree: Tree, path: str) -> list[Record] | None:
+    """The records of a small pack without deltas, which nobody wants kept."""
+    if os.path.lexists(f"{tree.root}/{path}.keep") or os.stat(f"{tree.root}/{path}.pack").st_size > _SMALL:
+        return None
+    records = Pack(tree, path).records()
+    return None if records is None else [Record(*record) for record in records]
+
+
+def _remove(tree: Tree, paths: list[str]) -> None:
+    for path in paths:
+        for ending in _ENDINGS:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(tree.absolute(f"{path}{ending}"))
+
+
+def cost(tree: Tree) -> tuple[int, int]:
+    """Bytes that the objects take, and the number of packs."""
+    size = packs = 0
+    for parent, _, files in os.walk(f"{tree.root}/objects"):
+        for name in files:
+            packs += name.endswith(".pack")
+            with contextlib.suppress(FileNotFoundError):
+                size += os.lstat(f"{parent}/{name}").st_size
+    return size, packs
+
+
+def collect(repository: Repository) -> Collected:
+    """Pack all objects anew, with deltas, and remove what that replaces. The caller holds the store's own lock.
+
+    Raises `DamagedHistory` before anything is changed if an object cannot be read.
+    """
+    import pygit2
+
+    tree, objects = repository.tree, repository.objects
+    before, packs = cost(tree)
+    old = [pack.name for pack in objects.packs()]
+    loose = _loose(tree)
+    for oid in loose:
+        objects.read(oid)  # libgit2 would loop for ever on one that is cut short
+    directory = f"{tree.root}/objects/pack"
+    found = pygit2.Repository(repository.root)
+    builder = pygit2.PackBuilder(found)
+    for each in found.odb:
+        builder.add(each)
+    if not len(builder):
+        return Collected(before, before, packs)
+    builder.write(directory)
+    made = {pack.name for pack in objects.packs()} - set(old)
+    for name in made:
+        _sync(tree, name)
+    sync_directory(tree, "objects/pack")
+    if made:
+        kept = {name for name in old if os.path.lexists(f"{tree.root}/{name}.keep")}
+        _remove(tree, [name for name in old if name not in kept])
+        _remove_loose(tree, objects, loose)
+    objects.packs()
+    after, packs = cost(tree)
+    return Collected(before, after, packs)
+
+
+def _sync(tree: Tree, name: str) -> None:
+    for ending in (".pack", ".idx"):
+        fd = os.open(tree.absolute(name + ending), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _loose(tree: Tree) -> list[bytes]:
+    found = []
+    for name in os.listdir(f"{tree.root}/objects"):
+        if re.fullmatch("[0-9a-f]{2}", name):
+            names = os.listdir(f"{tree.root}/objects/{name}")
+            found += [bytes.fromhex(name + rest) for rest in names if re.fullmatch("[0-9a-f]{38}", rest)]
+    return found
+
+
+def _remove_loose(tree: Tree, objects: Objects, loose: list[bytes]) -> None:
+    """Remove the loose objects that are in a pack now."""
+    packs = objects.packs()
+    for oid in loose:
+        if any(pack.offset(oid) >= 0 for pack in packs):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(tree.absolute(f"objects/{oid.hex()[:2]}/{oid.hex()[2:]}"))
