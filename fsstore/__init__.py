@@ -9,7 +9,9 @@ from fsstore.errors import (
     Blocked,
     Closed,
     Conflict,
+    DamagedHistory,
     DiskFull,
+    HistoryUnavailable,
     InvalidName,
     InvalidValue,
     LeaseLost,
@@ -20,10 +22,13 @@ from fsstore.errors import (
     NotAStore,
     NotFound,
     ReadOnly,
+    RepositoryBusy,
+    RepositoryState,
     StorageFailure,
     StoreError,
     StoreMissing,
     TooLarge,
+    UnknownRevision,
     Unsupported,
     UnsupportedType,
 )
@@ -32,7 +37,8 @@ from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, U
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
-    from fsstore.commits import Blame, Change, Commit, Difference, Restored, Version
+    from fsstore.history.view import Past
+    from fsstore.commits import Blame, Change, Collected, Commit, Difference, Restored, Version
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
 
@@ -45,11 +51,14 @@ __all__ = [
     "Blocked",
     "Change",
     "Closed",
+    "Collected",
     "Commit",
     "Conflict",
+    "DamagedHistory",
     "Difference",
     "DiskFull",
     "Finding",
+    "HistoryUnavailable",
     "Holder",
     "InvalidName",
     "InvalidValue",
@@ -63,16 +72,20 @@ __all__ = [
     "NotAStore",
     "NotFound",
     "Operation",
+    "Past",
     "ReadOnly",
     "Record",
     "Replaced",
     "Report",
+    "RepositoryBusy",
+    "RepositoryState",
     "Restored",
     "StorageFailure",
     "Store",
     "StoreError",
     "StoreMissing",
     "TooLarge",
+    "UnknownRevision",
     "Unsupported",
     "UnsupportedType",
     "Usage",
@@ -86,9 +99,10 @@ __version__ = "0.1.0"
 
 
 _LATE = {
-    **dict.fromkeys(("Blame", "Change", "Commit", "Difference", "Restored", "Version"), "commits"),
+    **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
+    "Past": "history.view",
 }
 
 

@@ -106,7 +106,8 @@ class Store(Namespace):
 
     @property
     def _past(self) -> History:
-        """The store's history; git's modules are imported when it is first wanted."""
+        """The store's history; git's modules are imported when it is first wanted. Raises `Closed`."""
+        self._engine.moment()
         found = self._past_or_none
         if found is None:
             found = self._past_or_none = self._make_history()

@@ -52,6 +52,8 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "set_default": lambda h: h.set_default("k", 1),
     "transact": lambda h: h.store.transact(lambda tx: tx.get("k")),
     "transaction": lambda h: h.store.transaction().__enter__(),
+    "history": lambda h: list(h.history("k")),
+    "blame": lambda h: h.blame("k"),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

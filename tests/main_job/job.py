@@ -42,11 +42,11 @@ class Job:
         return json.loads((self.store / path).read_text("utf-8"))
 
     def states(self) -> dict[str, tuple[int, int, int]]:
-        """Inode, modification and change time of every file but the store's own."""
+        """Inode, modification and change time of every file but the store's own, and those of its history."""
         found = {}
         for path in self.store.rglob("*"):
             relative = path.relative_to(self.store).as_posix()
-            if path.is_file() and not relative.startswith(".fsstore/"):
+            if path.is_file() and not relative.startswith((".fsstore/", ".git/")):
                 status = path.stat()
                 found[relative] = (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
         return found
