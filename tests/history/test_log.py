@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fsstore.commits import Blame
-from fsstore.errors import BadValue, InvalidName, NotFound, UnknownRevision
+from fsstore.errors import BadValue, InvalidName, NotFound
 from fsstore.history import blaming, walking
 from fsstore.history.blaming import blame
-from fsstore.history.log import since_of
+from fsstore.history.log import time_of
 from fsstore.history.objects import Objects
 
 from .gitrepo import Accidents, GitRepo
@@ -94,20 +94,14 @@ def test_since_a_time(repo: GitRepo) -> None:
     assert logged(repo, since=times[3] + 1) == logged(repo, "default", since=times[3] + 1) == []
 
 
-def test_what_since_may_be() -> None:
-    def resolve(revision: str) -> bytes:
-        if revision != "main":
-            raise UnknownRevision(revision, revision=revision)
-        return b"\1" * 20
-
-    assert since_of(None, resolve) is None
-    assert since_of("main", resolve) == b"\1" * 20
-    assert since_of(datetime(2024, 1, 2, tzinfo=UTC), resolve) == 1704153600.0
-    assert since_of("2024-01-02T00:00:00Z", resolve) == 1704153600.0
-    assert since_of("2024-01-02", resolve) == datetime(2024, 1, 2).timestamp()
-    for wrong in ("2024-01-99", "20240102", ""):
-        with pytest.raises(UnknownRevision):
-            since_of(wrong, resolve)
+def test_times_as_people_write_them() -> None:
+    assert time_of(datetime(2024, 1, 2, tzinfo=UTC)) == 1704153600.0
+    assert time_of("2024-01-02T00:00:00Z") == 1704153600.0
+    assert time_of("2024-01-02 01:00:00+01:00") == 1704153600.0
+    local = datetime(2024, 1, 2).timestamp()
+    assert time_of("2024-01-02") == local
+    for revision in ("2024-01-99", "20240102", "", "main", "2024-01-02-branch"):
+        assert time_of(revision) is None
 
 
 def test_a_log_reads_only_what_it_gives(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
