@@ -63,7 +63,7 @@ class GitRepo:
         for path, value in files.items():
             self.write(path, value)
         self.clock += 60
-        self.git("add", "-A", "--", ".", ":!.fsstore")
+        self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.head()
 
