@@ -140,11 +140,12 @@ def trailers(message: str) -> dict[str, str]:
                 found[name] = f"{found[name]} {line.strip()}"
             else:
                 others += not matching
-        elif line.startswith(_GIT_GENERATED):
-            matching, generated, name = matching + 1, True, ""
-        elif match := _TRAILER.fullmatch(line):
-            matching, name = matching + 1, match[1]
+            continue
+        match = _TRAILER.fullmatch(line)
+        name = match[1] if match else ""
+        if match:
             found[name] = match[2].rstrip()
-        else:
-            others, name = others + 1, ""
+        generated |= line.startswith(_GIT_GENERATED)
+        matching += bool(match) or line.startswith(_GIT_GENERATED)
+        others += not match and not line.startswith(_GIT_GENERATED)
     return found if not others or (generated and matching * 3 >= others) else {}

@@ -5,9 +5,8 @@ Nothing is read before it is asked for: an iterator that is left early has cost 
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from datetime import datetime
 from itertools import islice
 
@@ -21,8 +20,6 @@ from fsstore.history.table import REMOVED, UNKNOWN
 from fsstore.history.walking import newest_first, not_in
 from fsstore.keys import encode_namespace, path_of
 
-Since = str | datetime
-"""A revision, a date or time in ISO 8601 (local where it names no zone), or a ``datetime``."""
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -144,14 +141,19 @@ def commit_of(raw: RawCommit) -> Commit:
     return make_commit(raw.id, raw.parents, raw.author.name, raw.author.email, raw.author.time, raw.message)
 
 
-def since_of(since: Since | None, resolve: Callable[[str], bytes]) -> bytes | float | None:
-    """What `History.log` takes, of what a user gives. Raises `UnknownRevision`."""
-    if since is None:
-        return None
-    if isinstance(since, str) and _DATE.match(since):
-        with contextlib.suppress(ValueError):  # a revision may begin so
-            since = datetime.fromisoformat(since)
-    return resolve(since) if isinstance(since, str) else since.timestamp()
+def time_of(when: str | datetime) -> float | None:
+    """A time as seconds since the epoch; ``None`` for text that is no date in ISO 8601, and so may be a revision.
+
+    One that names no zone is local, as git takes it.
+    """
+    if isinstance(when, str):
+        if not _DATE.match(when):
+            return None
+        try:
+            when = datetime.fromisoformat(when)
+        except ValueError:  # a revision may begin so
+            return None
+    return when.timestamp()
 
 
 def require_limit(limit: int | None) -> int | None:

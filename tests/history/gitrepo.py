@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fsstore.history.changes import Changes
-from fsstore.history.log import History
+from fsstore.history.log import Log
 from fsstore.history.repository import Repository
 from fsstore.history.trees import differences
 
@@ -63,7 +63,7 @@ class GitRepo:
         for path, value in files.items():
             self.write(path, value)
         self.clock += 60
-        self.git("add", "-A", "--", ".", ":!.fsstore")
+        self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", message)
         return self.head()
 
@@ -91,11 +91,11 @@ class GitRepo:
         repository = self.repository
         return Changes(repository.objects, repository.tree, read_only=read_only)
 
-    def history(self, *, read_only: bool = False) -> History:
+    def history(self, *, read_only: bool = False) -> Log:
         """The history of HEAD in a new process."""
         repository = self.repository
         changes = Changes(repository.objects, repository.tree, read_only=read_only)
-        return History(repository.objects, changes, repository.refs.head().commit, follow=True)
+        return Log(repository.objects, changes, repository.refs.head().commit, follow=True)
 
     def append(self, changes: Changes) -> None:
         """Do for HEAD's commit what a snapshot does."""

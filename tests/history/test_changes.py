@@ -11,9 +11,11 @@ import pytest
 
 from fsstore.errors import DamagedHistory
 from fsstore.history import changes as changes_module
-from fsstore.history import gathering
 from fsstore.history.changes import Changes
-from tests.history.gitrepo import Accidents, GitRepo
+from fsstore.history.gathering import changed_by
+from fsstore.history.objects import Objects, RawCommit
+
+from .gitrepo import Accidents, GitRepo
 
 
 @pytest.fixture
@@ -169,10 +171,9 @@ def test_a_flaw_without_checksums_is_noticed(repo: GitRepo, monkeypatch: pytest.
 
 
 def test_a_flaw_of_merges_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def first_parent_only(objects: gathering.Objects, commit: gathering.RawCommit) -> object:
-        return gathering_changed_by(objects, commit._replace(parents=commit.parents[:1]))
+    def first_parent_only(objects: Objects, commit: RawCommit) -> object:
+        return changed_by(objects, commit._replace(parents=commit.parents[:1]))
 
-    gathering_changed_by = gathering.changed_by
     monkeypatch.setattr(changes_module, "changed_by", first_parent_only)
     with pytest.raises(AssertionError):
         for seed in range(6):
