@@ -37,8 +37,8 @@ from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, U
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
-    from fsstore.history.view import Past
     from fsstore.commits import Blame, Change, Collected, Commit, Difference, Restored, Version
+    from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.history.changes import Changes
-from fsstore.history.log import Log, since_of
+from fsstore.history.log import Log, time_of
 from fsstore.history.objects import Objects, RawCommit
 from fsstore.history.past import PastEngine
 from fsstore.history.repository import Repository
@@ -33,9 +33,12 @@ class Reading:
         """The commit that a revision names. Raises `UnknownRevision`."""
         return self.objects.commit(self.repository.refs.resolve(revision, self.objects))
 
-    def since(self, when: str | datetime) -> bytes | float | None:
-        """A commit or a time, in seconds since the epoch. Raises `UnknownRevision` for what is neither."""
-        return since_of(when, lambda revision: self.repository.refs.resolve(revision, self.objects))
+    def since(self, when: str | datetime) -> bytes | float:
+        """A time in seconds since the epoch, or a commit. Raises `UnknownRevision` for what is neither."""
+        moment = time_of(when)
+        if moment is not None:
+            return moment
+        return self.repository.refs.resolve(str(when), self.objects)
 
     def log(self) -> Log:
         """The commits up to the newest."""
