@@ -362,6 +362,11 @@ def open(
 
             return open_history(engine, enabled=git, durability=durability)
 
+        if not read_only and os.path.lexists(f"{os.fspath(path)}/.git/fsstore/session"):
+            from fsstore.history.session import is_over
+
+            if is_over(os.path.realpath(path)):
+                history().recover()
         author = _ambient()
         name = author.agent if agent is None else agent
         return Store(engine, namespace, agent=name, run=author.run, ops=ops, history=history)

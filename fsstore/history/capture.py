@@ -64,7 +64,7 @@ def capture(tree: Tree, path: str) -> Captured | None:
 
 
 def capture_whole(tree: Tree, path: str) -> Captured | None:
-    """The same for a value's file that a person may be writing in place this moment; one that stays no JSON is taken."""
+    """The same for a value's file that a person may be writing in place; one that stays no JSON is taken."""
     until = time.monotonic() + _YOUNG
     while True:
         found = capture(tree, path)

@@ -81,6 +81,13 @@ class History:
         except (RepositoryState, RepositoryBusy, LockTimeout, HistoryUnavailable) as error:
             _log.warning("run %s is not committed yet: %s", run.id, error)
 
+    def recover(self) -> None:
+        """After a loss of power: bring the files to what the last snapshots committed."""
+        if self._enabled and not self.unavailable(make=False):
+            from fsstore.history.afterboot import recover
+
+            recover(Repository(self._root), self._work)
+
     # -- reading -----------------------------------------------------------------------------------
 
     def commits(

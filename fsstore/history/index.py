@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import zlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -341,12 +342,14 @@ class Index:
     def _remember(self) -> None:
         if self.signature is None:
             return
-        head = orjson.dumps([*self.signature, self.data[-20:].hex(), self._end, [path.hex() for path in self.racy]])
+        offsets = self._offsets.tobytes()
+        racy = [path.hex() for path in self.racy]
+        head = orjson.dumps([*self.signature, self.data[-20:].hex(), self._end, racy, zlib.crc32(offsets)])
         path = self._tree.absolute(_OFFSETS)
         try:
             staged = self._tree.absolute(f"{_OFFSETS}.{os.getpid()}")
             with open(staged, "wb") as file:
-                file.write(head + b"\n" + self._offsets.tobytes())
+                file.write(head + b"\n" + offsets)
             os.rename(staged, path)
         except OSError:  # it can be made again
             return
@@ -355,9 +358,9 @@ class Index:
         """Whether what was kept is of this index, or of one that differs in no path."""
         try:
             head, _, offsets = self._tree.read(_OFFSETS, _LIMIT).partition(b"\n")
-            *signature, digest, end, racy = orjson.loads(head)
+            *signature, digest, end, racy, checksum = orjson.loads(head)
             found = array("I", offsets)
-            if len(found) != _HEADER.unpack_from(self.data)[2]:
+            if len(found) != _HEADER.unpack_from(self.data)[2] or zlib.crc32(offsets) != checksum:
                 return False
             before = self._offsets, self._end, self.racy
             self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}

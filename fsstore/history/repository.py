@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from filelock import lock_descriptor
 
 from fsstore.engines.files.atomic import READ_WRITE, Tree
-from fsstore.engines.files.durable import identity
 from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryState
 from fsstore.history.objects import Objects
@@ -68,7 +67,6 @@ class Repository:
         self.refs = Refs(self.tree)
         self.identity = _identity(self.directory)
         self._mutex = threading.Lock()
-        self._session = ""
 
     def is_current(self) -> bool:
         """Whether this is still the directory at that place, and not another one."""
@@ -92,16 +90,6 @@ class Repository:
                 os.close(fd)
         finally:
             self._mutex.release()
-
-    def session(self) -> str:
-        """Which run of the system this is, as far as this directory goes: another one after a loss of power."""
-        if not self._session:
-            fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                self._session = identity(fd).hex()
-            finally:
-                os.close(fd)
-        return self._session
 
     def _open_lock(self) -> int:
         try:

@@ -17,9 +17,11 @@ from typing import NamedTuple
 
 from fsstore.commits import Commit, make_commit
 from fsstore.engines.files import journal, layout
+from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.worktree import Marks, WorkTree
 from fsstore.errors import RepositoryBusy
+from fsstore.history import session as sessions
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
 from fsstore.history.edits import Edits
@@ -32,8 +34,9 @@ from fsstore.history.packs import Object, Record, object_id, record_of
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
+from fsstore.history.session import Session
 from fsstore.history.state import Memory, State
-from fsstore.history.trees import splice
+from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
 from fsstore.keys import path_of
 from fsstore.records import Author, Run
@@ -42,6 +45,7 @@ _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
+_SYNC_AFTER = 256  # snapshots
 _NEAR = 0.5  # seconds between the writing of a sidecar and the journal's line of its key
 
 
@@ -152,7 +156,7 @@ class _Step:
                 ignored=ignoring.known,
                 rules=ignoring.rules,
                 swept=now if sweeps else state.swept,
-                session=self._repository.session(),
+                unsynced=self._state.unsynced,
             )
         )
         self._work.stamp()
@@ -292,6 +296,8 @@ class _Step:
 
     def _publish(self, made: list[_Made], index: Index, committer: Signature) -> None:
         sync = self._request.durable
+        if sync and made:
+            self._begin_session()
         publisher = self._all._publisher
         publisher.objects(list(self._records.values()), sync=sync)
         told = [(one.id, one.commit.summary) for one in made]
@@ -301,6 +307,22 @@ class _Step:
         join(self._repository.tree, self._objects, sync=sync)
         for one in made:
             self._all._changes.append(one.parent, one.id, one.changes)
+
+    def _begin_session(self) -> None:
+        """Note from which commit on the files may be older than the history, should the power fail."""
+        tree = self._repository.tree
+        found, id = sessions.load(tree), sessions.now(tree)
+        if found is None or found.id != id or self._state.unsynced >= _SYNC_AFTER:
+            if found is not None and found.id == id:
+                sync_all(self._tree, self._changed_since(found.since))
+            since = None if self._head.commit is None else self._head.commit.hex()
+            sessions.save(tree, Session(id, since))
+            self._state.unsynced = 0
+        self._state.unsynced += 1
+
+    def _changed_since(self, since: str | None) -> list[str]:
+        old = None if since is None else self._objects.commit(bytes.fromhex(since)).tree
+        return [os.fsdecode(path) for path, _, _ in differences(self._objects, old, self._base)]
 
     def _is_same(self, path: bytes, entry: Entry) -> bool:
         """Whether a file still has the content that the index says."""

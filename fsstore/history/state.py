@@ -40,8 +40,8 @@ class State:
     rules: list[int] = dataclasses.field(default_factory=list)
     swept: float = 0.0
     """When every file was last looked at, in seconds since the epoch."""
-    session: str = ""
-    """In which run of the system this was (see `durable.identity`)."""
+    unsynced: int = 0
+    """How many snapshots there were since all files were last known to be on the disk."""
 
 
 class Memory:

@@ -77,7 +77,15 @@ class FileEngine(FileWriter):
     def work_tree(self) -> WorkTree:
         """The store as its history sees it."""
         self._require_open()
-        return WorkTree(self._tree, self._marker, self._journal, self._places, self._runs, self._quiet)
+        return WorkTree(
+            self._tree,
+            self._marker,
+            self._journal,
+            self._places,
+            self._runs,
+            self._quiet,
+            self._recovery.replayed,
+        )
 
     @contextlib.contextmanager
     def _quiet(self, numbers: list[int]) -> Iterator[None]:

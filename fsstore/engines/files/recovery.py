@@ -37,6 +37,8 @@ class Recovery:
         self._wal = stripes.log
         self._placing = placing
         self._limit = limit
+        self.replayed: set[str] = set()
+        """Paths that the log told of when the store was opened after a loss of power."""
 
     def after_opening(self) -> None:
         """Finish dead commits, replay the log, sweep what is left; what a live writer holds is left to it."""
@@ -164,6 +166,7 @@ class Recovery:
                 for entry in entries:
                     history.setdefault(entry.path, []).append(entry)
             if not self._wal.lost_nothing():
+                self.replayed |= set(history)
                 self._restore_all(history)
             sync_all(self._tree, history)
             self._wal.reset()

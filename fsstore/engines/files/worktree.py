@@ -27,6 +27,7 @@ class WorkTree:
         places: Places,
         runs: Runs,
         holding: Callable[[list[int]], AbstractContextManager[None]],
+        replayed: set[str],
     ) -> None:
         self.tree = tree
         self.id = marker.id
@@ -37,6 +38,8 @@ class WorkTree:
         self.runs = runs
         self.holding = holding
         """Keep every writer of these stripes out, as a context; what dead ones left is finished first."""
+        self.replayed = replayed
+        """Paths that the write-ahead log has brought back since the store was opened."""
         self._journal = journal
         self._places = places
 
