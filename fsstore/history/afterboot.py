@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import time
+from itertools import islice
 from typing import NamedTuple
 
 from fsstore import values
@@ -24,16 +25,17 @@ from fsstore.history import session as sessions
 from fsstore.history.capture import Captured, Unreadable, capture
 from fsstore.history.edits import Edits
 from fsstore.history.index import Index
-from fsstore.history.objects import FILE, PROGRAM, Entry, Objects
+from fsstore.history.objects import FILE, PROGRAM, Entry, Objects, RawCommit
 from fsstore.history.publish import Publisher
 from fsstore.history.repository import Repository
 from fsstore.history.session import Session
 from fsstore.history.trees import differences
-from fsstore.history.walking import not_in
+from fsstore.history.walking import newest_first, not_in
 
 _log = logging.getLogger("fsstore")
 
 _PLAIN = (FILE, PROGRAM)
+_MANY = 1000  # commits
 _SETTLED = 120.0  # seconds after which the system has written a file to the disk by itself
 _SECOND = 1.0  # commits tell their time in whole ones
 
@@ -92,19 +94,22 @@ class _Mending:
 
     def _lives(self) -> dict[bytes, _Life]:
         """What the commits of the session changed."""
-        since = bytes.fromhex(self._session.since) if self._session and self._session.since else None
-        try:
-            commits = not_in(self._objects, self._head, since) if since else [self._objects.commit(self._head)]
-        except DamagedHistory:
-            commits = [self._objects.commit(self._head)]
         lives: dict[bytes, _Life] = {}
-        for commit in commits:  # newest first
+        for commit in self._commits():
             for parent in commit.parents or (None,):
                 before = None if parent is None else self._objects.commit(parent).tree
                 for path, old, _ in differences(self._objects, before, commit.tree):
                     life = lives.setdefault(path, _Life(set(), float(commit.committer.time)))
                     life.earlier.add(old)
         return lives
+
+    def _commits(self) -> list[RawCommit]:
+        """Those of the session, newest first; of one that is not known, the last thousand."""
+        since = self._session.since if self._session else None
+        if since is not None:
+            with contextlib.suppress(DamagedHistory):  # rewritten by a person since, and its objects collected
+                return not_in(self._objects, self._head, bytes.fromhex(since))
+        return list(islice(newest_first(self._objects, self._head), _MANY))
 
     def _mend(self, path: bytes, life: _Life | None) -> bool:
         """Whether a file had to be brought back."""
