@@ -37,7 +37,7 @@ from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, U
 from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
-    from fsstore.commits import Blame, Change, Collected, Commit, Difference, Restored, Version
+    from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
@@ -54,6 +54,7 @@ __all__ = [
     "Collected",
     "Commit",
     "Conflict",
+    "Cost",
     "DamagedHistory",
     "Difference",
     "DiskFull",
@@ -99,7 +100,7 @@ __version__ = "0.1.0"
 
 
 _LATE = {
-    **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Difference", "Restored", "Version"), "commits"),
+    **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
     "Past": "history.view",

@@ -85,14 +85,22 @@ class Blame(NamedTuple):
     commit: Commit
 
 
-class Collected(NamedTuple):
-    """What packing the history did."""
+class Cost(NamedTuple):
+    """What a history takes of the disk."""
 
-    before: int
-    """Bytes that its objects took."""
-    after: int
+    bytes: int
+    """Of its objects."""
     packs: int
-    """How many pack files there were."""
+    """Each snapshot adds one; they are joined when there are many."""
+    loose: int
+    """Objects that lie in no pack: those of git commands, as a rule."""
+
+
+class Collected(NamedTuple):
+    """What packing a history did."""
+
+    before: Cost
+    after: Cost
 
 
 class Restored(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from fsstore.records import Adoption, Author, Backup, Finding, Holder, Usage
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from fsstore.commits import Blame, Change, Collected, Commit, Restored, Version
+    from fsstore.commits import Blame, Change, Collected, Commit, Cost, Restored, Version
     from fsstore.engine import Engine
     from fsstore.history.history import History
     from fsstore.history.view import Past
@@ -283,6 +284,14 @@ class Store(Namespace):
         self._require_writable("gc")
         return self._past.gc()
 
+    def history_cost(self) -> Cost | None:
+        """What the history takes; ``None`` where there is none."""
+        return self._past.cost() if self._has_files() else None
+
+    def _findings_of_history(self) -> Iterator[Finding]:
+        if self._has_files():
+            yield from self._past.findings()
+
     def _has_files(self) -> bool:
         return bool(self._engine.capabilities.durability - {"process"})
 
@@ -294,9 +303,9 @@ class Store(Namespace):
         one key gets that key's name. No value is changed.
         """
         if not fix:
-            return self._engine.check()
+            return itertools.chain(self._engine.check(), self._findings_of_history())
         self._require_writable("doctor")
-        return iter(list(self._engine.check(fix=True)))  # at once, whether anybody looks at what it says or not
+        return iter([*self._engine.check(fix=True), *self._findings_of_history()])  # at once, whoever looks at it
 
     def backup(self, directory: str | os.PathLike[str], *, new_id: bool = False) -> Backup:
         """Copy the store, as it is at one instant, to a directory that is not there yet, or empty.

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fsstore.commits import Blame, Change, Collected, Commit, Restored, Version
+from fsstore.commits import Blame, Change, Collected, Commit, Cost, Restored, Version
 from fsstore.engine import Engine
 from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState
 from fsstore.history import repository as repositories
 from fsstore.history.repository import Repository
-from fsstore.records import Author, Run
+from fsstore.records import Author, Finding, Run
 
 if TYPE_CHECKING:
     from fsstore.history.consulting import Reading
@@ -162,6 +162,20 @@ class History:
         message = f"restored {len(done.set)} set, {len(done.deleted)} deleted, from {commit.id.hex()[:12]}"
         made = self.snapshot(author, message, trailers=(("Restored-From", commit.id.hex()),))
         return done._replace(commit=made[-1] if made else None)
+
+    def cost(self) -> Cost | None:
+        """What it takes of the disk; ``None`` where there is none."""
+        if self.unavailable(make=False):
+            return None
+        from fsstore.history.upkeep import cost
+
+        return cost(self._read().repository.tree)
+
+    def findings(self) -> Iterator[Finding]:
+        """What keeps the repository from being used."""
+        reason = self.unavailable(make=False)
+        if reason and self._enabled and repositories.exists(self._root):
+            yield Finding(".git", "unusable-history", f"no snapshots are made: {reason}.")
 
     def gc(self) -> Collected:
         """Pack all objects."""

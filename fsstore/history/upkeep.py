@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 
-from fsstore.commits import Collected
+from fsstore.commits import Collected, Cost
 from fsstore.engines.files.atomic import Tree
 from fsstore.errors import DamagedHistory
 from fsstore.history.objects import Objects
@@ -18,6 +18,7 @@ from fsstore.history.packs import Pack, Record, sync_directory, write_pack
 from fsstore.history.repository import Repository
 
 _MANY = 32
+_LOOSE = re.compile("[0-9a-f]{38}")
 _SMALL = 1 << 22  # bytes
 _ENDINGS = (".idx", ".rev", ".bitmap", ".mtimes", ".pack")
 """In this order: without its index git does not look for a pack."""
@@ -68,15 +69,16 @@ def _remove(tree: Tree, paths: list[str]) -> None:
                 os.unlink(tree.absolute(f"{path}{ending}"))
 
 
-def cost(tree: Tree) -> tuple[int, int]:
-    """Bytes that the objects take, and the number of packs."""
-    size = packs = 0
+def cost(tree: Tree) -> Cost:
+    """What the objects take."""
+    size = packs = loose = 0
     for parent, _, files in os.walk(f"{tree.root}/objects"):
         for name in files:
             packs += name.endswith(".pack")
+            loose += _LOOSE.fullmatch(name) is not None
             with contextlib.suppress(FileNotFoundError):
                 size += os.lstat(f"{parent}/{name}").st_size
-    return size, packs
+    return Cost(size, packs, loose)
 
 
 def collect(repository: Repository) -> Collected:
@@ -87,7 +89,7 @@ def collect(repository: Repository) -> Collected:
     import pygit2
 
     tree, objects = repository.tree, repository.objects
-    before, packs = cost(tree)
+    before = cost(tree)
     old = [pack.name for pack in objects.packs()]
     loose = _loose(tree)
     for oid in loose:
@@ -98,7 +100,7 @@ def collect(repository: Repository) -> Collected:
     for each in found.odb:
         builder.add(each)
     if not len(builder):
-        return Collected(before, before, packs)
+        return Collected(before, before)
     builder.write(directory)
     made = {pack.name for pack in objects.packs()} - set(old)
     for name in made:
@@ -109,8 +111,7 @@ def collect(repository: Repository) -> Collected:
         _remove(tree, [name for name in old if name not in kept])
         _remove_loose(tree, objects, loose)
     objects.packs()
-    after, packs = cost(tree)
-    return Collected(before, after, packs)
+    return Collected(before, cost(tree))
 
 
 def _sync(tree: Tree, name: str) -> None:
@@ -127,7 +128,7 @@ def _loose(tree: Tree) -> list[bytes]:
     for name in os.listdir(f"{tree.root}/objects"):
         if re.fullmatch("[0-9a-f]{2}", name):
             names = os.listdir(f"{tree.root}/objects/{name}")
-            found += [bytes.fromhex(name + rest) for rest in names if re.fullmatch("[0-9a-f]{38}", rest)]
+            found += [bytes.fromhex(name + rest) for rest in names if _LOOSE.fullmatch(rest)]
     return found
 
 

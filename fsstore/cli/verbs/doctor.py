@@ -11,7 +11,7 @@ from fsstore.cli.output import Output, escape, quoted
 from fsstore.records import Finding
 
 EXAMPLE = "fsstore doctor"
-HARMLESS = frozenset({"foreign", "case-clash"})
+HARMLESS = frozenset({"foreign", "case-clash", "large-directory"})
 """What troubles nobody here: a note beside the records, keys that only another file system would confuse."""
 
 

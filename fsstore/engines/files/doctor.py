@@ -22,6 +22,9 @@ from fsstore.records import Finding
 
 _OURS = frozenset({layout.MARKER, "README.md", ".gitignore", ".gitattributes", ".gitmodules"})
 
+_MANY = 10_000
+"""Entries of one directory; git stores a directory as one object, anew for each change of it."""
+
 
 class Examination:
     """One look at a store, by a reader that takes no writer's lock away for longer than a few system calls."""
@@ -48,6 +51,8 @@ class Examination:
             links = [name for name in directories if os.path.islink(os.path.join(parent, name))]
             directories[:] = [name for name in directories if name not in links]
             yield from _clashes(at, directories, files)
+            if len(directories) + len(files) > _MANY:
+                yield _many(at or ".", len(directories) + len(files))
             for name in sorted([*files, *links]):
                 yield from self._file(at + name)
             for name in list(directories):
@@ -118,6 +123,14 @@ def not_regular(path: str, kind: str) -> Finding:
 def too_large(path: str, limit: int) -> Finding:
     """A file of more bytes than the limit."""
     return Finding(path, "too-large", f"more bytes than the store's limit of {limit:,}; split the value.")
+
+
+def _many(path: str, count: int) -> Finding:
+    reason = (
+        f"{count:,} entries in one directory: each snapshot that changes one of them stores all the names again. Keys "
+        f"with parts (logs:2026:11:26) lie in directories of their own."
+    )
+    return Finding(path.rstrip("/"), "large-directory", reason)
 
 
 def exists(tree: Tree, path: str) -> bool:
