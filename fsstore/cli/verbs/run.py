@@ -16,7 +16,7 @@ import fsstore
 from fsstore import values
 from fsstore.cli import exits, inputs
 from fsstore.cli.arguments import UsageError
-from fsstore.cli.location import namespace_of, open_store
+from fsstore.cli.location import agent_of, namespace_of, open_store
 from fsstore.cli.output import Output, compact
 from fsstore.cli.traces import trace_of
 from fsstore.errors import InvalidValue, UnsupportedType
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
                     args.file,
                     given,
                     store=store,
-                    name=args.agent,
+                    name=agent_of(args),
                     namespace=namespace_of(args),
                     ops=_print_operation if args.ops else None,
                 )
@@ -69,7 +69,7 @@ def _open(args: argparse.Namespace) -> Store:
         return open_store(args)
     if not args.store:
         raise UsageError("--store needs the name of a directory")
-    return fsstore.open(args.store, args.agent, namespace_of(args))
+    return fsstore.open(args.store, agent_of(args), namespace_of(args))
 
 
 def _printable(result: Any) -> Any:
