@@ -264,8 +264,8 @@ class Store(Namespace):
 
         return Past(self._past.at(revision), self.name, ops=self._ops)
 
-    def diff(self, a: str, b: str | None = None) -> list[Change]:
-        """What changed from one revision to another, or to the files as they are now."""
+    def diff(self, a: str | None, b: str | None = None) -> list[Change]:
+        """What changed from one revision (``None``: an empty store) to another, or to the files as they are now."""
         return self._past.diff(a, b)
 
     def restore(self, revision: str, namespace: str | None = None, key: str | None = None) -> Restored:

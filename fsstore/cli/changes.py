@@ -57,7 +57,8 @@ def lines(change: Change, output: Output) -> Iterator[str]:
         f"(file) {quoted(change.path)}" if namespace is None or key is None else f"{quoted(namespace)} {quoted(key)}"
     )
     yield output.paint(f"{change.kind} {where}", COLOURS[change.kind])
-    yield from steps(change, output)
+    if key is not None or not isinstance(change.old or change.new, Exception):  # notes of people are no values
+        yield from steps(change, output)
 
 
 def steps(change: Change, output: Output) -> Iterator[str]:

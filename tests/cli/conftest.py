@@ -42,7 +42,7 @@ def past(directory: Path) -> Path:
         for setting in (("user.name", "Ada"), ("user.email", "ada@example.org")):
             subprocess.run(["git", "config", *setting], cwd=directory, check=True)
         (directory / "default" / "greeting.json").write_text('{"text": "hello\\nWorld\\nend\\n", "n": 1}')
-        store.snapshot()
+        store.snapshot(verify=True)
         with store.run(agent="cleaner", run_id="run-2") as data_store:
             data_store.delete("gone")
             data_store.merge("greeting", {"m": [True, None]})

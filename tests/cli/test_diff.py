@@ -89,9 +89,16 @@ def test_a_namespace_narrows_it(past: Path, cli: Command) -> None:
 
 
 def test_files_that_are_no_keys_are_told_by_name(past: Path, cli: Command) -> None:
-    (past / "notes.txt").write_text("for people")
-    assert cli.ok("diff").startswith("added (file) notes.txt")
-    assert cli("diff", "--json").document["key"] is None
+    (past / "README.md").write_text("ours\n")
+    (past / "default" / ".meta").mkdir(exist_ok=True)
+    (past / "default" / ".meta" / "gone.json").write_text('{"metadata": {"n": 1}}\n')
+    assert cli.ok("diff") == (
+        "changed (file) README.md\n\n"
+        'added (file) default/.meta/gone.json\n+ {\n+   "metadata": {\n+     "n": 1\n+   }\n+ }\n'
+    )
+    readme, sidecar = cli("diff", "--json").documents
+    assert (readme["path"], readme["namespace"], readme["key"]) == ("README.md", None, None)
+    assert (readme["new_error"]["error"], sidecar["key"]) == ("BadValue", None)
 
 
 def test_a_file_that_holds_no_value(past: Path, cli: Command) -> None:

@@ -163,7 +163,8 @@ def test_inside_a_larger_repository_it_has_none_unless_asked(cli: Command, place
     git("init", "-q", cwd=place)
     result = cli("init", "state")
     assert result.status == 0
-    assert "made no git repository: it lies in a larger one" in result.err
+    assert "it has no git repository: it lies inside the repository" in result.err
+    assert f"fsstore init --git {place}/state" in result.err
     assert not (place / "state" / ".git").exists()
     assert cli("init", "state", "--json").document["git"] is False
     assert cli("-C", "state", "snapshot").status == 2
@@ -184,8 +185,15 @@ def test_without_git_there_is_no_history_now_or_later(cli: Command, place: Path)
     result = cli("-C", "state", "snapshot")
     assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
     assert cli("init", "state", "--no-git").err == f"fsstore: {place}/state is a store already\n"
-    assert "its settings want none" in cli("init", "state").err
+    assert "it has no git repository: it is turned off" in cli("init", "state").err
     assert not (place / "state" / ".git").exists()
+
+
+def test_a_repository_that_is_none_to_use_is_told(cli: Command, directory: Path) -> None:
+    (directory / ".git").write_text("gitdir: ../elsewhere\n")
+    result = cli("init", "--json")
+    assert (result.status, result.document["git"]) == (0, False)
+    assert ".git is a file" in result.err
 
 
 def test_the_choice_can_be_changed(cli: Command, place: Path) -> None:

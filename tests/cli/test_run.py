@@ -298,7 +298,7 @@ def log(place: Path, *words: str) -> list[dict[str, str]]:
     return process("-C", str(place / "state"), "log", "--json", *words).documents
 
 
-FAILING = """
+HALF_DONE = """
 def run(input_dict, tools):
     data_store.set("seen", "half")
     data_store.delete("old")
@@ -345,7 +345,7 @@ def test_a_run_that_leaves_its_writes_to_the_next_snapshot(started: Path) -> Non
 
 @pytest.mark.parametrize("words", [(), ("--on-error", "keep")])
 def test_what_a_failed_run_wrote_stays_and_is_marked(started: Path, words: tuple[str, ...]) -> None:
-    result = process("run", agent(started, FAILING), "--store", "state", *words)
+    result = process("run", agent(started, HALF_DONE), "--store", "state", *words)
     assert (result.status, result.out, result.err.splitlines()[-1]) == (1, "", "ValueError: the reason")
     assert log(started)[0]["status"] == "failed"
     assert process("-C", str(started / "state"), "ls").out == "seen\n"
@@ -353,7 +353,7 @@ def test_what_a_failed_run_wrote_stays_and_is_marked(started: Path, words: tuple
 
 def test_what_a_failed_run_wrote_is_taken_back_on_demand(started: Path) -> None:
     head = log(started)[0]
-    result = process("run", agent(started, FAILING), "--store", "state", "--on-error", "rollback")
+    result = process("run", agent(started, HALF_DONE), "--store", "state", "--on-error", "rollback")
     assert (result.status, result.out, result.err.splitlines()[-1]) == (1, "", "ValueError: the reason")
     assert process("-C", str(started / "state"), "ls").out == "old\n"
     assert log(started)[0] == head

@@ -12,6 +12,7 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import is_store, working_directory
 from fsstore.cli.output import Output, quoted
+from fsstore.errors import HistoryUnavailable
 from fsstore.store import adopt, configure, init_git
 
 EXAMPLE = "fsstore init notes"
@@ -69,12 +70,13 @@ def _settle_git(args: argparse.Namespace, directory: str) -> _History:
         return _History(False, "from now on it keeps no history" if changed else "")
     if args.git:
         configure(directory, "git", None)
-    had_one = os.path.lexists(os.path.join(directory, ".git"))
-    repository = init_git(directory, force=args.git)
-    if repository is not None:
-        return _History(True, "" if had_one else f"made a git repository in {repository}")
-    reason = "it lies in a larger one, or its settings want none; --git makes one all the same"
-    return _History(False, f"made no git repository: {reason}")
+    try:
+        made = init_git(directory, force=args.git)
+        with fsstore.open(directory, read_only=True) as store:
+            store.log(limit=0)  # one that was there already may be none to use
+    except HistoryUnavailable as error:
+        return _History(False, f"it has no git repository: {error.reason}")
+    return _History(True, "" if made is None else f"made a git repository in {made}")
 
 
 def _list_adoptable(directory: str, output: Output) -> None:
