@@ -265,8 +265,8 @@ class Store(Namespace):
 
         return Past(self._past.at(revision), self.name, ops=self._ops)
 
-    def diff(self, a: str, b: str | None = None) -> list[Change]:
-        """What changed from one revision to another, or to the files as they are now."""
+    def diff(self, a: str | None, b: str | None = None) -> list[Change]:
+        """What changed from one revision (``None``: an empty store) to another, or to the files as they are now."""
         return self._past.diff(a, b)
 
     def restore(self, revision: str, namespace: str | None = None, key: str | None = None) -> Restored:
@@ -424,3 +424,13 @@ def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False, du
     from fsstore.engines.files.engine import FileEngine
 
     return FileEngine(path, create=create, read_only=read_only, adopt=adopt, durability=durability)
+
+
+def configure(path: str | os.PathLike[str], setting: str, value: Any) -> bool:
+    """Change a setting in the ``fsstore.json`` of a store, or with ``None`` take it away; whether it was another one.
+
+    It counts for who opens the store from then on. Raises `StoreMissing`, `NotAStore`, `ReadOnly`.
+    """
+    from fsstore.engines.files.settings import change_setting
+
+    return change_setting(os.fspath(path), setting, value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 from collections.abc import Sequence
 from typing import NoReturn, Protocol, cast
 
@@ -17,7 +16,7 @@ _MISREAD = ("the following arguments are required", "unrecognized arguments")  #
 _CLOSING = """\
 The store is the one -C names, else $FSSTORE_DIR, else the nearest directory upward that holds fsstore.json.
 Options for every verb may stand before or after it; a key that begins with - goes after --.
-Exit status: 0 ok, 1 not found (or the agent failed), 2 usage, 3 conflict or lock timeout, 4 bad data,
+Exit status: 0 ok, 1 not found (or the agent failed), 2 usage, 3 conflict, lock timeout or busy, 4 bad data,
 5 the system refused (permission, space)."""
 
 
@@ -55,12 +54,17 @@ def wants_json(words: Sequence[str]) -> bool:
 
 
 def parse(words: Sequence[str]) -> tuple[VerbModule, argparse.Namespace]:
-    """The verb's module and its arguments. Raises `UsageError`, and `SystemExit` after ``--help``."""
+    """The verb's module and its arguments.
+
+    ``literals`` in them is how many of the verb's words stand after ``--``, ``None`` if that is not among them.
+    Raises `UsageError`, and `SystemExit` after ``--help``.
+    """
     for number, word in enumerate(words, 1):
         if not _is_text(word):
             raise UsageError(f"argument {number}, {word!a}, is not valid UTF-8")
     marked = _mark_literals(words)
     general = _general_parser().parse_args(marked)
+    split = "--" in words and not (general.verb or "").startswith(_LITERAL)
     general.verb = general.verb and general.verb.removeprefix(_LITERAL)
     chosen = verbs.TABLE.get(general.verb)
     if chosen is None:
@@ -79,10 +83,10 @@ def parse(words: Sequence[str]) -> tuple[VerbModule, argparse.Namespace]:
     rest = general.rest
     del general.rest
     found = parser.parse_intermixed_args(rest, general)
+    found.literals = sum(word.startswith(_LITERAL) for word in rest) if split else None
     _unmark(found)
     if found.directory == "":
         raise UsageError("-C needs the name of a directory")
-    found.agent = found.agent or os.environ.get("FSSTORE_AGENT") or None
     return module, found
 
 

@@ -2,8 +2,8 @@
 
 0  done, found, healthy
 1  not found, or false; for ``run``: the agent failed
-2  usage: an argument that makes no sense, no store at the place named
-3  somebody else was there: a conflict, or a lock that was not had in time
+2  usage: an argument that makes no sense, no store at the place named, or one without git where that is needed
+3  somebody else was there: a conflict, a lock that was not had in time, a merge that waits for its end
 4  bad data: a value that is no JSON or cannot be stored, a damaged file, a directory that is no store
 5  the system refused: permission, space, a read-only file system, a failing disk
 """
@@ -19,14 +19,18 @@ INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
 _STATUS: dict[type[Exception], int] = {
     UsageError: USAGE,
     errors.NotFound: NO,
+    errors.UnknownRevision: NO,
     errors.InvalidName: USAGE,
     errors.StoreMissing: USAGE,
     errors.NoRun: USAGE,
+    errors.HistoryUnavailable: USAGE,
     errors.Closed: USAGE,
     errors.Conflict: CONFLICT,
     errors.LockTimeout: CONFLICT,
     errors.LeaseLost: CONFLICT,
     errors.NestedWrite: CONFLICT,
+    errors.RepositoryState: CONFLICT,
+    errors.RepositoryBusy: CONFLICT,
     errors.InvalidValue: DATA,
     errors.UnsupportedType: DATA,
     errors.TooLarge: DATA,
@@ -35,6 +39,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.NameCollision: DATA,
     errors.Blocked: DATA,
     errors.NotAStore: DATA,
+    errors.DamagedHistory: DATA,
     errors.ReadOnly: SYSTEM,
     errors.AccessDenied: SYSTEM,
     errors.DiskFull: SYSTEM,

@@ -17,7 +17,7 @@ def open_store(args: argparse.Namespace, *, read_only: bool = False) -> Store:
     """The store of this command, with the handle of its namespace and agent. It is never made here."""
     return fsstore.open(
         store_directory(args),
-        args.agent,
+        agent_of(args),
         namespace_of(args),
         create=False,
         read_only=read_only,
@@ -27,6 +27,11 @@ def open_store(args: argparse.Namespace, *, read_only: bool = False) -> Store:
 def namespace_of(args: argparse.Namespace) -> str:
     """The namespace named, or the default one."""
     return "default" if args.namespace is None else str(args.namespace)
+
+
+def agent_of(args: argparse.Namespace) -> str | None:
+    """Who writes: the agent named, or that of the environment."""
+    return args.agent or os.environ.get("FSSTORE_AGENT") or None
 
 
 def is_store(directory: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json as standard_json
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import orjson
 
 from fsstore import values
+from fsstore.cli import colours
 
 
 class Output:
@@ -24,6 +26,7 @@ class Output:
         """No talk."""
         self.terminal = sys.stdout.isatty()
         """Does a person read the data, on a device that obeys control characters?"""
+        self._coloured = self.terminal and colours.wanted(os.environ)
 
     def lines(self, lines: Iterable[str]) -> None:
         """Lines of data, as they are."""
@@ -45,6 +48,14 @@ class Output:
     def name(self, name: str) -> str:
         """A key or another name for a line of text: as it is, but as a JSON string where it would upset a terminal."""
         return quoted(name) if self.terminal else name
+
+    def text(self, line: str) -> str:
+        """A line of somebody's text: as it is, but without what would upset a terminal."""
+        return escape(line, keep="\t") if self.terminal else line
+
+    def paint(self, text: str, colour: str) -> str:
+        """A text in one of `fsstore.cli.colours`, on a terminal that shows them."""
+        return colours.paint(text, colour) if self._coloured else text
 
     def talk(self, text: str) -> None:
         """Something a person may want to know and a program need not."""

@@ -27,11 +27,17 @@ class File(NamedTuple):
     path: str
     """Relative to the store."""
     commit: bytes
+    """Empty: the file as it is now."""
 
     @property
     def name(self) -> str:
         """What git calls it: ``git show NAME`` prints it."""
-        return f"{self.commit.hex()[:12]}:{self.path}"
+        return f"{self.commit.hex()[:12]}:{self.path}" if self.commit else self.path
+
+    @property
+    def way_out(self) -> str:
+        """What to do if it holds no value."""
+        return _WAY_OUT if self.commit else "Mend the file, or set the key anew."
 
 
 def is_plain(entry: Entry) -> bool:
@@ -56,7 +62,7 @@ def load(objects: Objects, entry: Entry, file: File, limit: int, decode: Callabl
     except (IrregularFile, values.Malformed, OSError) as error:
         if isinstance(error, StoreError):
             raise
-        raise failures.reading(error, file.namespace or "", file.key or "", file.name, limit, _WAY_OUT) from None
+        raise failures.reading(error, file.namespace or "", file.key or "", file.name, limit, file.way_out) from None
 
 
 def value_of(objects: Objects, entry: Entry | None, file: File, limit: int = MAX_VALUE_BYTES) -> Any:

@@ -120,13 +120,13 @@ class History:
         """A reader of one commit."""
         return self._read().at(revision)
 
-    def diff(self, a: str, b: str | None) -> list[Change]:
-        """What differs between two revisions, or from one to the files as they are now."""
+    def diff(self, a: str | None, b: str | None) -> list[Change]:
+        """What differs between two revisions, or from one to the files as they are now; see `Store.diff`."""
         from fsstore.history.compare import diff
         from fsstore.history.present import present
 
         reading = self._read()
-        old = reading.commit(a)
+        old = None if a is None else reading.commit(a)
         if b is not None:
             return diff(reading.objects, old, reading.commit(b), limit=self._work.limit)
         objects, now = present(reading.repository, self._work)

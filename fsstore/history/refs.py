@@ -147,6 +147,8 @@ class Refs:
         while match := _STEP.search(base):
             steps.append(match[0])
             base = base[: match.start()]
+        if not base and not (steps and steps[-1].startswith("@")):
+            raise self._unknown(revision, "it is empty" if not steps else "something is wanted before the first step")
         oid = self._named(base or "HEAD", revision, objects)
         for number, step in enumerate(reversed(steps)):
             if step.startswith("@"):

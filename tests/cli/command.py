@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -71,3 +72,22 @@ def shell(script: str) -> subprocess.CompletedProcess[bytes]:
     define = 'fsstore() { "$FSSTORE_PYTHON" -m fsstore "$@"; }\n'
     environment = os.environ | {"FSSTORE_PYTHON": sys.executable}
     return subprocess.run(["bash", "-c", define + script], capture_output=True, env=environment, check=False)
+
+
+def on_terminal(*words: str, **env: str) -> str:
+    """What a terminal would get to see; it shows no colours unless ``TERM`` is given."""
+    master, slave = os.openpty()
+    environment = {**os.environ, "TERM": "dumb", "NO_COLOR": "", **env}
+    try:
+        with subprocess.Popen(
+            [*ENTRY, *words], stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment
+        ) as running:
+            os.close(slave)
+            seen = b""
+            with contextlib.suppress(OSError):  # EIO: the other end is closed
+                while piece := os.read(master, 65536):
+                    seen += piece
+        assert running.returncode == 0
+    finally:
+        os.close(master)
+    return seen.decode().replace("\r\n", "\n")

@@ -11,6 +11,7 @@ import pytest
 
 import fsstore
 from fsstore.cli import verbs
+from fsstore.cli.arguments import parse
 
 from .command import ENTRY, Command, process
 
@@ -96,6 +97,21 @@ def test_any_key_goes_after_two_dashes(cli: Command, directory: Path, key: str) 
 def test_two_dashes_may_precede_the_verb(cli: Command, directory: Path) -> None:
     cli.ok("--", "set", "-k", "1")
     assert cli.ok("--", "get", "-k") == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "literals"),
+    [
+        (("diff", "a", "b"), None),
+        (("diff", "a", "--"), 0),
+        (("diff", "a", "--", "b"), 1),
+        (("diff", "--", "a", "--"), 2),
+        (("-n", "x", "diff", "--json", "--", "--json"), 1),
+        (("--", "diff", "a"), None),
+    ],
+)
+def test_a_verb_learns_how_many_words_stand_after_two_dashes(words: tuple[str, ...], literals: int | None) -> None:
+    assert parse(words)[1].literals == literals
 
 
 def test_negative_numbers_need_none(cli: Command, directory: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fsstore
+from fsstore import errors
 from fsstore.cli import exits, verbs
 from fsstore.cli.output import Output
 from fsstore.errors import StoreError
@@ -18,13 +19,14 @@ from fsstore.errors import StoreError
 from .command import Command
 
 STATUS = {
-    1: ["NotFound"],
-    2: ["InvalidName", "StoreMissing", "NoRun", "Closed"],
-    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite"],
+    1: ["NotFound", "UnknownRevision"],
+    2: ["InvalidName", "StoreMissing", "NoRun", "HistoryUnavailable", "Closed"],
+    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite", "RepositoryBusy", "RepositoryState"],
     4: [
         "BadValue",
         "BadValues",
         "Blocked",
+        "DamagedHistory",
         "InvalidValue",
         "NameCollision",
         "NotAStore",
@@ -37,7 +39,7 @@ STATUS = {
 
 @pytest.mark.parametrize(("status", "name"), [(status, name) for status, names in STATUS.items() for name in names])
 def test_status_of_an_error(status: int, name: str) -> None:
-    assert exits.status_of(getattr(fsstore, name)("message")) == status
+    assert exits.status_of(getattr(errors, name)("message")) == status
 
 
 def test_no_error_is_forgotten() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,18 @@ EXPECTED = {
     "run": '{"topic":"storage"}',
     "doctor": "",
     "backup": "",
+}
+
+
+EXPECTED_OF_THE_PAST = {
+    "snapshot": r"[0-9a-f]{10}\t.*\tbefore the cleaning",
+    "log": r"([0-9a-f]{10}\t.*\n){2}[0-9a-f]{10}\t.*\tplanner\t.*",
+    "show": r'\{"text":"hello\\nWorld\\nend\\n","n":1\}',
+    "diff": r"changed default greeting\n@ /m\n\+ \[\n\+   true,\n\+   null\n\+ \]",
+    "history": r"([0-9a-f]{10}\t.*\tchanged\t.*\n){2}[0-9a-f]{10}\t.*\tadded\t.*",
+    "blame": r"([0-9a-f]{10}\t.*\t(text|n|m)\t.*\n?){3}",
+    "restore": r"set\tdefault\tgreeting",
+    "gc": "",
 }
 
 
@@ -48,6 +61,14 @@ def test_the_example_works(prepared: Path, verb: str) -> None:
     assert (done.returncode, done.stdout.decode().rstrip("\n")) == (0, EXPECTED[verb]), done.stderr
 
 
+@pytest.mark.parametrize("verb", [*EXPECTED_OF_THE_PAST])
+def test_the_example_works_in_a_store_with_a_past(past: Path, verb: str) -> None:
+    (past / "default" / "new.json").write_text("1\n")
+    done = shell(example(verb))
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(EXPECTED_OF_THE_PAST[verb], done.stdout.decode().rstrip("\n")), done.stdout
+
+
 def test_the_example_of_stat(cli: Command, directory: Path) -> None:
     cli.ok("set", "greeting", '"hello"')
     done = shell(example("stat"))
@@ -66,7 +87,7 @@ def test_examples_that_write_have_written(cli: Command, directory: Path) -> None
 
 
 def test_every_verb_has_an_example_that_is_tested() -> None:
-    assert {*EXPECTED, "stat"} == set(verbs.TABLE)
+    assert {*EXPECTED, *EXPECTED_OF_THE_PAST, "stat"} == set(verbs.TABLE)
 
 
 @pytest.mark.parametrize("verb", [*verbs.TABLE])
@@ -82,5 +103,5 @@ def test_the_help_of_all_names_each_verb() -> None:
     result = process("--help")
     assert (result.status, result.err) == (0, "")
     for name, verb in verbs.TABLE.items():
-        assert f"  {name.ljust(6)}  {verb.summary}\n" in result.out
+        assert f"  {name.ljust(8)}  {verb.summary}\n" in result.out
     assert "Exit status: 0 ok, 1 not found" in result.out

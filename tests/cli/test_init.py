@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,8 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 def test_it_makes_a_store_in_the_current_directory(cli: Command, place: Path) -> None:
     result = cli("init")
-    assert (result.status, result.out, result.err) == (0, "", f"fsstore: made a store in {place}\n")
+    told = [f"fsstore: made a store in {place}", f"fsstore: made a git repository in {place}/.git"]
+    assert (result.status, result.out, result.err.splitlines()) == (0, "", told)
     assert (place / "fsstore.json").is_file()
 
 
@@ -41,8 +45,8 @@ def test_a_second_time_changes_nothing(cli: Command, place: Path) -> None:
 
 
 def test_json(cli: Command, place: Path) -> None:
-    assert cli("init", "state", "--json").document == {"path": f"{place}/state", "created": True}
-    assert cli("--json", "init", "state").document == {"path": f"{place}/state", "created": False}
+    assert cli("init", "state", "--json").document == {"path": f"{place}/state", "created": True, "git": True}
+    assert cli("--json", "init", "state").document == {"path": f"{place}/state", "created": False, "git": True}
 
 
 @pytest.mark.parametrize("words", [("-C", "there", "init"), ("init", "-C", "there")])
@@ -93,6 +97,7 @@ def test_adopt_lists_and_makes_the_store(cli: Command, place: Path) -> None:
 
 
 def test_adopting_a_store_lists_nothing(cli: Command, directory: Path) -> None:
+    cli.ok("init")
     cli.ok("set", "k", "1")
     for words in (("init", "--adopt"), ("init", "--adopt", "--dry-run")):
         result = cli(*words)
@@ -111,7 +116,10 @@ def test_names_that_would_break_the_list_are_quoted(cli: Command, place: Path) -
     assert result.err.count("\n") == 2
 
 
-@pytest.mark.parametrize("words", [("init", "--dry-run"), ("init", ""), ("init", "a", "b"), ("-C", "", "init")])
+@pytest.mark.parametrize(
+    "words",
+    [("init", "--dry-run"), ("init", "--git", "--no-git"), ("init", ""), ("init", "a", "b"), ("-C", "", "init")],
+)
 def test_usage(cli: Command, place: Path, words: tuple[str, ...]) -> None:
     result = cli(*words)
     assert (result.status, result.out) == (2, "")
@@ -125,6 +133,92 @@ def test_where_a_file_is_in_the_way_the_error_names_it(cli: Command, place: Path
     assert result.err.startswith("fsstore: ")
     assert f"{place}/file" in result.err
     assert result.err.count("\n") == 1
+
+
+# Its repository
+
+
+def git(*words: str, cwd: Path) -> str:
+    return subprocess.run(["git", *words], cwd=cwd, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_repository_is_one_for_git(cli: Command, place: Path) -> None:
+    cli.ok("init", "state")
+    assert git("rev-parse", "--show-toplevel", cwd=place / "state") == f"{place}/state"
+    assert git("check-attr", "diff", "--", "default/k.json", cwd=place / "state").endswith(": fsstore")
+    (place / "state" / "default").mkdir()
+    (place / "state" / "default" / "k.json").write_text('"one\\ntwo"\n')
+    git("add", "-A", cwd=place / "state")
+    assert "\n+|-\n+  one\n+  two" in git("diff", "--cached", "--", "default", cwd=place / "state")
+
+
+def test_an_older_store_gets_one(cli: Command, directory: Path) -> None:
+    shutil.rmtree(directory / ".git", ignore_errors=True)
+    result = cli("init")
+    told = [f"fsstore: {directory} is a store already", f"fsstore: made a git repository in {directory}/.git"]
+    assert (result.status, result.err.splitlines()) == (0, told)
+
+
+def test_inside_a_larger_repository_it_has_none_unless_asked(cli: Command, place: Path) -> None:
+    git("init", "-q", cwd=place)
+    result = cli("init", "state")
+    assert result.status == 0
+    assert "it has no git repository: it lies inside the repository" in result.err
+    assert f"fsstore init --git {place}/state" in result.err
+    assert not (place / "state" / ".git").exists()
+    assert cli("init", "state", "--json").document["git"] is False
+    assert cli("-C", "state", "snapshot").status == 2
+    result = cli("init", "state", "--git")
+    assert result.err.splitlines()[-1] == f"fsstore: made a git repository in {place}/state/.git"
+    assert git("rev-parse", "--show-toplevel", cwd=place / "state") == f"{place}/state"
+    cli.ok("-C", "state", "set", "k", "1")
+    assert cli("-C", "state", "snapshot").status == 0
+
+
+def test_without_git_there_is_no_history_now_or_later(cli: Command, place: Path) -> None:
+    result = cli("init", "state", "--no-git")
+    told = [f"fsstore: made a store in {place}/state", "fsstore: from now on it keeps no history"]
+    assert (result.status, result.err.splitlines()) == (0, told)
+    marker = json.loads((place / "state" / "fsstore.json").read_text())
+    assert marker["settings"] == {"git": False}
+    cli.ok("-C", "state", "set", "k", "1")
+    result = cli("-C", "state", "snapshot")
+    assert (result.status, result.out, result.err.count("\n")) == (2, "", 1)
+    assert cli("init", "state", "--no-git").err == f"fsstore: {place}/state is a store already\n"
+    assert "it has no git repository: it is turned off" in cli("init", "state").err
+    assert not (place / "state" / ".git").exists()
+
+
+def test_a_repository_that_is_none_to_use_is_told(cli: Command, directory: Path) -> None:
+    (directory / ".git").write_text("gitdir: ../elsewhere\n")
+    result = cli("init", "--json")
+    assert (result.status, result.document["git"]) == (0, False)
+    assert ".git is a file" in result.err
+
+
+def test_the_choice_can_be_changed(cli: Command, place: Path) -> None:
+    cli.ok("init", "state", "--no-git")
+    path = place / "state" / "fsstore.json"
+    marker = json.loads(path.read_text())
+    path.write_text(json.dumps({**marker, "settings": {"x": 1, "git": False}, "later": [1]}))
+    os.chmod(path, 0o640)
+    assert cli("init", "state", "--git", "--json").document["git"] is True
+    assert json.loads(path.read_text()) == {**marker, "settings": {"x": 1}, "later": [1]}
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert list((place / "state" / ".fsstore" / "tmp").iterdir()) == []
+    assert cli("init", "state", "--no-git", "--json").document["git"] is False
+    assert json.loads(path.read_text())["settings"] == {"x": 1, "git": False}
+
+
+def test_the_settings_of_a_later_format_stay(cli: Command, place: Path) -> None:
+    cli.ok("init", "state")
+    path = place / "state" / "fsstore.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
+    before = path.read_bytes()
+    result = cli("init", "state", "--no-git")
+    assert (result.status, result.out) == (5, "")
+    assert "format is 99" in result.err
+    assert path.read_bytes() == before
 
 
 def test_the_library_opens_what_init_made(cli: Command, place: Path) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 import fsstore
 
-from .command import ENTRY, Command, process, shell
+from .command import Command, on_terminal, process, shell
 
 ESCAPES = "evil\x1b[2J\x07"
 
@@ -66,22 +63,6 @@ def test_closed_streams(directory: Path) -> None:
     assert done.stderr == b""
     with fsstore.open(directory) as store:
         assert list(store.doctor()) == []
-
-
-def on_terminal(*words: str) -> str:
-    """What a terminal would get to see."""
-    master, slave = os.openpty()
-    try:
-        with subprocess.Popen([*ENTRY, *words], stdin=slave, stdout=slave, stderr=subprocess.PIPE) as running:
-            os.close(slave)
-            seen = b""
-            with contextlib.suppress(OSError):  # EIO: the other end is closed
-                while piece := os.read(master, 65536):
-                    seen += piece
-        assert running.returncode == 0
-    finally:
-        os.close(master)
-    return seen.decode().replace("\r\n", "\n")
 
 
 def test_values_are_pretty_on_a_terminal_and_compact_elsewhere(cli: Command, directory: Path) -> None:

@@ -16,7 +16,7 @@ import fsstore
 from fsstore import values
 from fsstore.cli import exits, inputs
 from fsstore.cli.arguments import UsageError
-from fsstore.cli.location import namespace_of, open_store
+from fsstore.cli.location import agent_of, namespace_of, open_store
 from fsstore.cli.output import Output, compact
 from fsstore.cli.traces import trace_of
 from fsstore.errors import InvalidValue, UnsupportedType
@@ -30,6 +30,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="AGENT.py", help="defines run(input_dict, tools), async or plain")
     parser.add_argument("--input", metavar="JSON", default="{}", help="an object; - reads standard input, @FILE a file")
     parser.add_argument("--store", metavar="DIR", help="the store, made if it is missing")
+    parser.add_argument("--run-id", metavar="ID", help="how the history names this run (default: a new name)")
+    parser.add_argument("--no-snapshot", action="store_true", help="leave what it wrote to the next snapshot")
+    parser.add_argument(
+        "--on-error",
+        metavar="keep|rollback",
+        choices=("keep", "rollback"),
+        default="keep",
+        help="what becomes of its writes if it fails: they stay (default), or the keys get back what they held",
+    )
     parser.add_argument("--ops", action="store_true", help="print each operation on the store as JSON on stderr")
 
 
@@ -44,8 +53,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
                     args.file,
                     given,
                     store=store,
-                    name=args.agent,
+                    name=agent_of(args),
                     namespace=namespace_of(args),
+                    snapshot=not args.no_snapshot,
+                    on_error=args.on_error,
+                    run_id=args.run_id,
                     ops=_print_operation if args.ops else None,
                 )
         except KeyboardInterrupt:
@@ -69,7 +81,7 @@ def _open(args: argparse.Namespace) -> Store:
         return open_store(args)
     if not args.store:
         raise UsageError("--store needs the name of a directory")
-    return fsstore.open(args.store, args.agent, namespace_of(args))
+    return fsstore.open(args.store, agent_of(args), namespace_of(args))
 
 
 def _printable(result: Any) -> Any:
