@@ -152,6 +152,7 @@ def test_gc_says_what_it_brought(past: Path, cli: Command) -> None:
     assert (result.status, result.out) == (0, "")
     assert result.err.startswith("fsstore: the history takes ")
     packed = cli("gc", "--json").document
-    assert packed["after"] <= packed["before"]
+    assert packed["after"]["bytes"] <= packed["before"]["bytes"]
+    assert packed["after"]["packs"] == 1
     assert cli.ok("log") == log
     subprocess.run(["git", "fsck", "--strict"], capture_output=True, check=True)

@@ -34,7 +34,17 @@ def run(args: argparse.Namespace, output: Output) -> int:
             output.lines([f"{quoted(finding.path)}: {finding.problem}: {escape(finding.detail)}{done}"])
     told = f"{count} {'finding' if count == 1 else 'findings'}" if count else "healthy"
     output.talk(f"{told}, {mended} mended" if args.fix and count else told)
+    _tell_cost(args, output)
     return exits.DATA if wrong else exits.OK
+
+
+def _tell_cost(args: argparse.Namespace, output: Output) -> None:
+    with open_store(args, read_only=True) as store:
+        cost = store.history_cost()
+    if cost is not None:
+        many = f"{cost.packs} {'pack' if cost.packs == 1 else 'packs'}"
+        loose = f" and {cost.loose} loose objects" if cost.loose else ""
+        output.talk(f"the history takes {cost.bytes:,} bytes in {many}{loose}; fsstore gc makes it small")
 
 
 def _found(args: argparse.Namespace) -> Iterator[Finding]:

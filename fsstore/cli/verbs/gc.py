@@ -20,6 +20,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
     with open_store(args) as store:
         packed = store.gc()
     if output.json:
-        output.documents([packed._asdict()])
-    output.talk(f"the history takes {packed.after:,} bytes, {packed.before:,} before")
+        output.documents([{"before": packed.before._asdict(), "after": packed.after._asdict()}])
+    output.talk(f"the history takes {packed.after.bytes:,} bytes, {packed.before.bytes:,} before")
     return exits.OK
