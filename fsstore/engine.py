@@ -221,6 +221,11 @@ class Reader(Protocol):
     """Anything that can be read: an engine, a past snapshot, an open transaction."""
 
     @property
+    def place(self) -> str:
+        """What names the store, the same for all that read or write it."""
+        ...
+
+    @property
     def capabilities(self) -> Capabilities:
         """What it can do."""
         ...

@@ -338,7 +338,7 @@ class Handle(ReadHandle):
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
-        outcomes = self._engine.commit(ops, self._author, durability=durability, claim=claim)
+        outcomes = self._engine.commit(ops, self._writer, durability=durability, claim=claim)
         if self._ops is not None:
             if len(ops) == 1 and found is None:
                 found = outcomes[0] not in (Outcome.CREATED, Outcome.MISSING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
@@ -36,6 +37,8 @@ class Operation(NamedTuple):
 
 
 OpsHook = Callable[[Operation], None]
+current: ContextVar[ReadHandle] = ContextVar("fsstore_data_store")
+"""The handle of the run that the calling code is in."""
 
 
 class ReadHandle:
@@ -62,6 +65,15 @@ class ReadHandle:
     def run_id(self) -> str | None:
         """The run it writes in."""
         return self._author.run
+
+    @property
+    def _writer(self) -> Author:
+        """Who writes here now: of a handle without a run, the run of this store that the calling code is in."""
+        author = self._author
+        running = None if author.run is not None else current.get(None)
+        if running is not None and running._engine.place == self._engine.place:
+            return Author(author.agent or running.agent, running.run_id)
+        return author
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} agent={self.agent!r}>"

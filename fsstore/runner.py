@@ -19,8 +19,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from fsstore.errors import NoRun
-from fsstore.reading import OpsHook
-from fsstore.running import OnError, current
+from fsstore.reading import OpsHook, current
+from fsstore.running import OnError, Running
 from fsstore.store import Namespace
 from fsstore.store import open as open_store
 
@@ -54,7 +54,11 @@ def run_agent(
     options = _Options(name, namespace, ops, snapshot, on_error, run_id)
 
     def call() -> Any:
-        with _running(agent, input, store, options) as function:
+        with (
+            _opened(store) as opened,
+            _run_of(agent, input, opened, options) as handle,
+            _function_of(agent, handle) as function,
+        ):
             result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
             return _awaited(result) if inspect.isawaitable(result) else result
 
@@ -81,9 +85,11 @@ async def run_agent_async(
 ) -> Any:
     """The same as `run_agent`, to be awaited."""
     options = _Options(name, namespace, ops, snapshot, on_error, run_id)
-    with _running(agent, input, store, options) as function:
-        result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
-        return await result if inspect.isawaitable(result) else result
+    with _opened(store) as opened:
+        async with _run_of(agent, input, opened, options) as handle:
+            with _function_of(agent, handle) as function:
+                result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
+                return await result if inspect.isawaitable(result) else result
 
 
 class _Options(NamedTuple):
@@ -97,29 +103,19 @@ class _Options(NamedTuple):
     run_id: str | None
 
 
-@contextlib.contextmanager
-def _running(
-    agent: str | os.PathLike[str] | Agent,
-    input: Mapping[str, Any] | None,
-    store: Namespace | CurrentHandle | str | os.PathLike[str],
-    options: _Options,
-) -> Iterator[Agent]:
-    """The agent's function, while its run is the current one."""
-    name, namespace, ops, snapshot, on_error, run_id = options
-    with (
-        _opened(store) as opened,
-        opened.store.run(
-            name or _name_of(agent),
-            run_id,
-            snapshot=snapshot,
-            on_error=on_error,
-            input=dict(input or {}),
-            namespace=namespace,
-            ops=ops,
-        ) as handle,
-        _function_of(agent, handle) as function,
-    ):
-        yield function
+def _run_of(
+    agent: str | os.PathLike[str] | Agent, input: Mapping[str, Any] | None, opened: Namespace, options: _Options
+) -> Running[Namespace]:
+    """The run of an agent in a store."""
+    return opened.store.run(
+        options.name or _name_of(agent),
+        options.run_id,
+        snapshot=options.snapshot,
+        on_error=options.on_error,
+        input=dict(input or {}),
+        namespace=options.namespace,
+        ops=options.ops,
+    )
 
 
 def _in_event_loop() -> bool:

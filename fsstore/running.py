@@ -6,7 +6,6 @@ the one that ``FSSTORE_RUN`` and ``FSSTORE_AGENT`` name. No agent is called here
 
 from __future__ import annotations
 
-import contextvars
 import hashlib
 import logging
 import os
@@ -21,15 +20,13 @@ from fsstore import values
 from fsstore.engine import Engine
 from fsstore.errors import StoreError
 from fsstore.namespace import Handle
+from fsstore.reading import current
 from fsstore.records import Author, Run, timestamp
 
 _log = logging.getLogger("fsstore")
 
 OnError = Literal["keep", "rollback"]
 H = TypeVar("H", bound=Handle)
-
-current: contextvars.ContextVar[Handle] = contextvars.ContextVar("fsstore_data_store")
-"""The handle of the run that this code is in."""
 
 
 def ambient() -> Author:
@@ -80,14 +77,32 @@ class Running(Generic[H]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._commit(self._end(error), error)
+
+    async def __aenter__(self) -> H:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """The same; the event loop does not wait for the commit."""
+        import asyncio
+
+        await asyncio.to_thread(self._commit, self._end(error), error)
+
+    def _end(self, error: BaseException | None) -> Run:
+        """Leave the run, and take it back if it is to be."""
         _environment.leave(self._run)
         current.reset(self._token)
-        run = self._run._replace(status="ok" if kind is None else "failed")
+        run = self._run._replace(status="ok" if error is None else "failed")
         try:
             if error is not None and run.undoable:
                 run = self._take_back(run, error)
         finally:
             self._engine.end_run(run)
+        return run
+
+    def _commit(self, run: Run, error: BaseException | None) -> None:
         if self._snapshot is None:
             return
         try:

@@ -62,7 +62,7 @@ class Namespace(Handle):
         """
         from fsstore.locks import Lock
 
-        return Lock(self._engine, name, self._author, timeout=timeout, ttl=ttl)
+        return Lock(self._engine, name, self._writer, timeout=timeout, ttl=ttl)
 
     def locked_by(self, name: str) -> Holder | None:
         """Who holds the lock of this name now."""
@@ -158,7 +158,7 @@ class Store(Namespace):
         engine = TransactionEngine(self._engine)
         try:
             yield Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops)
-            engine.finish(self._author, durability)
+            engine.finish(self._writer, durability)
         finally:
             engine.close()
 
@@ -181,7 +181,7 @@ class Store(Namespace):
                     raise
             else:
                 try:
-                    engine.finish(self._author, durability)
+                    engine.finish(self._writer, durability)
                 except Conflict:
                     if attempt == retries:
                         raise
@@ -219,7 +219,8 @@ class Store(Namespace):
         def handle(agent: str | None, run: str) -> Namespace:
             return self.handle(namespace, agent=agent, run=run, ops=ops)
 
-        after = self._past.after_run if snapshot and self._has_files() else None
+        writes = snapshot and self._has_files() and not self._engine.capabilities.read_only
+        after = self._past.after_run if writes else None
         name = self.agent if agent is None else agent
         return Running(self._engine, name, run_id, handle, after, on_error=on_error, input=input)
 
@@ -235,7 +236,7 @@ class Store(Namespace):
         `RepositoryBusy` while another program of git keeps its locks; nothing is changed then.
         """
         self._require_writable("snapshot")
-        made = self._past.snapshot(self._author, message, verify=verify)
+        made = self._past.snapshot(self._writer, message, verify=verify)
         self._tell("snapshot", None, count=len(made))
         return made[-1] if made else None
 
@@ -277,7 +278,7 @@ class Store(Namespace):
         """
         self._require_writable("restore")
         where = self.name if key is not None and namespace is None else namespace
-        return self._past.restore(self._engine, self._author, revision, where, key)
+        return self._past.restore(self._engine, self._writer, revision, where, key)
 
     def gc(self) -> Collected:
         """Pack the history: the same commits in less space. Others may go on working."""

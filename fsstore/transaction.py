@@ -59,6 +59,11 @@ class TransactionEngine:
         self._over = False
 
     @property
+    def place(self) -> str:
+        """That of the engine below."""
+        return self._base.place
+
+    @property
     def capabilities(self) -> Capabilities:
         """Those of the engine below."""
         return self._base.capabilities

@@ -56,6 +56,7 @@ class MemoryEngine(Claiming):
         self.capabilities = Capabilities(
             read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
         )
+        self.place = f":memory:{id(self)}"
         self._cells: dict[str, dict[str, _Cell]] = {}
         self._lock = threading.RLock()
         self._commits = 0

@@ -32,6 +32,7 @@ class PastEngine:
         self._raw = objects.commit(commit)
         self.commit = commit_of(self._raw)
         """The commit as users see it."""
+        self.place = f"{self.commit.id}"
         self.capabilities = Capabilities(
             read_only=f"it is the store as commit {self.commit.id[:12]} of {self.commit.time[:19]} has it"
         )

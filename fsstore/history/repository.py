@@ -66,7 +66,7 @@ class Repository:
         self.objects = Objects(self.directory)
         self.refs = Refs(self.tree)
         self.identity = _identity(self.directory)
-        self._mutex = threading.Lock()
+        self._mutex, self._pid = threading.Lock(), os.getpid()
 
     def is_current(self) -> bool:
         """Whether this is still the directory at that place, and not another one."""
@@ -78,6 +78,8 @@ class Repository:
 
         It is the store's own lock. Git's commands know nothing of it; what they and we share is under git's locks.
         """
+        if self._pid != os.getpid():  # in a forked child the parent's threads are not here to release it
+            self._mutex, self._pid = threading.Lock(), os.getpid()
         if not self._mutex.acquire(timeout=timeout):
             raise self._timeout(timeout, os.getpid())
         try:

@@ -36,6 +36,7 @@ class FileAccess:
 
     def __init__(self, tree: Tree, marker: layout.Marker, stripes: Stripes) -> None:
         self.capabilities = Capabilities()
+        self.place = tree.root
         self._tree = tree
         self._limit = marker.max_value_bytes
         self._folds = folding.folds_names(tree)

@@ -58,7 +58,9 @@ class FileEngine(FileWriter):
         return ""
 
     def begin_run(self, run: Run) -> None:
-        """Note a run of this process that begins."""
+        """Note a run of this process that begins; one that can only read leaves no trace."""
+        if self.capabilities.read_only:
+            return
         with self._failing(layout.RUNS):
             self._runs.begin(run)
 
