@@ -90,19 +90,21 @@ class Publisher:
                 self._refs.release_dead(f"fsstore/{name}")
 
     def _finish_index(self, staged: str, tag: str) -> None:
-        path, lock = self._tree.absolute(staged), self._tree.absolute("index.lock")
+        path, lock, index = self._tree.absolute(staged), self._tree.absolute("index.lock"), self._tree.absolute("index")
         head = self._refs.head().commit
         forward = head is not None and head.hex() == tag
         if _is_same(path, lock):
             if forward:
-                os.rename(lock, self._tree.absolute("index"))
+                os.rename(lock, index)
                 _log.warning("%s: finished the snapshot %s of a process that died", self._tree.root, tag[:12])
             else:
                 os.unlink(lock)
-        elif forward and _time(path) >= _time(self._tree.absolute("index")):
-            # Somebody removed the lock by hand, and has not written the index since: it is that of before.
+        elif forward and not _is_same(path, index) and _time(path) >= _time(index):
+            # Somebody removed the lock by hand, and has not written the index since: it is that of before. (A name of
+            # the index itself would have to be left alone: renaming one of two names of a file to the other does
+            # nothing, and the lock would stay.)
             take(lock, path, PATIENCE)
-            os.rename(lock, self._tree.absolute("index"))
+            os.rename(lock, index)
         discard(path)
 
 
