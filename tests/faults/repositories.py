@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pygit2  # noqa: F401 - so that no child imports it among the calls that are counted
+
 import fsstore
 from fsstore import Store
 from fsstore.revisions import revision
@@ -140,11 +142,12 @@ class Ground:
             if not act.first:
                 commit_some(self._fresh, store)
 
-    def calls(self) -> list[Call]:
-        """The system calls of the act that change a file or a lock."""
+    def calls(self, *, all_opens: bool = False) -> list[Call]:
+        """The system calls of the act that change a file or a lock; with ``all_opens`` those that open one too."""
         with self.opened() as store:
             found = trace(lambda: self.act.act(store, self.counter), self._log)
-        return [call for call in found if call.name not in _SMALL or "O_CREAT" in call.arguments]
+        kept = [call for call in found if f"{self.root}/" in call.arguments]
+        return kept if all_opens else [call for call in kept if call.name not in _SMALL or "O_CREAT" in call.arguments]
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
@@ -177,6 +180,10 @@ class Ground:
         """What is wrong now, what is after the next snapshot, and after the person's own commit."""
         if wrong := self.unsafe():
             return f"before the next snapshot: {wrong}"
+        return self.complaint_after_recovery()
+
+    def complaint_after_recovery(self) -> str | None:
+        """The same, but for how it is before the next snapshot."""
         try:
             with fsstore.open(self.root) as store:
                 store.snapshot()
@@ -205,7 +212,9 @@ class Ground:
     def _authors(self) -> str | None:
         if self.act.first:
             return None
-        names = {path: git(self.root, "log", "-1", "--format=%an", "--", f"default/{path}.json").strip() for path in "ab"}
+        names = {
+            path: git(self.root, "log", "-1", "--format=%an", "--", f"default/{path}.json").strip() for path in "ab"
+        }
         return None if names == {"a": AGENT, "b": PERSON} else f"committed by {names}"
 
     def _by_hand(self) -> str | None:
