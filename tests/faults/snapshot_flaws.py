@@ -11,6 +11,7 @@ import pytest
 from fsstore.history import publish
 from fsstore.history.index import Index
 from fsstore.history.objects import Signature
+from fsstore.history.packs import write_pack
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head
 from fsstore.history.stale import take
@@ -53,8 +54,7 @@ def _branch_before_the_lock(patch: pytest.MonkeyPatch) -> None:
 
 
 def _pack_not_synced(patch: pytest.MonkeyPatch) -> None:
-    sound = publish.write_pack
-    patch.setattr(publish, "write_pack", lambda tree, records, sync: sound(tree, records, sync=False))
+    patch.setattr(publish, "write_pack", lambda tree, records, sync: write_pack(tree, records, sync=False))
 
 
 SNAPSHOT_FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
