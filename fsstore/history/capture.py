@@ -20,6 +20,8 @@ _log = logging.getLogger("fsstore")
 _LIMIT = 1 << 30
 _YOUNG = 0.05  # seconds: a file so young may be half written
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""They say nothing of the file, but of this process or the system."""
 
 
 class Captured(NamedTuple):
@@ -37,7 +39,10 @@ class Unreadable(Exception):
 
 
 def capture(tree: Tree, path: str) -> Captured | None:
-    """Read a file, or the target of a link; ``None`` if there is neither. Raises `Unreadable`."""
+    """Read a file, or the target of a link; ``None`` if there is neither.
+
+    Raises `Unreadable` for one that cannot be committed now, and `OSError` where that is not the file's fault.
+    """
     for _ in range(3):
         try:
             fd = tree.open(path, READ)
@@ -46,6 +51,8 @@ def capture(tree: Tree, path: str) -> Captured | None:
                 return None
             if error.errno == errno.ELOOP and (link := _link(tree, path)):
                 return link
+            if error.errno in _OURS:
+                raise
             raise Unreadable(error.strerror or str(error)) from None
         try:
             before = os.fstat(fd)
@@ -54,6 +61,8 @@ def capture(tree: Tree, path: str) -> Captured | None:
             raw = read_descriptor(fd, _LIMIT)
             status = os.fstat(fd)
         except (IrregularFile, OSError) as error:
+            if error.errno in _OURS:
+                raise
             raise Unreadable(error.strerror or str(error)) from None
         finally:
             os.close(fd)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fsstore.commits import Blame, Change, Collected, Commit, Cost, Restored, Version
 from fsstore.engine import Engine
 from fsstore.engines.files.engine import FileEngine
+from fsstore.engines.files.failures import told
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState
 from fsstore.history import repository as repositories
@@ -67,11 +68,14 @@ class History:
 
         wants = self._durable if durable is None else durable
         request = Request(author, message, trailers, verify=verify, durable=wants)
-        return self._maker().make(request)
+        with told(f"{self._root}/.git"):
+            return self._maker().make(request)
 
     def after_run(self, run: Run) -> None:
         """Commit what a run changed that has ended. Where that cannot be now, a later snapshot does it."""
-        if reason := self.unavailable(make=True):
+        with told(f"{self._root}/.git"):
+            reason = self.unavailable(make=True)
+        if reason:
             if self._root not in _told and self._enabled:
                 _told.add(self._root)
                 _log.warning("%s: runs are not committed: %s", self._root, reason)
@@ -182,7 +186,7 @@ class History:
         from fsstore.history.upkeep import collect
 
         reading = self._read()
-        with reading.repository.locked():
+        with told(f"{self._root}/.git"), reading.repository.locked():
             return collect(reading.repository)
 
     def make_repository(self, *, force: bool = False) -> str | None:
@@ -193,7 +197,8 @@ class History:
             raise repositories.unavailable(self._root, reason)
         from fsstore.history.making import make_repository
 
-        return f"{self._root}/.git" if make_repository(self._work.tree) else None
+        with told(f"{self._root}/.git"):
+            return f"{self._root}/.git" if make_repository(self._work.tree) else None
 
     def _maker(self) -> Snapshots:
         with self._mutex:

@@ -60,49 +60,49 @@ class Publisher:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)
         self._tree.stage(staged, new.data, sync=sync)
-        lock = self._tree.absolute("index.lock")
+        lock, index = self._tree.absolute("index.lock"), self._tree.absolute("index")
         try:
             take(lock, staged, PATIENCE)
-            try:
-                if not old.is_current():
-                    raise Moved("index")
-                if commits:
-                    self._refs.move(head, commits, who, sync=sync, timeout=PATIENCE)
-            except BaseException:
-                os.unlink(lock)
-                raise
-            os.rename(lock, self._tree.absolute("index"))
-        except BaseException:
-            discard(staged)
+            if not old.is_current():
+                raise Moved("index")
+            if commits:
+                self._refs.move(head, commits, who, sync=sync, timeout=PATIENCE)
+            os.rename(lock, index)
+        except BaseException:  # also an interrupt right after the branch has moved: then there is no way back
+            self._finish(name)
             raise
         os.rename(staged, self._tree.absolute(_KEPT))
         if sync:
-            sync_directory(self._tree, "")
+            for directory in (os.path.dirname(head.ref or ""), ""):
+                sync_directory(self._tree, directory)
 
     def recover(self) -> None:
-        """Finish or take back what a process left that died in `move`."""
+        """Finish or take back what a process left that died or failed in `move`."""
         names = os.listdir(self._tree.absolute("fsstore"))
         for raw in names:
             name = os.fsdecode(raw)
             if name.startswith("index."):
-                self._finish_index(f"fsstore/{name}", name.removeprefix("index."))
+                self._finish(f"fsstore/{name}")
             elif name.startswith("ref."):
                 self._refs.release_dead(f"fsstore/{name}")
 
-    def _finish_index(self, staged: str, tag: str) -> None:
-        path, lock = self._tree.absolute(staged), self._tree.absolute("index.lock")
+    def _finish(self, staged: str) -> None:
+        tag = staged.removeprefix(_STAGED)
+        path, lock, index = self._tree.absolute(staged), self._tree.absolute("index.lock"), self._tree.absolute("index")
         head = self._refs.head().commit
         forward = head is not None and head.hex() == tag
         if _is_same(path, lock):
             if forward:
-                os.rename(lock, self._tree.absolute("index"))
-                _log.warning("%s: finished the snapshot %s of a process that died", self._tree.root, tag[:12])
+                os.rename(lock, index)
+                _log.warning("%s: finished the snapshot %s, which was cut short", self._tree.root, tag[:12])
             else:
                 os.unlink(lock)
-        elif forward and _time(path) >= _time(self._tree.absolute("index")):
-            # Somebody removed the lock by hand, and has not written the index since: it is that of before.
+        elif forward and not _is_same(path, index) and _time(path) >= _time(index):
+            # Somebody removed the lock by hand, and has not written the index since: it is that of before. (A name of
+            # the index itself would have to be left alone: renaming one of two names of a file to the other does
+            # nothing, and the lock would stay.)
             take(lock, path, PATIENCE)
-            os.rename(lock, self._tree.absolute("index"))
+            os.rename(lock, index)
         discard(path)
 
 

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from fsstore.engines.files.atomic import Tree, discard, write_all
 from fsstore.errors import RepositoryState, UnknownRevision
 from fsstore.history.objects import Objects, Signature
-from fsstore.history.packs import sync_directory
 from fsstore.history.stale import take
 
 _LIMIT = 1 << 28
@@ -69,7 +68,8 @@ class Refs:
     def move(self, head: Head, commits: list[tuple[bytes, str]], who: Signature, *, sync: bool, timeout: float) -> None:
         """Let the branch name the last of these commits (id and a line about it), if it is as it was in ``head``.
 
-        Raises `Moved` if it is not, `RepositoryBusy` if another program keeps it locked.
+        Raises `Moved` if it is not, `RepositoryBusy` if another program keeps it locked; whatever is raised, the
+        branch is as it was. With ``sync`` the content is on the disk; its name is for the caller to sync.
         """
         name = head.ref or "HEAD"
         os.close(self._tree.make_directories(os.path.dirname(name) or "logs"))
@@ -91,8 +91,6 @@ class Refs:
                 raise
         finally:
             discard(staged)
-        if sync:
-            sync_directory(self._tree, os.path.dirname(name))
 
     def release_dead(self, staged: str) -> None:
         """Remove the lock of a process that died in `move`, by the second name that it gave it."""

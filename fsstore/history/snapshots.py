@@ -130,7 +130,7 @@ class _Step:
         """What the index is to have of files; ``None`` for nothing."""
         self._records: dict[bytes, Record] = {}
         self._left: list[str] = []
-        """Paths that wait for their runs."""
+        """Paths that wait for their runs, or until they can be read."""
 
     def take(self) -> list[Commit]:
         """Find, read, divide, commit."""
@@ -208,6 +208,7 @@ class _Step:
         try:
             yield
         except Unreadable as error:
+            self._left.append(path)
             _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
 
     def _read(self, path: str) -> Captured | None:

@@ -34,7 +34,7 @@ class State:
     directories: dict[str, Seen] = dataclasses.field(default_factory=dict)
     """All directories that it knew, by path relative to the store."""
     pending: list[str] = dataclasses.field(default_factory=list)
-    """Paths that it left to runs which had not ended."""
+    """Paths that it left to runs which had not ended, or that it could not read."""
     ignored: list[str] = dataclasses.field(default_factory=list)
     """Paths of files that git ignores, by the rules that had the signature ``rules``."""
     rules: list[int] = dataclasses.field(default_factory=list)

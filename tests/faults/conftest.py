@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from files.conftest import _no_process_stays, disk, root, scratch
+from files.mounts import served_disk
 from files.needs import need_program, need_root
 
+from .forgetting import Disk, empty
 from .tally import TALLY
 
 __all__ = ["_no_process_stays", "disk", "root", "scratch", "scratch_for_all", "strace"]
@@ -33,3 +35,19 @@ def strace() -> None:
     """Root, and strace."""
     need_root()
     need_program("strace")
+
+
+@pytest.fixture(scope="module")
+def disk_that_forgets(scratch_for_all: Path) -> Iterator[Disk]:
+    with served_disk("faults.cutfs", scratch_for_all / "disk") as at:
+        disk = Disk(at)
+        disk.tell("save")
+        yield disk
+
+
+@pytest.fixture
+def forgetful(disk_that_forgets: Disk) -> Iterator[Disk]:
+    """An empty disk."""
+    empty(disk_that_forgets)
+    yield disk_that_forgets
+    empty(disk_that_forgets)

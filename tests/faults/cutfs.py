@@ -10,6 +10,7 @@ number of changes since ``arm``.
 from __future__ import annotations
 
 import errno
+import os
 import stat
 import sys
 from collections.abc import Callable
@@ -79,7 +80,7 @@ class CuttableFiles(MemoryFiles):
             self._each(lambda node: setattr(node, "durable", node.now()))
             self._each(lambda node: setattr(node, "saved", node.now()))
         elif words[0] == "dump":
-            _dump(self.root, Path(words[1]))
+            _dump(self.root, Path(words[1]), {})
         elif words[0] == "restore":
             self._each(lambda node: node.become(node.saved))
             self._each(lambda node: setattr(node, "durable", node.saved))
@@ -138,13 +139,18 @@ class CuttableFiles(MemoryFiles):
         return 0
 
 
-def _dump(node: Node, to: Path) -> None:
+def _dump(node: Node, to: Path, made: dict[int, Path]) -> None:
     if stat.S_ISDIR(node.mode):
         to.mkdir(exist_ok=True)
         for name, below in node.entries.values():
-            _dump(below, to / name)
+            _dump(below, to / name, made)
+    elif id(node) in made:
+        to.hardlink_to(made[id(node)])
+        return
     else:
         to.write_bytes(node.data)
+        made[id(node)] = to
+    os.utime(to, ns=(node.atime, node.mtime))
 
 
 def _left(node: CutNode, mode: str) -> Memory:

@@ -81,7 +81,10 @@ ERRORS = {
     "fdatasync": ["EIO", "ENOSPC"],
     "syncfs": ["EIO"],
     "ftruncate": ["EIO"],
+    "chmod": ["EPERM", "EROFS"],
     "fchmod": ["EPERM", "EROFS"],
+    "fchmodat": ["EPERM", "EROFS"],
+    "utimensat": ["EPERM", "EROFS"],
     "fchown": ["EPERM"],
     "flock": ["EINTR", "ENOLCK"],
 }

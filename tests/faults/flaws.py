@@ -22,6 +22,8 @@ from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.stripes import Stripe, Stripes
 
+from .snapshot_flaws import SNAPSHOT_FLAWS
+
 Patch = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -162,6 +164,7 @@ FLAWS: dict[str, Patch] = {
     "no-sync-of-a-new-store": _no_sync_of_a_new_store,
     "no-sync-at-a-checkpoint": _setting(recovery, "sync_all"),
     "no-replay": _setting(Recovery, "_replay"),
+    **SNAPSHOT_FLAWS,
 }
 
 

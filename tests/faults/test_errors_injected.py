@@ -25,13 +25,18 @@ KEPT = (".ndjson", "/gate", "/wal", "/users")
 
 def aftermath(scene: Scene, failed: str) -> str | None:
     """What the process that met the error has left open or behind, asked in that process."""
-    opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_there(fd)]
-    leaked = [path for path in opened if path.startswith(f"{scene.root}/") and not path.endswith(KEPT)]
+    leaked = [path for path in open_files(scene.root) if not path.endswith(KEPT)]
     if leaked:
         return f"leaked {leaked}"
     if not failed.startswith(("unlink", "rmdir")) and (left := litter(scene.root)):
         return f"left {left}"  # where removing failed it stays, until the next who opens the store
     return None
+
+
+def open_files(root: Path) -> list[str]:
+    """The files below a directory that this process has open."""
+    opened = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if _is_there(fd)]
+    return [path for path in opened if path.startswith(f"{root}/")]
 
 
 def _is_there(fd: str) -> bool:

@@ -19,7 +19,7 @@ import fsstore
 from fsstore.engines.files import durable, log
 
 from .cutfs import MODES
-from .test_power_cuts import Disk
+from .forgetting import Disk
 
 _PAGE = 4096
 

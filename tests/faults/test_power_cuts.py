@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from files.mounts import served_disk
 
 import fsstore
 from fsstore.engines.files import log
@@ -16,61 +13,14 @@ from fsstore.engines.files import log
 from .cutfs import MODES
 from .disturbed import ROUNDS
 from .flaws import flawed
+from .forgetting import Disk, empty
 from .tally import TALLY
 from .verbs import VERBS, State, Verb, complaint, prepare, state
-
-
-class Disk:
-    """A mounted file system whose power can be cut."""
-
-    def __init__(self, at: Path) -> None:
-        self.root = at / "store"
-        self._control = at / ".ctl"
-        self._copy = at.parent / "copy"
-
-    def tell(self, command: str) -> None:
-        """Give the file system a command."""
-        self._control.write_text(command)
-
-    def copied(self) -> Path:
-        """A copy of the store, elsewhere."""
-        shutil.rmtree(self._copy, ignore_errors=True)
-        self.tell(f"dump {self._copy}")
-        return self._copy / "store"
-
-    @property
-    def changes(self) -> int:
-        """Changes since the last ``arm``."""
-        return int(self._control.read_text().strip("\0"))
-
-
-@pytest.fixture(scope="module")
-def disk_that_forgets(scratch_for_all: Path) -> Iterator[Disk]:
-    with served_disk("faults.cutfs", scratch_for_all / "disk") as at:
-        disk = Disk(at)
-        disk.tell("save")
-        yield disk
 
 
 @pytest.fixture(autouse=True)
 def _short_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log, "SIZE", 256 * 1024)  # each case reads all of it through the file system
-
-
-@pytest.fixture
-def forgetful(disk_that_forgets: Disk) -> Iterator[Disk]:
-    """An empty disk."""
-    empty(disk_that_forgets)
-    yield disk_that_forgets
-    empty(disk_that_forgets)
-
-
-def empty(disk: Disk) -> None:
-    """Power on, nothing stored."""
-    disk.tell("arm 0")
-    disk.tell("cut meta")
-    shutil.rmtree(disk.root, ignore_errors=True)
-    disk.tell("save")
 
 
 def states(disk: Disk, verb: Verb, durability: str) -> tuple[State, State, int]:

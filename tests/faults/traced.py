@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 CHANGING = (
     "open,openat,openat2,creat,write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,"
-    "mkdirat,fsync,fdatasync,syncfs,ftruncate,fchmod,fchown,flock,close"
+    "mkdirat,fsync,fdatasync,syncfs,ftruncate,chmod,fchmod,fchmodat,fchown,utimensat,flock,close"
 )
 _LINE = re.compile(r"(?:\[pid +\d+\] +)?(?:\d+ +)?(\w+)\((.*)")
 
