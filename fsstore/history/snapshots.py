@@ -131,6 +131,7 @@ class _Step:
         self._records: dict[bytes, Record] = {}
         self._left: list[str] = []
         """Paths that wait for their runs."""
+        self._is_list_new = False
 
     def take(self) -> list[Commit]:
         """Find, read, divide, commit."""
@@ -247,7 +248,7 @@ class _Step:
         staged = self._index.find(raw)
         now = None if found is None else found.entry
         line = self._writer(path, found)
-        if line is not None and self._groups.waits(line) and now != before:
+        if line is not None and now != before and self._waits(line):
             self._left.append(path)
             return
         if staged != before and line is None:
@@ -264,6 +265,18 @@ class _Step:
             self._entries[raw] = None
         elif staged != now or found.status != self._index.status(raw):
             self._entries[raw] = entry_of(raw, found.status, found.entry[1])
+
+    def _waits(self, line: Line) -> bool:
+        """Whether a change belongs to a run that will commit it itself.
+
+        A run that began after the list was read is one of them, whether it has ended by now or not: this snapshot may
+        have seen only a part of what it wrote.
+        """
+        if line.run is not None and line.run not in self._runs and not self._is_list_new:
+            self._is_list_new = True
+            late = self._work.runs.all()
+            self._runs |= {id: late[id]._replace(status="running") for id in late.keys() - self._runs.keys()}
+        return self._groups.waits(line)
 
     # -- committing --------------------------------------------------------------------------------
 
