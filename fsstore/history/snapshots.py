@@ -46,6 +46,7 @@ _log = logging.getLogger("fsstore")
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
+_LATE = 1.0  # seconds that a line may be noted after its own time
 _NEAR = 0.5  # seconds between the writing of a sidecar and the journal's line of its key
 
 
@@ -131,6 +132,8 @@ class _Step:
         self._records: dict[bytes, Record] = {}
         self._left: list[str] = []
         """Paths that wait for their runs."""
+        self._fresh: set[str] = set()
+        """Paths that were written through the store since the last snapshot."""
         self._is_list_new = False
 
     def take(self) -> list[Commit]:
@@ -142,7 +145,8 @@ class _Step:
         sweeps = self._request.verify or not state.directories or not 0 <= now - state.swept < self._sweep_after()
         edits.search(all_files=sweeps)
         paths = edits.found | set(state.pending) | {os.fsdecode(path) for path in self._index.suspects()}
-        captured = self._captured(self._with_sidecars(line.path for line in lines) | paths | self._foreign(), marks)
+        self._fresh.update(state.pending)
+        captured = self._captured(self._noted(lines) | paths | self._foreign(), marks)
         for path, found in captured.items():
             self._divide(path, found)
         commits = self._commit(self._groups.ordered())
@@ -154,6 +158,7 @@ class _Step:
                 marks=marks,
                 directories=edits.directories,
                 pending=self._left,
+                taken=now,
                 ignored=ignoring.known,
                 rules=ignoring.rules,
                 swept=now if sweeps else state.swept,
@@ -175,8 +180,13 @@ class _Step:
             return set()
         return {os.fsdecode(path) for path in self._index.foreign_changes()}
 
+    def _noted(self, lines: list[Line]) -> set[str]:
+        """The paths of these lines, and those of their sidecars that are there, or that the index has."""
+        since = self._state.taken - _LATE
+        self._fresh |= self._with_sidecars(line.path for line in lines if line.time > since)
+        return self._with_sidecars(line.path for line in lines)
+
     def _with_sidecars(self, paths: Iterable[str]) -> set[str]:
-        """Those paths of keys, and those of their sidecars that are there, or that the index has."""
         found = set(paths)
         for path in list(found):
             sidecar = self._work.sidecar(path)
@@ -194,8 +204,7 @@ class _Step:
         with self._work.holding(numbers) if numbers else contextlib.nullcontext():
             lines, now = self._work.since(marks, numbers)  # what came after the first look
             marks |= now
-            came = self._with_sidecars(line.path for line in lines)
-            for path in came | {path for path, number in stripes.items() if number is not None}:
+            for path in self._noted(lines) | {path for path, number in stripes.items() if number is not None}:
                 with self._skipping(path):
                     found[path] = self._read(path)
         for path, number in stripes.items():
@@ -251,7 +260,7 @@ class _Step:
         if line is not None and now != before and self._waits(line):
             self._left.append(path)
             return
-        if staged != before and line is None:
+        if staged != before and (line is None or path not in self._fresh):
             return  # a person is putting a commit together
         mtime = 0.0 if found is None else found.mtime
         if staged not in (before, now):  # so what is in it comes first, and an agent's write after it

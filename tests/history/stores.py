@@ -49,12 +49,23 @@ class StoreRepo:
         with self.open() as store:
             return store.snapshot(message, verify=verify)
 
+    def snapshot_elsewhere(self) -> str:
+        """A snapshot by another process, which is in no run; the summaries of what it committed."""
+        before = self.git("rev-parse", "HEAD").strip()
+        done = python(
+            self, "-c", f"import fsstore; fsstore.open({str(self.root)!r}, 'elsewhere').snapshot(verify=True)"
+        )
+        assert done.returncode == 0, done.stderr
+        return self.git("log", "--format=%an: %s", f"{before}..HEAD")
+
     # -- the person --------------------------------------------------------------------------------
 
     @property
     def environment(self) -> dict[str, str]:
         """For programs that are to find the person's settings of git, and no others."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "COVERAGE"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "COVERAGE", "FSSTORE_"))
+        }
         paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
         own = {"HOME": str(self.home), "GIT_CONFIG_NOSYSTEM": "1", "GIT_EDITOR": "true", "PYTHONPATH": paths}
         return {**kept, **own, "XDG_CONFIG_HOME": str(self.home / ".config")}
