@@ -29,7 +29,7 @@ from fsstore.history.groups import PERSON, Change, Group, Groups
 from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
 from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index, entry_of
-from fsstore.history.objects import Entry, Signature, commit_content
+from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
 from fsstore.history.packs import Object, Record, object_id, record_of
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
@@ -229,7 +229,7 @@ class _Step:
     def _is_wanted(self, path: str) -> bool:
         """Whether a file that is no key's belongs into the history."""
         raw = os.fsencode(path)
-        if self._index.find(raw) or self._objects.blob_at(self._base, raw) or f"/{layout.META}/" in path:
+        if self._index.find(raw) or self._objects.file_at(self._base, raw) or f"/{layout.META}/" in path:
             return True
         return not self._all._ignoring.ignores(path)
 
@@ -253,10 +253,14 @@ class _Step:
     def _divide(self, path: str, found: Captured | None) -> None:
         """Put what became of a file where it belongs, or leave it."""
         raw = os.fsencode(path)
-        before = self._objects.blob_at(self._base, raw)
+        before = self._objects.file_at(self._base, raw)
         staged = self._index.find(raw)
         now = None if found is None else found.entry
         line = self._writer(path, found)
+        if found is None and self._is_left_alone(path, before or staged):
+            return
+        if before and now and before != now and before[1] == now[1]:
+            line = None  # another mode, which only people give
         if line is not None and now != before and self._waits(line):
             self._left.append(path)
             return
@@ -274,6 +278,12 @@ class _Step:
             self._entries[raw] = None
         elif staged != now or found.status != self._index.status(raw):
             self._entries[raw] = entry_of(raw, found.status, found.entry[1])
+
+    def _is_left_alone(self, path: str, known: Entry | None) -> bool:
+        """Whether a path without a file is that of a submodule, or outside of a sparse checkout."""
+        if known and known[0] == REPOSITORY and os.path.isdir(f"{self._tree.root}/{path}"):
+            return True
+        return path not in self._fresh and self._index.is_skipped(os.fsencode(path))
 
     def _waits(self, line: Line) -> bool:
         """Whether a change belongs to a run that will commit it itself.
