@@ -19,6 +19,7 @@ from fsstore.history.state import Seen
 
 _TICK = 20_000_000  # ns
 _SECOND, _MAX = 1_000_000_000, 0xFFFFFFFF
+_REPOSITORY = 0o16  # the first digits of a submodule's mode
 _GONE = (FileNotFoundError, NotADirectoryError)
 _NOT_OURS = frozenset({".git", RUNTIME})
 
@@ -95,6 +96,8 @@ class Edits:
                         found.add(under + name)
                         if expected is False:
                             self._gone(under + name)
+                elif expected and expected[6] >> 12 == _REPOSITORY:
+                    pass  # a submodule, which is for people
                 elif name not in _NOT_OURS or (path and name != ".git"):
                     below += self._directory(under + name)
                     if expected:

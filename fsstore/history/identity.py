@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from fsstore.history.objects import Signature
 
-_FORBIDDEN = re.compile(r"[<>\x00-\x1f\x7f]+")
+_FORBIDDEN = re.compile(r"\s*[<>\x00-\x1f\x7f]+\s*")
 _CRUD = " .,:;<>\"\\'"  # git strips these from both ends of a name
 STORE, STORE_ADDRESS = "fsstore", "fsstore@localhost"
 

@@ -27,7 +27,8 @@ _HEADER = struct.Struct(">4sII")
 _ENTRY = struct.Struct(">10I20sH")
 _STATUS = struct.Struct(">10I")
 _NAME, _FLAGS, _OID, _SIZE, _MODE = 62, 60, 40, 36, 24
-_EXTENDED, _STAGE, _INTENT = 0x40, 0x30, 0x20  # in the first byte of the flags; of the extended ones
+_EXTENDED, _STAGE = 0x40, 0x30  # in the first byte of the flags
+_INTENT, _SKIPPED = 0x20, 0x40  # in that of the extended ones
 _LIMIT = 1 << 34
 _OFFSETS, _KEPT = "fsstore/offsets", "fsstore/index"
 _PIECE = 4096  # bytes that are compared at once
@@ -102,6 +103,11 @@ class Index:
         """What the index knows of the file."""
         at = self._at(path)
         return None if at < 0 else _STATUS.unpack_from(self.data, at)
+
+    def is_skipped(self, path: bytes) -> bool:
+        """Whether the file need not be in the work tree: it is outside of a sparse checkout."""
+        at = self._at(path)
+        return at >= 0 and bool(self.data[at + _FLAGS] & _EXTENDED and self.data[at + _NAME] & _SKIPPED)
 
     def below(self, directory: bytes) -> dict[str, Status | Literal[False]]:
         """What lies directly in a directory (a path with a slash at its end; empty for the root).

@@ -140,6 +140,11 @@ class Objects:
             tree = entry[1] if entry[0] == DIRECTORY else None
         return entry
 
+    def file_at(self, tree: bytes | None, path: bytes) -> Entry | None:
+        """The same for a path where a directory counts as nothing."""
+        entry = self.blob_at(tree, path)
+        return None if entry and entry[0] == DIRECTORY else entry
+
     def find(self, prefix: str) -> list[bytes]:
         """The ids that begin with these hexadecimal digits."""
         whole = bytes.fromhex(prefix[: len(prefix) // 2 * 2])

@@ -45,9 +45,11 @@ def present(repository: Repository, work: WorkTree) -> tuple[Objects, RawCommit]
     changes: dict[bytes, Entry | None] = {}
     for path in edits.found | {os.fsdecode(name) for name in {*_staged(objects, base, index), *index.suspects()}}:
         raw = os.fsencode(path)
-        if index.find(raw) or objects.blob_at(base, raw) or layout.record_of(path)[1] is not None:
+        if index.find(raw) or objects.file_at(base, raw) or layout.record_of(path)[1] is not None:
             with contextlib.suppress(Unreadable):
                 found = capture(work.tree, path)
+                if found is None and index.is_skipped(raw):
+                    continue
                 changes[raw] = None if found is None else found.entry
                 if found is not None:
                     objects.more[found.entry[1]] = (b"blob", found.raw)
@@ -60,4 +62,4 @@ def present(repository: Repository, work: WorkTree) -> tuple[Objects, RawCommit]
 
 def _staged(objects: Objects, base: bytes | None, index: Index) -> list[bytes]:
     """The paths that the index has otherwise than the commit."""
-    return [path for path in index.paths() if index.find(path) != objects.blob_at(base, path)]
+    return [path for path in index.paths() if index.find(path) != objects.file_at(base, path)]

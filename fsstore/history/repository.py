@@ -42,7 +42,7 @@ _INSIDE = (
     OURS,
 )
 _DOUBTFUL = re.compile(rb"(?i)worktree|\[\s*include|\[\s*extensions|bare\s*=\s*(true|yes|on|1)|\n\s*bare\s*\n")
-_KNOWN_EXTENSIONS = frozenset({"noop", "preciousobjects"})
+_KNOWN_EXTENSIONS = frozenset({"noop", "preciousobjects", "worktreeconfig"})
 _UNDER_WAY = {
     "MERGE_HEAD": ("a merge", "git merge --continue, or git merge --abort"),
     "CHERRY_PICK_HEAD": ("a cherry-pick", "git cherry-pick --continue, or git cherry-pick --abort"),

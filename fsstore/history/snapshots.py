@@ -29,7 +29,7 @@ from fsstore.history.groups import PERSON, Change, Group, Groups
 from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
 from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index, entry_of
-from fsstore.history.objects import Entry, Signature, commit_content
+from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
 from fsstore.history.packs import Object, Record, object_id, record_of
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
@@ -46,6 +46,7 @@ _log = logging.getLogger("fsstore")
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
+_LATE = 1.0  # seconds that a line may be noted after its own time
 _NEAR = 0.5  # seconds between the writing of a sidecar and the journal's line of its key
 
 
@@ -131,6 +132,9 @@ class _Step:
         self._records: dict[bytes, Record] = {}
         self._left: list[str] = []
         """Paths that wait for their runs, or until they can be read."""
+        self._fresh: set[str] = set()
+        """Paths that were written through the store since the last snapshot."""
+        self._is_list_new = False
 
     def take(self) -> list[Commit]:
         """Find, read, divide, commit."""
@@ -141,7 +145,8 @@ class _Step:
         sweeps = self._request.verify or not state.directories or not 0 <= now - state.swept < self._sweep_after()
         edits.search(all_files=sweeps)
         paths = edits.found | set(state.pending) | {os.fsdecode(path) for path in self._index.suspects()}
-        captured = self._captured(self._with_sidecars(line.path for line in lines) | paths | self._foreign(), marks)
+        self._fresh.update(state.pending)
+        captured = self._captured(self._noted(lines) | paths | self._foreign(), marks)
         for path, found in captured.items():
             self._divide(path, found)
         commits = self._commit(self._groups.ordered())
@@ -153,6 +158,7 @@ class _Step:
                 marks=marks,
                 directories=edits.directories,
                 pending=self._left,
+                taken=now,
                 ignored=ignoring.known,
                 rules=ignoring.rules,
                 swept=now if sweeps else state.swept,
@@ -174,8 +180,13 @@ class _Step:
             return set()
         return {os.fsdecode(path) for path in self._index.foreign_changes()}
 
+    def _noted(self, lines: list[Line]) -> set[str]:
+        """The paths of these lines, and those of their sidecars that are there, or that the index has."""
+        since = self._state.taken - _LATE
+        self._fresh |= self._with_sidecars(line.path for line in lines if line.time > since)
+        return self._with_sidecars(line.path for line in lines)
+
     def _with_sidecars(self, paths: Iterable[str]) -> set[str]:
-        """Those paths of keys, and those of their sidecars that are there, or that the index has."""
         found = set(paths)
         for path in list(found):
             sidecar = self._work.sidecar(path)
@@ -193,8 +204,7 @@ class _Step:
         with self._work.holding(numbers) if numbers else contextlib.nullcontext():
             lines, now = self._work.since(marks, numbers)  # what came after the first look
             marks |= now
-            came = self._with_sidecars(line.path for line in lines)
-            for path in came | {path for path, number in stripes.items() if number is not None}:
+            for path in self._noted(lines) | {path for path, number in stripes.items() if number is not None}:
                 with self._skipping(path):
                     found[path] = self._read(path)
         for path, number in stripes.items():
@@ -220,7 +230,7 @@ class _Step:
     def _is_wanted(self, path: str) -> bool:
         """Whether a file that is no key's belongs into the history."""
         raw = os.fsencode(path)
-        if self._index.find(raw) or self._objects.blob_at(self._base, raw) or f"/{layout.META}/" in path:
+        if self._index.find(raw) or self._objects.file_at(self._base, raw) or f"/{layout.META}/" in path:
             return True
         return not self._all._ignoring.ignores(path)
 
@@ -244,14 +254,18 @@ class _Step:
     def _divide(self, path: str, found: Captured | None) -> None:
         """Put what became of a file where it belongs, or leave it."""
         raw = os.fsencode(path)
-        before = self._objects.blob_at(self._base, raw)
+        before = self._objects.file_at(self._base, raw)
         staged = self._index.find(raw)
         now = None if found is None else found.entry
         line = self._writer(path, found)
-        if line is not None and self._groups.waits(line) and now != before:
+        if found is None and self._is_left_alone(path, before or staged):
+            return
+        if before and now and before != now and before[1] == now[1]:
+            line = None  # another mode, which only people give
+        if line is not None and now != before and self._waits(line):
             self._left.append(path)
             return
-        if staged != before and line is None:
+        if staged != before and (line is None or path not in self._fresh):
             return  # a person is putting a commit together
         mtime = 0.0 if found is None else found.mtime
         if staged not in (before, now):  # so what is in it comes first, and an agent's write after it
@@ -265,6 +279,24 @@ class _Step:
             self._entries[raw] = None
         elif staged != now or found.status != self._index.status(raw):
             self._entries[raw] = entry_of(raw, found.status, found.entry[1])
+
+    def _is_left_alone(self, path: str, known: Entry | None) -> bool:
+        """Whether a path without a file is that of a submodule, or outside of a sparse checkout."""
+        if known and known[0] == REPOSITORY and os.path.isdir(f"{self._tree.root}/{path}"):
+            return True
+        return path not in self._fresh and self._index.is_skipped(os.fsencode(path))
+
+    def _waits(self, line: Line) -> bool:
+        """Whether a change belongs to a run that will commit it itself.
+
+        A run that began after the list was read is one of them, whether it has ended by now or not: this snapshot may
+        have seen only a part of what it wrote.
+        """
+        if line.run is not None and line.run not in self._runs and not self._is_list_new:
+            self._is_list_new = True
+            late = self._work.runs.all()
+            self._runs |= {id: late[id]._replace(status="running") for id in late.keys() - self._runs.keys()}
+        return self._groups.waits(line)
 
     # -- committing --------------------------------------------------------------------------------
 

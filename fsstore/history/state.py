@@ -38,6 +38,8 @@ class State:
     ignored: list[str] = dataclasses.field(default_factory=list)
     """Paths of files that git ignores, by the rules that had the signature ``rules``."""
     rules: list[int] = dataclasses.field(default_factory=list)
+    taken: float = 0.0
+    """When the snapshot began, in seconds since the epoch."""
     swept: float = 0.0
     """When every file was last looked at, in seconds since the epoch."""
     unsynced: int = 0

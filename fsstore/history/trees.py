@@ -48,14 +48,21 @@ def splice(
         for parent in parents:
             below = at.get(parent)
             if not isinstance(below, dict):
+                if below is not None and entry is None:
+                    break  # a file takes the place of the directory, and all in it is gone anyway
                 below = at[parent] = {}
             at = below
-        if entry is not None or not isinstance(at.get(name), dict):
-            at[name] = entry
+        else:
+            _put(at, name, entry)
     return _spliced(objects, tree, nested, made)
 
 
 _Nested = dict[bytes, "Entry | _Nested | None"]
+
+
+def _put(at: _Nested, name: bytes, entry: Entry | None) -> None:
+    if entry is not None or not isinstance(at.get(name), dict):
+        at[name] = entry
 
 
 def _spliced(objects: Objects, tree: bytes | None, changes: _Nested, made: dict[bytes, Object]) -> bytes | None:

@@ -94,17 +94,16 @@ class Runs:
         except OSError:
             return None
         try:
-            run = Run(*orjson.loads(os.pread(fd, 1 << 20, 0)))
-            if run.status == "running" and run.id not in self._held and lock_descriptor(fd, blocking=False):
-                return run._replace(status="killed")
+            run = _read(fd)
+            if run and run.status == "running" and run.id not in self._held and lock_descriptor(fd, blocking=False):
+                run = _read(fd)  # it may have ended meanwhile
+                return run._replace(status="killed") if run and run.status == "running" else run
             return run
-        except (ValueError, TypeError):
-            return None
         finally:
             os.close(fd)
 
     def _write(self, fd: int, run: Run) -> None:
-        raw = orjson.dumps(tuple(run))
+        raw = orjson.dumps(tuple(run)) + b"\n"  # what a longer one leaves behind it is not read
         os.pwrite(fd, raw, 0)
         os.ftruncate(fd, len(raw))
 
@@ -139,6 +138,13 @@ class Runs:
             namespace, key, size, below = orjson.loads(head)
             raw = None if size is None else rest[:size]
             yield Image(namespace, key, raw, None if below is None else rest[size or 0 :])
+
+
+def _read(fd: int) -> Run | None:
+    try:
+        return Run(*orjson.loads(os.pread(fd, 1 << 20, 0).partition(b"\n")[0]))
+    except (ValueError, TypeError):
+        return None
 
 
 def _name(text: str) -> str:
