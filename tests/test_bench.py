@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+PROCESS = ("new process", "warm")
 ROWS = {
     ("get", "diskcache"),
     ("get", "naive"),
@@ -45,6 +46,17 @@ ROWS = {
     ("4 processes", "1 process"),
     ("memory of 100k streamed", "of 10k"),
     ("import fsstore", "import orjson"),
+    *((f"snapshot {size}, {how}", "git commit") for size in ("1k", "10k", "100k") for how in PROCESS),
+    *((f"snapshot 100k, {how}", other) for other in ("pygit2", "of 1k") for how in PROCESS),
+    *((f"1k of 100k, {how}", "git commit") for how in PROCESS),
+    *((f"sweep 100k, {how}", "git status") for how in PROCESS),
+    *((f"durable 10k, {how}", "not durable") for how in PROCESS),
+    *((f"100k in one, {how}", "git commit") for how in PROCESS),
+    ("growth by a snapshot", "30 KB"),
+    ("growth, after gc", "4 KB"),
+    ("history of a key", "git log"),
+    ("history, foreign commits", "git log"),
+    ("restore 10 of 100k", "checkout_tree"),
 }
 
 

@@ -71,7 +71,9 @@ class Objects:
         """Whether the object is there."""
         if any(pack.offset(oid) >= 0 for pack in self._all_packs()):
             return True
-        return os.access(self._files.absolute(_path(oid)), os.F_OK)
+        if os.access(self._files.absolute(_path(oid)), os.F_OK):
+            return True
+        return any(pack.offset(oid) >= 0 for pack in self.packs())
 
     def blob(self, oid: bytes) -> bytes:
         """The content of a file."""
@@ -148,7 +150,7 @@ class Objects:
     def find(self, prefix: str) -> list[bytes]:
         """The ids that begin with these hexadecimal digits."""
         whole = bytes.fromhex(prefix[: len(prefix) // 2 * 2])
-        found = {oid for pack in self._all_packs() for oid in pack.ids(whole) if oid.hex().startswith(prefix)}
+        found = {oid for pack in self.packs() for oid in pack.ids(whole) if oid.hex().startswith(prefix)}
         try:
             names = os.listdir(f"{self._files.root}/objects/{prefix[:2]}")
         except (FileNotFoundError, NotADirectoryError):

@@ -13,7 +13,18 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from benchmark import filetree, listing, peers, processes, reads, table, updates, writes
+from benchmark import (
+    filetree,
+    history_reading,
+    history_snapshots,
+    listing,
+    peers,
+    processes,
+    reads,
+    table,
+    updates,
+    writes,
+)
 from benchmark.peers import NotInstalled
 from benchmark.rows import Row, Scenario
 from benchmark.workload import Sizes
@@ -25,6 +36,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     *filetree.SCENARIOS,
     *updates.SCENARIOS,
     *processes.SCENARIOS,
+    *history_snapshots.SCENARIOS,
+    *history_reading.SCENARIOS,
 )
 _MEMORY = "/dev/shm"
 
@@ -60,21 +73,22 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _rows(place: str, sizes: Sizes, options: argparse.Namespace) -> Iterator[Row]:
-    """The rows as they are measured, each scenario in a directory that is removed after it."""
-    for scenario in SCENARIOS:
-        wanted = [fnmatch.fnmatch(target.name, options.rows) for target in scenario.targets]
-        if not any(wanted):
-            continue
-        root = tempfile.mkdtemp(prefix="fsstore-bench-", dir=place)
-        try:
-            figures, skipped = [*scenario.run(root, sizes)], ""
-        except NotInstalled as error:
-            figures, skipped = [], str(error)
-        finally:
-            shutil.rmtree(root)
-        for index, target in enumerate(scenario.targets):
-            if wanted[index]:
-                yield Row(target, figures[index] if figures else None, skipped)
+    """The rows as they are measured, each scenario in a directory of its own that is removed after it."""
+    with tempfile.TemporaryDirectory(prefix="fsstore-bench-", dir=place) as shared:
+        for scenario in SCENARIOS:
+            wanted = [fnmatch.fnmatch(target.name, options.rows) for target in scenario.targets]
+            if not any(wanted):
+                continue
+            root = tempfile.mkdtemp(dir=shared)
+            try:
+                figures, skipped = [*scenario.run(root, sizes)], ""
+            except NotInstalled as error:
+                figures, skipped = [], str(error)
+            finally:
+                shutil.rmtree(root)
+            for index, target in enumerate(scenario.targets):
+                if wanted[index]:
+                    yield Row(target, figures[index] if figures else None, skipped)
 
 
 def _heading(sizes: Sizes) -> str:

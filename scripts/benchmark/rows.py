@@ -71,4 +71,5 @@ class Scenario:
 
     targets: tuple[Target, ...]
     run: Callable[[str, Sizes], list[Figure]]
-    """Measures in an empty directory; one figure for each target, in their order."""
+    """Measures in an empty directory; one figure for each target, in their order. What several scenarios share may lie
+    beside that directory: it stays until all are measured."""
