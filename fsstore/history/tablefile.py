@@ -29,7 +29,7 @@ from fsstore.history.table import (
 )
 
 _HEADER = struct.Struct("<8sIIIII")
-_MAGIC = b"fsschng1"
+_MAGIC = b"fsschng2"
 _HEAD = struct.Struct("<III")
 _TAIL = 256 * 1024  # bytes of records, before they become a part of the columns; or an eighth of the file
 
@@ -72,7 +72,7 @@ def append(fd: int, parent: bytes, commit: bytes, changed: Changed) -> bool:
     if newest != parent:
         return False
     checked_row(raw, number)
-    hashes, entries = columns(changed)
+    hashes, entries = columns(changed, number + 1)
     body = struct.pack("<II", len(hashes) // HASH, 0) + hashes + entries
     body += make_row(commit, number + 1, [number], end + len(hashes) // HASH)
     record = struct.pack("<I", zlib.crc32(body)) + body

@@ -158,7 +158,7 @@ def test_a_damaged_table_is_made_anew(long: GitRepo) -> None:
         changes = long.changes(read_only=number % 2 == 0)
         for path in ("default/a.json", "default/b.json"):
             assert long.found(path, changes) == expected[path], number
-    for raw in (b"", b"\0" * len(whole), whole[: len(whole) // 2], b"fsschng1", os.urandom(500)):
+    for raw in (b"", b"\0" * len(whole), whole[: len(whole) // 2], b"fsschng2", os.urandom(500)):
         table(long).write_bytes(raw)
         assert long.found("default/a.json") == expected["default/a.json"]
 
