@@ -84,8 +84,9 @@ class Objects:
         found = self._trees.get(oid)
         if found is None:
             raw = self._of_kind(oid, b"tree")
-            found = {name: (mode, entry) for mode, name, entry in _ENTRY.findall(raw)}
-            if sum(len(mode) + len(name) + 22 for name, (mode, _) in found.items()) != len(raw):
+            entries = _ENTRY.findall(raw)
+            found = {name: (mode, entry) for mode, name, entry in entries}
+            if sum([len(mode) for mode, _, _ in entries]) + sum(map(len, found)) + 22 * len(found) != len(raw):
                 raise self._damaged(oid, "is no tree")
             self.remember(oid, found)
         return found

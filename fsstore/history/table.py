@@ -206,7 +206,7 @@ class Table:
 
 
 def columns(changed: Changed, number: int) -> tuple[bytes, bytes]:
-    """Hashes and entries of the paths of the commit with this number, and of the namespaces' directories that they lie in."""
+    """Hashes and entries of what the commit with this number changed: paths, and the namespaces that they lie in."""
     content = dict(changed)
     for path in list(content):
         content[namespace_of(path)] = UNKNOWN
