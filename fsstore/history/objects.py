@@ -171,15 +171,20 @@ class Objects:
             if offset >= 0:
                 if number > 4:  # what was wanted once is wanted again
                     packs.insert(0, packs.pop(number))
-                return self._from(pack, offset)
+                return self._from(pack, offset, oid)
         return None
 
-    def _from(self, pack: Pack, offset: int) -> Object | None:
+    def _from(self, pack: Pack, offset: int, oid: bytes) -> Object | None:
         try:
-            return pack.read(offset, self._base)
+            found = pack.read(offset, self._base)
         except FileNotFoundError:  # joined to another pack since it was listed
             self._packs = None
             return None
+        except RecursionError:
+            raise self._damaged(oid, "is a delta of itself") from None
+        if object_id(*found) != oid:
+            raise self._damaged(oid, "is another object")
+        return found
 
     def _base(self, oid: bytes) -> Object:
         found = self._bases.get(oid)

@@ -48,15 +48,15 @@ def load(fd: int) -> Table:
     try:
         count, end, link_count, sums = _header(fd)
         tail, size = _tail_of(count, end, link_count), os.fstat(fd).st_size
-        raw = os.pread(fd, link_count * LINK.size + end * HASH, _HEADER.size)
-        links, hashes = raw[: link_count * LINK.size], raw[link_count * LINK.size :]
+        links = os.pread(fd, link_count * LINK.size, _HEADER.size)
+        hashes = os.pread(fd, end * HASH, _HEADER.size + len(links))
         if size < tail or (zlib.crc32(links), zlib.crc32(hashes)) != sums:
             raise Unusable
         records = os.pread(fd, size - tail, tail)
     except BaseException:
         os.close(fd)
         raise
-    table = Table(Stored(fd, count, end, _HEADER.size + len(raw)), hashes, _links(links))
+    table = Table(Stored(fd, count, end, _HEADER.size + len(links) + len(hashes)), hashes, _links(links))
     _adopt(table, records)
     return table
 
