@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree
 from fsstore.history import tablefile
-from fsstore.history.gathering import NewCommits, changed_by, gather
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
 from fsstore.history.table import REMOVED, UNKNOWN, Table, Unusable
 
@@ -81,7 +80,7 @@ class Changes:
         recent = self._recent(table, tip)
         if recent is not None:
             return View(self, self._objects, table, tip, recent=recent)
-        table = self._extended(table, tip, gather(self._objects, table, tip))
+        table = self._extended(table, tip)
         if follow:
             self._known = None
             self._keep(table)
@@ -100,14 +99,17 @@ class Changes:
                 return found
         return None
 
-    def _extended(self, table: Table, tip: bytes, new: NewCommits) -> Table:
+    def _extended(self, table: Table, tip: bytes) -> Table:
         """A table that ends with the tip: of an old one what still belongs to it, and the new commits."""
+        from fsstore.history import gathering
+
+        new = gathering.gather(self._objects, table, tip)
         wanted = table.ancestors(new.known)
         table = table.copy() if wanted.count(1) == table.count else table.only(wanted)
         numbers = table.numbers()
         for commit in new.commits:
             numbers[commit.id] = table.count
-            paths = ((path, _content_id(entry)) for path, entry in changed_by(self._objects, commit))
+            paths = ((path, _content_id(entry)) for path, entry in gathering.changed_by(self._objects, commit))
             table.add(commit.id, [numbers[parent] for parent in commit.parents], paths)
         return table
 

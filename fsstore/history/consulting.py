@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.history.changes import Changes
 from fsstore.history.log import Log, time_of
 from fsstore.history.objects import Objects, RawCommit
-from fsstore.history.past import PastEngine
 from fsstore.history.repository import Repository
+
+if TYPE_CHECKING:
+    from fsstore.history.past import PastEngine
 
 
 class Reading:
@@ -46,4 +49,6 @@ class Reading:
 
     def at(self, revision: str) -> PastEngine:
         """The store as a commit has it."""
+        from fsstore.history.past import PastEngine
+
         return PastEngine(self.objects, self._changes, self.commit(revision).id, limit=self._limit)

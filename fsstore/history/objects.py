@@ -86,8 +86,9 @@ class Objects:
         found = self._trees.get(oid)
         if found is None:
             raw = self._of_kind(oid, b"tree")
-            found = {name: (mode, entry) for mode, name, entry in _ENTRY.findall(raw)}
-            if sum(len(mode) + len(name) + 22 for name, (mode, _) in found.items()) != len(raw):
+            entries = _ENTRY.findall(raw)
+            found = {name: (mode, entry) for mode, name, entry in entries}
+            if sum([len(mode) for mode, _, _ in entries]) + sum(map(len, found)) + 22 * len(found) != len(raw):
                 raise self._damaged(oid, "is no tree")
             self.remember(oid, found)
         return found
@@ -177,15 +178,20 @@ class Objects:
             if offset >= 0:
                 if number > 4:  # what was wanted once is wanted again
                     packs.insert(0, packs.pop(number))
-                return self._from(pack, offset)
+                return self._from(pack, offset, oid)
         return None
 
-    def _from(self, pack: Pack, offset: int) -> Object | None:
+    def _from(self, pack: Pack, offset: int, oid: bytes) -> Object | None:
         try:
-            return pack.read(offset, self._base)
+            found = pack.read(offset, self._base)
         except FileNotFoundError:  # joined to another pack since it was listed
             self._packs = None
             return None
+        except RecursionError:
+            raise self._damaged(oid, "is a delta of itself") from None
+        if object_id(*found) != oid:
+            raise self._damaged(oid, "is another object")
+        return found
 
     def _base(self, oid: bytes) -> Object:
         found = self._bases.get(oid)

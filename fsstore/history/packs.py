@@ -27,6 +27,7 @@ _HEADER = struct.Struct(">4sII")
 _INDEX_MAGIC = b"\xfftOc\0\0\0\2"
 _FAN, _IDS = 8, 8 + 1024
 _LARGE = 1 << 31
+_KEPT, _KEPT_EACH = 1 << 24, 1 << 16  # bytes of objects in memory
 _IN_MEMORY = 1 << 20  # bytes: smaller files are read whole, and need no descriptor
 
 
@@ -43,6 +44,8 @@ class Pack:
         self._tree, self.name = tree, name
         self._index = _content(tree, f"{name}.idx")
         self._data: bytes | mmap.mmap | None = None
+        self._known: dict[int, Object] = {}
+        self._room = _KEPT
         if len(self._index) < _IDS + 40 or self._index[:8] != _INDEX_MAGIC:
             raise self._damaged("its index is not one of version 2")
         self._fan = struct.unpack_from(">256I", self._index, _FAN)
@@ -70,27 +73,41 @@ class Pack:
 
     def read(self, offset: int, base: Callable[[bytes], Object]) -> Object:
         """The object at this place; ``base`` reads the one that a delta names by its id."""
-        deltas: list[bytes] = []
+        deltas: list[tuple[int, bytes]] = []
         while True:
+            if (known := self._known.get(offset)) is not None:
+                kind, content = known
+                break
             number, size, start = self._head(offset)
             if number in _KINDS:
                 kind, content = _KINDS[number], self._inflated(start, size)
+                self._remember(offset, kind, content)
                 break
             if number == _OFFSET_DELTA:
                 distance, start = self._distance(start)
                 if not 0 < distance <= offset - _HEADER.size:
                     raise self._damaged(f"at {offset}: a delta of nothing")
-                deltas.append(self._inflated(start, size))
+                deltas.append((offset, self._inflated(start, size)))
                 offset -= distance
             elif number == _NAMED_DELTA:
-                deltas.append(self._inflated(start + 20, size))
+                deltas.append((offset, self._inflated(start + 20, size)))
                 kind, content = base(bytes(self._bytes(start, 20)))
                 break
             else:
                 raise self._damaged(f"at {offset}: objects of type {number} are not known")
-        for delta in reversed(deltas):
+        for at, delta in reversed(deltas):
             content = self._patched(content, delta)
+            self._remember(at, kind, content)
         return kind, content
+
+    def _remember(self, offset: int, kind: bytes, content: bytes) -> None:
+        """Keep an object that others may be deltas of: what is read together lies in chains of them."""
+        if len(content) <= _KEPT_EACH:
+            self._room -= len(content) + 200
+            if self._room < 0:
+                self._known.clear()
+                self._room = _KEPT
+            self._known[offset] = kind, content
 
     def records(self) -> Iterator[tuple[bytes, int, bytes]] | None:
         """Id, checksum and the record as it lies there, of all objects; ``None`` if one is a delta."""

@@ -4,7 +4,7 @@ A search looks at 4 bytes for every changed path of the whole history, and at no
 
     links    child and parent, for every parent but the first
     hashes   the first 4 bytes of the digest of each changed path, commit after commit
-    entries  for each of them the next 8 bytes of the digest, the id of the new content, a checksum
+    entries  for each of them the next 8 bytes of the digest, the id of the new content, the commit's number, a checksum
     rows     for each commit: id, number, number of the first parent + 1, number of its last entry + 1, a checksum
 
 Parents come before their children. What is not whole is not believed: a table can be made again.
@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 ROW = struct.Struct("<20sIIII")
-ENTRY = struct.Struct("<8s20sI")
+ENTRY = struct.Struct("<8s20sII")
 LINK = struct.Struct("<II")
 HASH = 4
 
@@ -124,11 +124,11 @@ class Table:
         while at >= 0:
             if at % HASH == 0:
                 number = at // HASH
-                found, oid, checksum = ENTRY.unpack(raw := self.raw_entries(number, number + 1))
+                found, oid, commit, checksum = ENTRY.unpack(raw := self.raw_entries(number, number + 1))
                 if zlib.crc32(raw[:-4]) != checksum:
                     raise Unusable
                 if found == rest:
-                    yield self._owner(number), oid
+                    yield commit, oid
             at = hashes.rfind(needle, 0, at + HASH - 1)
 
     def ancestors(self, tips: Iterable[int]) -> bytearray:
@@ -151,13 +151,21 @@ class Table:
             if wanted[number]:
                 new_numbers[number] = made.count
                 parents = [new_numbers[parent] for parent in self.parents(number)]
-                made._add(row[0], parents, self._hashes[start * HASH : row[3] * HASH], self.raw_entries(start, row[3]))
+                entries = self._renumbered(start, row[3], number, made.count)
+                made._add(row[0], parents, self._hashes[start * HASH : row[3] * HASH], entries)
             start = row[3]
         return made
 
+    def _renumbered(self, start: int, end: int, number: int, new: int) -> bytes:
+        """The entries of a commit, as of another number."""
+        raw = self.raw_entries(start, end)
+        if number == new:
+            return raw
+        return b"".join([_entry(rest, oid, new) for rest, oid, _, _ in ENTRY.iter_unpack(raw)])
+
     def add(self, commit: bytes, parents: Sequence[int], changed: Changed) -> None:
         """One more commit, whose parents are there."""
-        self._add(commit, parents, *columns(changed))
+        self._add(commit, parents, *columns(changed, self.count))
 
     def adopt(self, hashes: bytes, entries: bytes, row: bytes, links: dict[int, list[int]]) -> None:
         """One more commit, in columns. Raises `Unusable` for a row that does not follow on the last."""
@@ -196,20 +204,9 @@ class Table:
         raw = self.raw_rows()
         return (checked_row(raw[at : at + ROW.size], at // ROW.size) for at in range(0, len(raw), ROW.size))
 
-    def _owner(self, entry: int) -> int:
-        """The commit that an entry belongs to."""
-        low, high = 0, self.count
-        while low < high:
-            middle = (low + high) // 2
-            if self._row(middle)[3] <= entry:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
-
-def columns(changed: Changed) -> tuple[bytes, bytes]:
-    """Hashes and entries of a commit's paths, and of the namespaces' directories that they lie in."""
+def columns(changed: Changed, number: int) -> tuple[bytes, bytes]:
+    """Hashes and entries of what the commit with this number changed: paths, and the namespaces that they lie in."""
     content = dict(changed)
     for path in list(content):
         content[namespace_of(path)] = UNKNOWN
@@ -217,9 +214,13 @@ def columns(changed: Changed) -> tuple[bytes, bytes]:
     for path, oid in content.items():
         digest = _digest(path)
         hashes.append(digest[:HASH])
-        body = digest[HASH:] + oid
-        entries.append(body + struct.pack("<I", zlib.crc32(body)))
+        entries.append(_entry(digest[HASH:], oid, number))
     return b"".join(hashes), b"".join(entries)
+
+
+def _entry(rest: bytes, oid: bytes, number: int) -> bytes:
+    body = struct.pack("<8s20sI", rest, oid, number)
+    return body + struct.pack("<I", zlib.crc32(body))
 
 
 def namespace_of(path: bytes) -> bytes:

@@ -29,7 +29,7 @@ from fsstore.history.table import (
 )
 
 _HEADER = struct.Struct("<8sIIIII")
-_MAGIC = b"fsschng1"
+_MAGIC = b"fsschng2"
 _HEAD = struct.Struct("<III")
 _TAIL = 256 * 1024  # bytes of records, before they become a part of the columns; or an eighth of the file
 
@@ -48,15 +48,15 @@ def load(fd: int) -> Table:
     try:
         count, end, link_count, sums = _header(fd)
         tail, size = _tail_of(count, end, link_count), os.fstat(fd).st_size
-        raw = os.pread(fd, link_count * LINK.size + end * HASH, _HEADER.size)
-        links, hashes = raw[: link_count * LINK.size], raw[link_count * LINK.size :]
+        links = os.pread(fd, link_count * LINK.size, _HEADER.size)
+        hashes = os.pread(fd, end * HASH, _HEADER.size + len(links))
         if size < tail or (zlib.crc32(links), zlib.crc32(hashes)) != sums:
             raise Unusable
         records = os.pread(fd, size - tail, tail)
     except BaseException:
         os.close(fd)
         raise
-    table = Table(Stored(fd, count, end, _HEADER.size + len(raw)), hashes, _links(links))
+    table = Table(Stored(fd, count, end, _HEADER.size + len(links) + len(hashes)), hashes, _links(links))
     _adopt(table, records)
     return table
 
@@ -72,7 +72,7 @@ def append(fd: int, parent: bytes, commit: bytes, changed: Changed) -> bool:
     if newest != parent:
         return False
     checked_row(raw, number)
-    hashes, entries = columns(changed)
+    hashes, entries = columns(changed, number + 1)
     body = struct.pack("<II", len(hashes) // HASH, 0) + hashes + entries
     body += make_row(commit, number + 1, [number], end + len(hashes) // HASH)
     record = struct.pack("<I", zlib.crc32(body)) + body

@@ -21,10 +21,8 @@ def differences(
     if old == new:
         return
     before, after = objects.tree(old), objects.tree(new)
-    for name in sorted(before.keys() | after.keys()):
+    for name in sorted({name for name, _ in before.items() ^ after.items()}):
         was, now = before.get(name), after.get(name)
-        if was == now:
-            continue
         old_tree = was[1] if was and was[0] == DIRECTORY else None
         new_tree = now[1] if now and now[0] == DIRECTORY else None
         old_file, new_file = None if old_tree else was, None if new_tree else now

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fsstore.errors import DamagedHistory
-from fsstore.history import changes as changes_module
+from fsstore.history import gathering
 from fsstore.history.changes import Changes
 from fsstore.history.gathering import changed_by
 from fsstore.history.objects import Objects, RawCommit
@@ -101,7 +101,7 @@ def table(repo: GitRepo) -> Path:
 
 def test_a_snapshot_appends_and_readers_need_no_objects(long: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     long.append(long.changes())
-    monkeypatch.setattr(changes_module, "gather", None)
+    monkeypatch.setattr(gathering, "gather", None)
     monkeypatch.setattr(Changes, "_recent", None)
     assert long.found("default/a.json") == long.lines("log", "--format=%H", "--", "default/a.json")
 
@@ -109,7 +109,7 @@ def test_a_snapshot_appends_and_readers_need_no_objects(long: GitRepo, monkeypat
 def test_the_first_snapshot_makes_the_table(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     repo.put("default/a.json", 1)
     repo.append(repo.changes())
-    monkeypatch.setattr(changes_module, "gather", None)
+    monkeypatch.setattr(gathering, "gather", None)
     assert repo.found("default/a.json") == [repo.head()]
 
 
@@ -158,7 +158,7 @@ def test_a_damaged_table_is_made_anew(long: GitRepo) -> None:
         changes = long.changes(read_only=number % 2 == 0)
         for path in ("default/a.json", "default/b.json"):
             assert long.found(path, changes) == expected[path], number
-    for raw in (b"", b"\0" * len(whole), whole[: len(whole) // 2], b"fsschng1", os.urandom(500)):
+    for raw in (b"", b"\0" * len(whole), whole[: len(whole) // 2], b"fsschng2", os.urandom(500)):
         table(long).write_bytes(raw)
         assert long.found("default/a.json") == expected["default/a.json"]
 
@@ -174,7 +174,7 @@ def test_a_flaw_of_merges_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def first_parent_only(objects: Objects, commit: RawCommit) -> object:
         return changed_by(objects, commit._replace(parents=commit.parents[:1]))
 
-    monkeypatch.setattr(changes_module, "changed_by", first_parent_only)
+    monkeypatch.setattr(gathering, "changed_by", first_parent_only)
     with pytest.raises(AssertionError):
         for seed in range(6):
             test_it_says_what_git_says(GitRepo(tmp_path / str(seed)), seed)
