@@ -129,6 +129,22 @@ def test_a_dry_run_says_the_same_and_does_nothing(past: Path, cli: Command) -> N
     assert cli.ok("restore", "HEAD~1", "--all") == expected
 
 
+def test_metadata_comes_back_too(past: Path, cli: Command) -> None:
+    cli.ok("set", "k", "1", "--meta", '{"source": "first"}')
+    cli.ok("snapshot")
+    cli.ok("set", "k", "1", "--meta", '{"source": "second"}')
+    for more in ("--dry-run", "--json"):
+        assert "k" in cli.ok("restore", "HEAD", "k", more)
+    assert cli("stat", "k", "--json").document["metadata"] == {"source": "first"}
+
+
+def test_an_edit_that_no_snapshot_has_is_not_lost(past: Path, cli: Command) -> None:
+    (past / "default" / "greeting.json").write_text('"by hand"\n')
+    cli.ok("restore", "HEAD~1", "greeting")
+    assert cli("show", "HEAD~1", "greeting").document == "by hand"
+    assert git("log", "-1", "--format=%an", "HEAD~1").strip() == "Ada"
+
+
 def test_where_nothing_differs_nothing_is_done(past: Path, cli: Command) -> None:
     head = git("rev-parse", "HEAD")
     assert cli("restore", "HEAD", "greeting") == (0, "", "fsstore: nothing differs\n")

@@ -33,10 +33,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise UsageError("--whole-store goes with no namespace; --all restores the one that -n names")
     namespace = None if args.whole_store else namespace_of(args)
     with open_store(args, read_only=args.dry_run) as store:
-        if args.dry_run:
-            restored = _expected(store, args.revision, namespace, args.key)
-        else:
-            restored = store.restore(args.revision, namespace, args.key)
+        restored = store.restore(args.revision, namespace, args.key, dry_run=args.dry_run)
         if not (restored.set or restored.deleted):
             _require_there(store, args.revision, args.key)
     if output.json:
@@ -49,18 +46,6 @@ def run(args: argparse.Namespace, output: Output) -> int:
         f"{'would be ' if args.dry_run else ''}{done}{made}" if restored.set or restored.deleted else "nothing differs"
     )
     return exits.OK
-
-
-def _expected(store: Store, revision: str, namespace: str | None, key: str | None) -> Restored:
-    """What a restore would do now."""
-    set_: list[tuple[str, str]] = []
-    deleted: list[tuple[str, str]] = []
-    for change in store.diff(revision):
-        if change.namespace is None or change.key is None:
-            continue
-        if namespace in (None, change.namespace) and key in (None, change.key):
-            (deleted if change.kind == "added" else set_).append((change.namespace, change.key))
-    return Restored(None, set_, deleted)
 
 
 def _require_there(store: Store, revision: str, key: str | None) -> None:
