@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import fsstore
+
 from .command import Command, on_terminal, process
 
 
@@ -51,6 +53,22 @@ def test_a_merge_under_way_is_status_3(past: Path, cli: Command) -> None:
     assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
     assert "merge" in result.err
     assert cli("snapshot", "--json").error["error"] == "RepositoryState"
+
+
+def test_a_detached_head_is_status_3(past: Path, cli: Command) -> None:
+    git("checkout", "-q", "--detach")
+    cli.ok("set", "k", "1")
+    result = cli("snapshot")
+    assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "git switch" in result.err
+
+
+def test_what_is_no_json_is_committed_and_told(past: Path, cli: Command) -> None:
+    (past / "default" / "bad.json").write_text("[1,")
+    result = cli("snapshot")
+    assert result.status == 0
+    assert "default/bad.json" in result.err
+    assert git("show", "HEAD:default/bad.json") == "[1,"
 
 
 # Restoring
@@ -157,6 +175,13 @@ def test_what_is_not_there_is_status_1(past: Path, cli: Command, words: tuple[st
     for more in ((), ("--dry-run",)):
         result = cli("restore", *words, *more)
         assert (result.status, result.out, result.err.count("\n")) == (1, "", 1)
+
+
+def test_on_a_terminal_names_are_quoted_too(past: Path) -> None:
+    with fsstore.open(past) as store:
+        store.set("evil\x1b[2J", 1)
+        store.snapshot()
+    assert on_terminal("restore", "HEAD~1", "--all") == 'deleted\tdefault\t"evil\\u001b[2J"\n'
 
 
 # Packing

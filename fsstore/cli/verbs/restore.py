@@ -10,7 +10,6 @@ from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import namespace_of, open_store
 from fsstore.cli.output import Output, quoted
 from fsstore.commits import Restored
-from fsstore.errors import NotFound
 from fsstore.store import Store
 
 EXAMPLE = "fsstore restore HEAD~1 greeting"
@@ -50,8 +49,10 @@ def run(args: argparse.Namespace, output: Output) -> int:
 
 def _require_there(store: Store, revision: str, key: str | None) -> None:
     """A key that is not there, and was not, is rather a misspelt one than a restored one. Raises `NotFound`."""
-    if key is not None and not store.exists(key) and not store.at(revision).use_namespace(store.name).exists(key):
-        raise NotFound(f"there is no key {key!r}", namespace=store.name, key=key)
+    if key is not None and not store.exists(key):
+        then = store.at(revision)
+        with commits.naming(then):
+            then.use_namespace(store.name)[key]
 
 
 def _document(restored: Restored) -> dict[str, object]:
