@@ -270,15 +270,19 @@ class Store(Namespace):
         """What changed from one revision (``None``: an empty store) to another, or to the files as they are now."""
         return self._past.diff(a, b)
 
-    def restore(self, revision: str, namespace: str | None = None, key: str | None = None) -> Restored:
+    def restore(
+        self, revision: str, namespace: str | None = None, key: str | None = None, *, dry_run: bool = False
+    ) -> Restored:
         """Give the store, a namespace or one key the content that it had in a commit, in a new commit.
 
         What changed since the last snapshot is committed first, so nothing is lost. Then the keys are set and
         deleted as by any writer, all in one commit of the store. A file that was no value then is restored too.
+        ``dry_run``: only tell what would be set and deleted.
         """
-        self._require_writable("restore")
+        if not dry_run:
+            self._require_writable("restore")
         where = self.name if key is not None and namespace is None else namespace
-        return self._past.restore(self._engine, self._writer, revision, where, key)
+        return self._past.restore(self._engine, self._writer, revision, where, key, dry_run=dry_run)
 
     def gc(self) -> Collected:
         """Pack the history: the same commits in less space. Others may go on working."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 from fsstore.cli import colours
 from fsstore.cli.output import Output, escape
 from fsstore.commits import Commit
+from fsstore.errors import NotFound
+from fsstore.history.view import Past
 
 _SHORT = 10  # hexadecimal digits: one in a million stores of 10,000 objects has two that share them
 _AUTHOR = 12  # columns
@@ -44,6 +47,17 @@ def head(commit: Commit, output: Output) -> Iterator[str]:
 def short(commit: Commit) -> str:
     """The id as a person types it."""
     return commit.id[:_SHORT]
+
+
+@contextlib.contextmanager
+def naming(then: Past) -> Iterator[None]:
+    """Let a `NotFound` of the block say that it is about this commit: the key may be there now."""
+    try:
+        yield
+    except NotFound as error:
+        message = f"commit {short(then.commit)} has no key {error.key!r} in namespace {error.namespace!r}."
+        fields = {**error.__dict__, "revision": then.commit.id}
+        raise NotFound(message, **fields) from None
 
 
 def _second(commit: Commit) -> str:

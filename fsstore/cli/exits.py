@@ -55,6 +55,6 @@ def status_of(error: Exception) -> int:
 
 def message_of(error: Exception) -> str:
     """The error's message, with the way out that a command line has."""
-    if isinstance(error, errors.NotFound):
+    if isinstance(error, errors.NotFound) and "revision" not in error.__dict__:
         return f"namespace {error.namespace!r} has no key {error.key!r}. fsstore ls shows those it has."
     return str(error)

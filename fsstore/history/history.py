@@ -151,15 +151,22 @@ class History:
     # -- changing ----------------------------------------------------------------------------------
 
     def restore(
-        self, engine: Engine, author: Author, revision: str, namespace: str | None, key: str | None
+        self, engine: Engine, author: Author, revision: str, namespace: str | None, key: str | None, *, dry_run: bool
     ) -> Restored:
-        """Bring back what a commit had; see `Store.restore`."""
+        """Bring back what a commit had, or only say what that would do; see `Store.restore`."""
         from fsstore.history.restoring import restore
 
         reading = self._read()
         commit = reading.commit(revision)
+        if dry_run:
+            from fsstore.history.present import present
+
+            objects, files = present(reading.repository, self._work)
+            return restore(objects, files.tree, commit, namespace, key)[1]
         self.snapshot(author)
-        ops, done = restore(reading.repository, commit, namespace, key)
+        tip = reading.tip()
+        now = None if tip is None else reading.objects.commit(tip).tree
+        ops, done = restore(reading.objects, now, commit, namespace, key)
         if not ops:
             return done
         engine.commit(ops, author)

@@ -9,7 +9,6 @@ from fsstore.engine import Delete, Op, Put
 from fsstore.engines.files import layout
 from fsstore.engines.files.sidecars import parse
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
-from fsstore.history.repository import Repository
 from fsstore.history.trees import differences
 from fsstore.keys import encode_namespace, path_of
 from fsstore.values import Malformed
@@ -18,15 +17,12 @@ _PLAIN = (FILE, PROGRAM)
 
 
 def restore(
-    repository: Repository, commit: RawCommit, namespace: str | None, key: str | None
+    objects: Objects, now: bytes | None, commit: RawCommit, namespace: str | None, key: str | None
 ) -> tuple[list[Op], Restored]:
-    """The ops that turn the newest commit's keys into those of an older one, and what they will have done.
+    """The ops that turn the keys of the tree ``now`` into those of a commit, and what they will have done.
 
     Keys alone: files that are no key's stay as they are. Raises `InvalidName`, `DamagedHistory`.
     """
-    objects = repository.objects
-    head = repository.refs.head().commit
-    now = None if head is None else objects.commit(head).tree
     under = "" if namespace is None else f"{encode_namespace(namespace)}/"
     if namespace is not None and key is not None:
         keys = {(namespace, key)}

@@ -190,8 +190,9 @@ def test_show_of_a_key_is_its_value_then(past: Path, cli: Command) -> None:
     assert cli.ok("show", "HEAD~1", "x y", "-n", "a:b") == '"q"\n'
     assert cli.ok("show", "HEAD~1", "x y", "-n", "a:b", "--raw") == "q\n"
     assert on_terminal("show", "HEAD~1", "gone") == "[\n  1\n]\n"
-    result = cli("show", "HEAD", "gone")
-    assert (result.status, result.out) == (1, "")
+    commit = cli.ok("log", "--limit", "1").split("\t")[0]
+    missing = f"fsstore: commit {commit} has no key 'gone' in namespace 'default'.\n"
+    assert cli("show", "HEAD", "gone") == (1, "", missing)
 
 
 @pytest.mark.parametrize("words", [("nonsense",), ("HEAD~99",), ("HEAD~99", "greeting"), ("",), ("~1",), ("--", "-x")])
@@ -212,3 +213,44 @@ def test_without_git_it_says_so(directory: Path, cli: Command, verb: str) -> Non
 def test_the_short_id_is_one_that_git_understands(past: Path, cli: Command) -> None:
     commit = next(iter(fsstore.open(past, read_only=True).log()))
     assert git("rev-parse", commits.short(commit)).strip() == commit.id
+
+
+def test_before_the_first_snapshot_there_is_an_empty_log(directory: Path, cli: Command) -> None:
+    cli.ok("init")
+    assert cli("log") == (0, "", "")
+    result = cli("show")
+    assert (result.status, result.out) == (1, "")
+    assert "there is no commit yet" in result.err
+
+
+def test_reading_changes_nothing(past: Path, cli: Command) -> None:
+    git("commit", "-q", "--allow-empty", "-m", "by hand")
+
+    def state() -> dict[str, int]:
+        ours = past / ".git" / "fsstore"
+        return {str(path): path.stat().st_mtime_ns for path in past.rglob("*") if ours not in (path, *path.parents)}
+
+    before = state()
+    for words in (
+        ("log",),
+        ("log", "greeting"),
+        ("show",),
+        ("show", "HEAD", "greeting"),
+        ("diff",),
+        ("history", "greeting"),
+        ("blame", "greeting"),
+        ("restore", "HEAD~2", "--whole-store", "--dry-run"),
+    ):
+        assert cli(*words).status == 0, words
+        assert state() == before, words
+
+
+def test_a_damaged_repository_is_status_4(past: Path, cli: Command) -> None:
+    for pack in (past / ".git" / "objects" / "pack").glob("*.pack"):
+        pack.chmod(0o600)
+        pack.write_bytes(pack.read_bytes()[:40])
+    for words in (("log",), ("show",), ("diff",), ("show", "HEAD", "greeting")):
+        result = cli(*words)
+        assert (result.status, result.out, result.err.count("\n")) == (4, "", 1), words
+        assert cli("--json", *words).error["error"] == "DamagedHistory"
+    assert cli("get", "greeting").status == 0

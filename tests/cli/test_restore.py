@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import fsstore
+
 from .command import Command, on_terminal, process
 
 
@@ -51,6 +53,22 @@ def test_a_merge_under_way_is_status_3(past: Path, cli: Command) -> None:
     assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
     assert "merge" in result.err
     assert cli("snapshot", "--json").error["error"] == "RepositoryState"
+
+
+def test_a_detached_head_is_status_3(past: Path, cli: Command) -> None:
+    git("checkout", "-q", "--detach")
+    cli.ok("set", "k", "1")
+    result = cli("snapshot")
+    assert (result.status, result.out, result.err.count("\n")) == (3, "", 1)
+    assert "git switch" in result.err
+
+
+def test_what_is_no_json_is_committed_and_told(past: Path, cli: Command) -> None:
+    (past / "default" / "bad.json").write_text("[1,")
+    result = cli("snapshot")
+    assert result.status == 0
+    assert "default/bad.json" in result.err
+    assert git("show", "HEAD:default/bad.json") == "[1,"
 
 
 # Restoring
@@ -129,6 +147,22 @@ def test_a_dry_run_says_the_same_and_does_nothing(past: Path, cli: Command) -> N
     assert cli.ok("restore", "HEAD~1", "--all") == expected
 
 
+def test_metadata_comes_back_too(past: Path, cli: Command) -> None:
+    cli.ok("set", "k", "1", "--meta", '{"source": "first"}')
+    cli.ok("snapshot")
+    cli.ok("set", "k", "1", "--meta", '{"source": "second"}')
+    for more in ("--dry-run", "--json"):
+        assert "k" in cli.ok("restore", "HEAD", "k", more)
+    assert cli("stat", "k", "--json").document["metadata"] == {"source": "first"}
+
+
+def test_an_edit_that_no_snapshot_has_is_not_lost(past: Path, cli: Command) -> None:
+    (past / "default" / "greeting.json").write_text('"by hand"\n')
+    cli.ok("restore", "HEAD~1", "greeting")
+    assert cli("show", "HEAD~1", "greeting").document == "by hand"
+    assert git("log", "-1", "--format=%an", "HEAD~1").strip() == "Ada"
+
+
 def test_where_nothing_differs_nothing_is_done(past: Path, cli: Command) -> None:
     head = git("rev-parse", "HEAD")
     assert cli("restore", "HEAD", "greeting") == (0, "", "fsstore: nothing differs\n")
@@ -141,6 +175,13 @@ def test_what_is_not_there_is_status_1(past: Path, cli: Command, words: tuple[st
     for more in ((), ("--dry-run",)):
         result = cli("restore", *words, *more)
         assert (result.status, result.out, result.err.count("\n")) == (1, "", 1)
+
+
+def test_on_a_terminal_names_are_quoted_too(past: Path) -> None:
+    with fsstore.open(past) as store:
+        store.set("evil\x1b[2J", 1)
+        store.snapshot()
+    assert on_terminal("restore", "HEAD~1", "--all") == 'deleted\tdefault\t"evil\\u001b[2J"\n'
 
 
 # Packing

@@ -101,7 +101,16 @@ def test_of_a_value_that_is_no_object_there_is_one_line(past: Path, cli: Command
 def test_blame_of_no_key_is_status_1(past: Path, cli: Command) -> None:
     for key in ("gone", "nonsense"):
         result = cli("blame", key)
-        assert (result.status, result.out, result.err.count("\n")) == (1, "", 1)
+        assert (result.status, result.out) == (1, "")
+        assert result.err.startswith("fsstore: commit ")
+        assert result.err.endswith(f" has no key '{key}' in namespace 'default'.\n")
+
+
+def test_a_key_that_no_snapshot_has_is_told_so(past: Path, cli: Command) -> None:
+    cli.ok("set", "new", "1")
+    error = cli("blame", "new", "--json").error
+    assert (error["error"], error["key"]) == ("NotFound", "new")
+    assert error["message"] == f"commit {error['revision'][:10]} has no key 'new' in namespace 'default'."
 
 
 def test_a_terminal_shows_columns_the_beginning_of_long_values_and_no_control_characters(past: Path) -> None:

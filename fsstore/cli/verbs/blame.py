@@ -22,7 +22,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, output: Output) -> int:
     """One line for each member of the object; for a value of any other type one line without a member's name."""
     with open_store(args, read_only=True) as store:
-        found = store.blame(args.key)
+        with commits.naming(store.at("HEAD")):
+            found = store.blame(args.key)
         if output.json:
             output.documents(_document(each) for each in found)
         else:

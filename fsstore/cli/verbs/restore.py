@@ -10,7 +10,6 @@ from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import namespace_of, open_store
 from fsstore.cli.output import Output, quoted
 from fsstore.commits import Restored
-from fsstore.errors import NotFound
 from fsstore.store import Store
 
 EXAMPLE = "fsstore restore HEAD~1 greeting"
@@ -33,10 +32,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise UsageError("--whole-store goes with no namespace; --all restores the one that -n names")
     namespace = None if args.whole_store else namespace_of(args)
     with open_store(args, read_only=args.dry_run) as store:
-        if args.dry_run:
-            restored = _expected(store, args.revision, namespace, args.key)
-        else:
-            restored = store.restore(args.revision, namespace, args.key)
+        restored = store.restore(args.revision, namespace, args.key, dry_run=args.dry_run)
         if not (restored.set or restored.deleted):
             _require_there(store, args.revision, args.key)
     if output.json:
@@ -51,22 +47,12 @@ def run(args: argparse.Namespace, output: Output) -> int:
     return exits.OK
 
 
-def _expected(store: Store, revision: str, namespace: str | None, key: str | None) -> Restored:
-    """What a restore would do now."""
-    set_: list[tuple[str, str]] = []
-    deleted: list[tuple[str, str]] = []
-    for change in store.diff(revision):
-        if change.namespace is None or change.key is None:
-            continue
-        if namespace in (None, change.namespace) and key in (None, change.key):
-            (deleted if change.kind == "added" else set_).append((change.namespace, change.key))
-    return Restored(None, set_, deleted)
-
-
 def _require_there(store: Store, revision: str, key: str | None) -> None:
     """A key that is not there, and was not, is rather a misspelt one than a restored one. Raises `NotFound`."""
-    if key is not None and not store.exists(key) and not store.at(revision).use_namespace(store.name).exists(key):
-        raise NotFound(f"there is no key {key!r}", namespace=store.name, key=key)
+    if key is not None and not store.exists(key):
+        then = store.at(revision)
+        with commits.naming(then):
+            then.use_namespace(store.name)[key]
 
 
 def _document(restored: Restored) -> dict[str, object]:

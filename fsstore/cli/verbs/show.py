@@ -26,7 +26,9 @@ def run(args: argparse.Namespace, output: Output) -> int:
     with open_store(args, read_only=True) as store:
         then = store.at(args.revision)
         if args.key is not None:
-            output.value(then.use_namespace(namespace_of(args))[args.key], raw=args.raw)
+            with commits.naming(then):
+                value = then.use_namespace(namespace_of(args))[args.key]
+            output.value(value, raw=args.raw)
             return exits.OK
         found = [each for each in _changes(store, then.commit) if args.namespace in (None, each.namespace)]
         if output.json:
