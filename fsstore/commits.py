@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any, Literal, NamedTuple
 
@@ -125,10 +126,21 @@ def make_commit(id: bytes, parents: tuple[bytes, ...], author: str, email: str, 
         time=timestamp(seconds),
         summary=message.lstrip("\n").partition("\n")[0],
         message=message,
-        agent=found.get("Agent"),
-        run=found.get("Run-Id"),
+        agent=_unquoted(found.get("Agent")),
+        run=_unquoted(found.get("Run-Id")),
         status=found.get("Status"),
     )
+
+
+def _unquoted(text: str | None) -> str | None:
+    """A name that is written as a JSON string where it would not fit on a line."""
+    if text is None or not text.startswith('"'):
+        return text
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return found if isinstance(found, str) else text
 
 
 def trailers(message: str) -> dict[str, str]:

@@ -34,8 +34,9 @@ def ambient() -> Author:
     handle = current.get(None)
     if handle is not None:
         return Author(handle.agent, handle.run_id)
-    run = os.environ.get("FSSTORE_RUN") or None
-    return Author(os.environ.get("FSSTORE_AGENT") or None if run else None, run)
+    inherited = _environment.inherited()
+    run = inherited["FSSTORE_RUN"] or None
+    return Author(inherited["FSSTORE_AGENT"] or None if run else None, run)
 
 
 class Running(Generic[H]):
@@ -142,10 +143,15 @@ class _Environment:
         self._runs: dict[str, Run] = {}
         self._before: dict[str, str | None] = {}
 
+    def inherited(self) -> dict[str, str | None]:
+        """What the program that started this one has set: not what runs of this process have, on any thread."""
+        with self._mutex:
+            return dict(self._before) if self._runs else _variables()
+
     def enter(self, run: Run) -> None:
         with self._mutex:
             if not self._runs:
-                self._before = {name: os.environ.get(name) for name in ("FSSTORE_RUN", "FSSTORE_AGENT")}
+                self._before = _variables()
             self._runs[run.id] = run
             self._show()
 
@@ -165,6 +171,10 @@ class _Environment:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _variables() -> dict[str, str | None]:
+    return {name: os.environ.get(name) for name in ("FSSTORE_RUN", "FSSTORE_AGENT")}
 
 
 _environment = _Environment()
