@@ -105,7 +105,18 @@ def test_no_author_and_no_message_moves_the_cursor_or_breaks_a_line(past: Path) 
         assert seen.isprintable()
 
 
-def test_a_reader_that_leaves_is_no_error_and_a_long_log_is_not_collected(past: Path) -> None:
+def test_a_commit_is_told_before_the_next_is_read(past: Path, cli: Command) -> None:
+    for message in ("lost", "newest"):
+        git("commit", "-q", "--allow-empty", "-m", message)
+    lost = git("rev-parse", "HEAD~1").strip()
+    (past / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
+    result = cli("log")
+    assert (result.status, result.out.count("\n"), result.err.count("\n")) == (4, 1, 1)
+    assert result.out.endswith("\tnewest\n")
+    assert cli("log", "--limit", "1") == (0, result.out, "")
+
+
+def test_a_reader_that_leaves_is_no_error(past: Path) -> None:
     head = git("rev-parse", "HEAD^{tree}").strip()
     lines = "".join(
         f"commit refs/heads/long\ncommitter A <a@b> {1_600_000_000 + number} +0000\ndata 3\nall\n"

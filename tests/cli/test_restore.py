@@ -32,6 +32,12 @@ def test_a_snapshot_in_json_and_on_a_terminal(past: Path, cli: Command) -> None:
     assert on_terminal("snapshot", TERM="xterm").startswith("\x1b[33m")
 
 
+@pytest.mark.parametrize("message", ["", " \n"])
+def test_a_blank_message_is_none(past: Path, cli: Command, message: str) -> None:
+    cli.ok("set", "k", "1")
+    assert cli.ok("snapshot", "-m", message).endswith(" 1 set in default\n")
+
+
 def test_nothing_to_commit_is_no_failure(past: Path, cli: Command) -> None:
     head = git("rev-parse", "HEAD")
     assert cli("snapshot") == (0, "", "fsstore: nothing has changed since the last snapshot\n")

@@ -19,8 +19,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Make it, and show the newest commit it made; if nothing has changed there is none, which is no failure."""
+    message = args.message if args.message and args.message.strip() else None  # a blank one says nothing
     with open_store(args) as store:
-        commit = store.snapshot(args.message, verify=args.verify)
+        commit = store.snapshot(message, verify=args.verify)
     if commit is None:
         output.talk("nothing has changed since the last snapshot")
     elif output.json:
