@@ -402,10 +402,11 @@ def _ambient() -> Author:
 def init_git(path: str | os.PathLike[str], force: bool = False) -> str | None:
     """Make the git repository of a store, unless it has one; its directory, or ``None`` if there was one.
 
+    One that was there learns to show values as text (`git diff`); nothing else in it is changed.
     ``force``: also inside a larger repository. Raises `HistoryUnavailable` where the store is to have none.
     """
     with open(path, create=False) as store:
-        return store._past.make_repository(force=force)
+        return store._past.set_up(force=force)
 
 
 def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:

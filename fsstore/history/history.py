@@ -196,6 +196,18 @@ class History:
         with told(f"{self._root}/.git"), reading.repository.locked():
             return collect(reading.repository)
 
+    def set_up(self, *, force: bool = False) -> str | None:
+        """Make the repository as `make_repository` does; in one that is there let git show values as text."""
+        made = self.make_repository(force=force)
+        if made is None and not self.unavailable(make=False):
+            from fsstore.history.making import has_driver, set_up_driver
+
+            repository = Repository(self._root)
+            if not has_driver(repository.tree):
+                with repository.locked():
+                    set_up_driver(repository.tree)
+        return made
+
     def make_repository(self, *, force: bool = False) -> str | None:
         """Make the repository unless it is there: its directory, or ``None``. ``force``: also inside a larger one."""
         if repositories.exists(self._root):

@@ -7,9 +7,10 @@ import os
 import shutil
 
 from fsstore.engines.files import layout
-from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.durable import sync_directories
 from fsstore.history.repository import OURS
+from fsstore.history.stale import take
 
 _DIRECTORIES = ("objects/pack", "objects/info", "refs/heads", "refs/tags", "hooks", "info", OURS)
 _CONFIG = """\
@@ -18,9 +19,10 @@ _CONFIG = """\
 \tfilemode = true
 \tbare = false
 \tlogallrefupdates = true
-[diff "fsstore"]
-\ttextconv = {textconv}
 """
+_DRIVER = '[diff "fsstore"]\n\ttextconv = {textconv}\n'
+_LIMIT = 1 << 24
+_PATIENCE = 20.0  # seconds
 _FILES = {
     "HEAD": "ref: refs/heads/main\n",
     "description": "Unnamed repository; edit this file 'description' to name the repository.\n",
@@ -34,7 +36,7 @@ def make_repository(tree: Tree) -> bool:
     try:
         for directory in _DIRECTORIES:
             os.close(tree.make_directories(f"{staging}/{directory}"))
-        for name, text in (*_FILES.items(), ("config", _CONFIG.format(textconv=_textconv()))):
+        for name, text in (*_FILES.items(), ("config", _CONFIG + _DRIVER.format(textconv=_textconv()))):
             tree.stage(tree.absolute(f"{staging}/{name}"), text.encode(), sync=True)
         sync_directories(tree, [f"{staging}/{name}" for name in _DIRECTORIES])
         with contextlib.suppress(FileExistsError, NotADirectoryError):  # somebody was faster, or a file is there
@@ -48,6 +50,35 @@ def make_repository(tree: Tree) -> bool:
         raise error
     finally:
         shutil.rmtree(f"{tree.root}/{staging}", ignore_errors=True)
+
+
+def has_driver(tree: Tree) -> bool:
+    """Whether git shows values as text there; ``tree`` is that of ``.git``."""
+    return b'[diff "fsstore"]' in tree.read("config", _LIMIT)
+
+
+def set_up_driver(tree: Tree) -> None:
+    """Let git show values as text in a repository that somebody else made.
+
+    ``tree`` is that of ``.git``. Its configuration is replaced whole, under git's lock. Raises `RepositoryBusy`.
+    """
+    if has_driver(tree):
+        return
+    raw = tree.read("config", _LIMIT)
+    staged = tree.absolute(f"{OURS}/config.{os.getpid()}")
+    discard(staged)
+    text = raw if raw.endswith(b"\n") else raw + b"\n"
+    tree.stage(staged, text + _DRIVER.format(textconv=_textconv()).encode(), tree.stat("config"), sync=True)
+    lock = tree.absolute("config.lock")
+    try:
+        take(lock, staged, _PATIENCE)
+        if tree.read("config", _LIMIT) != raw:
+            discard(lock)
+            set_up_driver(tree)
+            return
+        os.rename(lock, tree.absolute("config"))
+    finally:
+        discard(staged)
 
 
 def _textconv() -> str:

@@ -226,3 +226,19 @@ def test_the_library_opens_what_init_made(cli: Command, place: Path) -> None:
     with fsstore.open(place / "state", create=False) as store:
         store.set("k", 1)
     assert cli.ok("-C", "state", "get", "k") == "1\n"
+
+
+def test_a_repository_that_a_person_made_learns_to_show_strings_as_lines(cli: Command, place: Path) -> None:
+    directory = place / "state"
+    cli.ok("init", "state", "--no-git")
+    git("init", "-q", "-b", "main", str(directory), cwd=place)
+    git("config", "user.name", "Ann", cwd=directory)
+    before = (directory / ".git/config").read_text()
+    cli.ok("init", "state", "--git")
+    after = (directory / ".git/config").read_text()
+    assert after.startswith(before)
+    assert git("config", "--get", "diff.fsstore.textconv", cwd=directory) != ""
+    assert git("config", "--get", "user.name", cwd=directory) == "Ann"
+    cli.ok("init", "state", "--git")
+    assert (directory / ".git/config").read_text() == after
+    assert [path.name for path in directory.glob(".git/*.lock")] == []
