@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fsstore.history import publish
+from fsstore.history.history import History
 from fsstore.history.index import Index
 from fsstore.history.objects import Signature
 from fsstore.history.packs import write_pack
@@ -61,5 +62,7 @@ SNAPSHOT_FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "index-not-replaced": lambda patch: patch.setattr(publish, "os", _KeepsTheIndex()),
     "branch-before-the-lock": _branch_before_the_lock,
     "pack-not-synced": _pack_not_synced,
+    "index-not-caught-up": lambda patch: patch.setattr(Publisher, "catch_up", lambda self, tip, earlier: None),
+    "no-recovery-after-a-cut": lambda patch: patch.setattr(History, "recover", lambda self: None),
     "no-recovery-of-snapshots": lambda patch: patch.setattr(Publisher, "recover", lambda self: None),
 }
