@@ -12,89 +12,22 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Store
 
 from .cutfs import MODES
 from .disturbed import ROUNDS
 from .flaws import flawed
 from .forgetting import Disk
-from .repositories import AGENT, OLD, Keys, commit_some, git, prepare, wrong_history
+from .plans import PLAN, act, complaint
+from .repositories import OLD, Counter, commit_some, git, prepare
 from .tally import TALLY
-
-GONE = object()
-
-
-class Writer:
-    """Sets, deletes and snapshots, with what was acknowledged of them."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store.handle(agent=AGENT)
-        self.lives: dict[str, list[Any]] = {key: [value] for key, value in OLD.items()}
-        """What each key was asked to be, oldest first."""
-        self.least = dict.fromkeys(OLD, 0)
-        """From where on in its life a key must be found: as the last acknowledged snapshot had it."""
-        self.commits: list[str] = []
-        """Acknowledged."""
-
-    def set(self, key: str, value: Any) -> None:
-        """A new value."""
-        self.lives.setdefault(key, [GONE]).append(value)
-        self.least.setdefault(key, 0)
-        self._store.set(key, value)
-
-    def delete(self, key: str) -> None:
-        """No value."""
-        self.lives[key].append(GONE)
-        self._store.delete(key)
-
-    def snapshot(self) -> None:
-        """All so far is to stay."""
-        made = self._store.store.snapshot()
-        assert made is not None
-        self.commits.append(made.id)
-        self.least = {key: len(life) - 1 for key, life in self.lives.items()}
-
-    def act(self) -> None:
-        """Two snapshots, and writes before, between and after them."""
-        self.set("a", {"text": "first " * 50})
-        self.set("deep:new", [1])
-        self.snapshot()
-        self.set("a", {"text": "second " * 50})
-        self.set("b", OLD["b"])
-        self.delete("d")
-        self.set("deep:new", {"text": "second " * 50})
-        self.snapshot()
-        self.set("a", {"text": "third " * 50})
-        self.set("d", "again")
-        self.delete("deep:new")
-
-    def wrong_values(self, store: Store) -> str | None:
-        """Which keys are older than the last acknowledged snapshot, newer than all, or torn."""
-        found = store.get_all()
-        for key, life in self.lives.items():
-            value = found.get(key, GONE)
-            if value not in life[self.least[key] :]:
-                return f"{key} is {'gone' if value is GONE else str(value)[:40]}"
-        return None
-
-    def older(self, files: Keys, committed: Keys) -> list[str]:
-        """Which keys the files have as they were before a commit."""
-        return [
-            key
-            for key, life in self.lives.items()
-            if _last(life, files.get(key, GONE)) < life.index(committed.get(key, GONE))
-        ]
-
-
-def _last(life: list[Any], value: Any) -> int:
-    return max(at for at, one in enumerate(life) if one == value)
 
 
 class Cuts:
-    """One disk with a store, and a writer whose power is cut."""
+    """One disk with a store whose power is cut while the plan is followed."""
 
     def __init__(self, disk: Disk) -> None:
         self._disk = disk
+        self._counter = Counter()
         with fsstore.open(disk.root) as store:
             prepare(store)
             commit_some(disk.root, store)
@@ -102,45 +35,25 @@ class Cuts:
         disk.tell("save")
         self._run(0)
         self.changes = disk.changes
+        assert self._counter.done == len(PLAN)
         assert self.changes >= 80
 
-    def _run(self, at: int) -> Writer:
+    def _run(self, at: int) -> None:
         self._disk.tell("restore")
+        self._counter.clear()
         store = fsstore.open(self._disk.root)
-        writer = Writer(store)
         self._disk.tell(f"arm {at}")
-        with contextlib.suppress(*(fsstore.StoreError,) if at else ()):
-            writer.act()
+        with contextlib.suppress(fsstore.StoreError):
+            act(store, self._counter)
         with contextlib.suppress(fsstore.StoreError, OSError):
             store.close()
-        return writer
 
     def complaint(self, at: int, mode: str) -> str | None:
         """What is wrong after a cut at a change."""
         TALLY["power cuts of snapshots"] += 1
-        writer = self._run(at)
+        self._run(at)
         self._disk.tell(f"cut {mode}")
-        root = self._disk.copied()
-        acknowledged = [*self._before, *writer.commits]
-        if broken := git(root, "fsck", "--full", "--strict", "--no-dangling", check=False):
-            return f"git fsck: {broken}"
-        try:
-            with fsstore.open(root) as store:
-                if (wrong := _unsafe(root)) or (wrong := writer.wrong_values(store)):
-                    return wrong
-                tip = git(root, "rev-parse", "HEAD").strip()
-                if older := writer.older(store.get_all(), store.at(tip).get_all()):
-                    return f"older than HEAD: {older}"
-                store.snapshot()
-                return wrong_history(root, [*acknowledged, tip], []) or writer.wrong_values(store)
-        except fsstore.StoreError as error:
-            return f"{type(error).__name__}: {error}"
-
-
-def _unsafe(root: Path) -> str | None:
-    """What a person's plain commit would take, though they staged nothing."""
-    staged = git(root, "diff", "--cached", "--name-only").split()
-    return f"a commit by hand would take {staged}" if staged else None
+        return complaint(self._disk.copied(), self._before, self._counter.done)
 
 
 def complaints(cuts: Cuts, step: int, first: int = 0) -> Iterator[str]:
