@@ -18,7 +18,7 @@ from fsstore.history.index import Index, entry_of, unknown
 from fsstore.history.objects import Entry, Objects, RawCommit, Signature
 from fsstore.history.packs import Record, sync_directory, write_pack
 from fsstore.history.refs import Head, Moved, Refs
-from fsstore.history.stale import take
+from fsstore.history.stale import outlast, take
 from fsstore.history.trees import differences
 
 _log = logging.getLogger("fsstore")
@@ -116,7 +116,8 @@ class Publisher:
                 self.catch_up(tip, earlier)
 
     def recover(self) -> None:
-        """Finish or take back what a process left that died or failed in `move`."""
+        """Finish or take back what a process left that died or failed in `move`, or a git command that died."""
+        outlast(self._tree.absolute("HEAD.lock"))
         names = os.listdir(self._tree.absolute("fsstore"))
         for raw in names:
             name = os.fsdecode(raw)
