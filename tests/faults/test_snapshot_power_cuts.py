@@ -65,7 +65,7 @@ def complaints(cuts: Cuts, step: int, first: int = 0) -> Iterator[str]:
 
 
 def test_cut_at_every_change(forgetful: Disk) -> None:
-    assert list(complaints(Cuts(forgetful), 1 if ROUNDS > 1 else 7)) == []
+    assert list(complaints(Cuts(forgetful), 1 if ROUNDS > 1 else 8)) == []
 
 
 @pytest.mark.parametrize("name", ["pack-not-synced", "no-recovery-of-snapshots", "no-recovery-after-a-cut"])
@@ -77,7 +77,7 @@ def test_flaws_are_seen(name: str, forgetful: Disk) -> None:
 def test_an_index_that_is_not_caught_up_is_seen(forgetful: Disk) -> None:
     cuts = Cuts(forgetful)
     with flawed("index-not-caught-up"):
-        assert any(cuts.complaint(at, "drop") for at in range(cuts.changes // 4, cuts.changes))
+        assert any(cuts.complaint(at, "drop") for at in range(cuts.changes // 3, cuts.changes))
 
 
 def _conflict(root: Path) -> None:
