@@ -20,7 +20,7 @@ from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.repair import LOST
 from fsstore.engines.files.worktree import WorkTree
-from fsstore.errors import DamagedHistory
+from fsstore.errors import DamagedHistory, RepositoryState
 from fsstore.history import session as sessions
 from fsstore.history.capture import Captured, Unreadable, capture
 from fsstore.history.edits import Edits
@@ -58,9 +58,10 @@ def recover(repository: Repository, work: WorkTree) -> list[str]:
         found = sessions.load(repository.tree)
         if found is not None and found.id == sessions.now(repository.tree):
             return []  # somebody was faster
-        Publisher(repository.tree, repository.refs).recover()
+        publisher = Publisher(repository.tree, repository.refs, repository.objects)
+        publisher.recover()
         head = repository.refs.head().commit
-        mended = [] if head is None else _Mending(repository, work, head, found).mend()
+        mended = [] if head is None else _Mending(repository, work, head, found).mend(publisher)
         if mended:
             _log.warning(
                 "%s: after a loss of power %d files were brought to the last snapshot", work.tree.root, len(mended)
@@ -76,21 +77,30 @@ class _Mending:
         self._objects: Objects = repository.objects
         self._work, self._tree = work, work.tree
         self._head = head
-        newest = self._objects.commit(head)
+        self._tip = newest = self._objects.commit(head)
         self._newest, self._last = newest.tree, newest.committer.time
-        self._index = Index(repository.tree)
+        self._git = repository.tree
         self._session = session
 
-    def mend(self) -> list[str]:
-        """Compare, and bring back."""
+    def mend(self, publisher: Publisher) -> list[str]:
+        """Compare, and bring back: first what the index has, then the files."""
         lives = self._lives()
-        self._index.load()
-        edits = Edits(self._tree, self._index, {})
+        publisher.catch_up(self._tip, {path: life.earlier for path, life in lives.items()})
+        edits = Edits(self._tree, self._readable_index(), {})
         edits.search(all_files=True)
         paths = {*lives, *(os.fsencode(path) for path in edits.found)}
         stripes = {number for path in paths if (number := self._work.stripe(os.fsdecode(path))) is not None}
         with self._work.holding(sorted(stripes)) if stripes else contextlib.nullcontext():
             return [os.fsdecode(path) for path in sorted(paths) if self._mend(path, lives.get(path))]
+
+    def _readable_index(self) -> Index:
+        """The index, or an empty one while it is that of a merge, or torn: then every file is compared."""
+        index = Index(self._git)
+        try:
+            index.load()
+        except (RepositoryState, DamagedHistory):
+            return Index(self._git)
+        return index
 
     def _lives(self) -> dict[bytes, _Life]:
         """What the commits of the session changed."""

@@ -401,6 +401,11 @@ def entry_of(path: bytes, status: Status, oid: bytes) -> bytes:
     return raw + b"\0" * (8 - len(raw) % 8)
 
 
+def unknown(mode: bytes) -> Status:
+    """The status of a file that nobody has looked at: whoever wants to know compares its content."""
+    return (0, 0, 0, 0, 0, 0, int(mode, 8), 0, 0, 0)
+
+
 def status_of(found: os.stat_result) -> Status:
     """A file's status as the index keeps it."""
     mode = found.st_mode

@@ -10,18 +10,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from collections.abc import Callable, Container, Mapping
 
 from fsstore.engines.files.atomic import Tree, discard
-from fsstore.history.index import Index
-from fsstore.history.objects import Signature
+from fsstore.errors import DamagedHistory, RepositoryState
+from fsstore.history.index import Index, entry_of, unknown
+from fsstore.history.objects import Entry, Objects, RawCommit, Signature
 from fsstore.history.packs import Record, sync_directory, write_pack
 from fsstore.history.refs import Head, Moved, Refs
-from fsstore.history.stale import take
+from fsstore.history.stale import outlast, take
+from fsstore.history.trees import differences
 
 _log = logging.getLogger("fsstore")
 
 _STAGED = "fsstore/index."
 _KEPT = "fsstore/index"
+_REFRESHED = "refreshed"
 _BATCH = 1 << 28  # bytes of a pack
 PATIENCE = 20.0
 """Seconds to wait for a lock of git's that somebody else holds."""
@@ -30,9 +34,10 @@ PATIENCE = 20.0
 class Publisher:
     """Makes commits visible in one repository. The caller holds the store's own lock of it."""
 
-    def __init__(self, tree: Tree, refs: Refs) -> None:
+    def __init__(self, tree: Tree, refs: Refs, objects: Objects) -> None:
         self._tree = tree
         self._refs = refs
+        self._objects = objects
 
     def objects(self, records: list[Record], *, sync: bool) -> None:
         """Write new objects; nothing names them yet."""
@@ -55,29 +60,64 @@ class Publisher:
         Without commits only the index is replaced. Raises `Moved` if branch or index are not as they were (then
         nothing is changed), `RepositoryBusy` if somebody else keeps git's locks.
         """
-        name = f"{_STAGED}{commits[-1][0].hex() if commits else 'refreshed'}"
+        base = "" if head.commit is None else head.commit.hex()
+        self._replace(
+            f"{commits[-1][0].hex()}-{base}" if commits else _REFRESHED,
+            old,
+            new,
+            (lambda: self._refs.move(head, commits, who, sync=sync, timeout=PATIENCE)) if commits else None,
+            [os.path.dirname(head.ref or ""), ""] if sync else [],
+        )
+
+    def _replace(
+        self, tag: str, old: Index, new: Index, between: Callable[[], None] | None, durably: list[str] | None = None
+    ) -> None:
+        """Replace the index, if it is as it was, and do something while it is locked; then sync these directories."""
+        name = f"{_STAGED}{tag}"
         staged = self._tree.absolute(name)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(staged)
-        self._tree.stage(staged, new.data, sync=sync)
+        self._tree.stage(staged, new.data, sync=bool(durably))
         lock, index = self._tree.absolute("index.lock"), self._tree.absolute("index")
         try:
             take(lock, staged, PATIENCE)
             if not old.is_current():
                 raise Moved("index")
-            if commits:
-                self._refs.move(head, commits, who, sync=sync, timeout=PATIENCE)
+            if between is not None:
+                between()
             os.rename(lock, index)
         except BaseException:  # also an interrupt right after the branch has moved: then there is no way back
             self._finish(name)
             raise
         os.rename(staged, self._tree.absolute(_KEPT))
-        if sync:
-            for directory in (os.path.dirname(head.ref or ""), ""):
-                sync_directory(self._tree, directory)
+        for directory in durably or []:
+            sync_directory(self._tree, directory)
+
+    def catch_up(self, tip: RawCommit, earlier: Mapping[bytes, Container[Entry | None]]) -> None:
+        """Let the index have of these paths what a commit has, where it has what was there before.
+
+        So it is when the branch has moved, and the index that belongs to it was lost. An index in the middle of a
+        merge, or one that makes no sense, is left alone.
+        """
+        index = Index(self._tree)
+        try:
+            index.load()
+        except (RepositoryState, DamagedHistory):
+            return
+        changes: dict[bytes, bytes | None] = {}
+        for path, before in earlier.items():
+            wanted, there = self._objects.blob_at(tip.tree, path), index.find(path)
+            if there != wanted and there in before:
+                changes[path] = None if wanted is None else entry_of(path, unknown(wanted[0]), wanted[1])
+        if changes:
+            try:
+                self._replace(_REFRESHED, index, index.replaced(changes, lambda path, entry: False), None, [""])
+            except Moved:  # somebody added something meanwhile
+                self.catch_up(tip, earlier)
 
     def recover(self) -> None:
-        """Finish or take back what a process left that died or failed in `move`."""
+        """Finish or take back what a process left that died or failed in `move`, or a git command that died."""
+        outlast(self._tree.absolute("HEAD.lock"))
         names = os.listdir(self._tree.absolute("fsstore"))
         for raw in names:
             name = os.fsdecode(raw)
@@ -87,7 +127,7 @@ class Publisher:
                 self._refs.release_dead(f"fsstore/{name}")
 
     def _finish(self, staged: str) -> None:
-        tag = staged.removeprefix(_STAGED)
+        tag, _, base = staged.removeprefix(_STAGED).partition("-")
         path, lock, index = self._tree.absolute(staged), self._tree.absolute("index.lock"), self._tree.absolute("index")
         head = self._refs.head().commit
         forward = head is not None and head.hex() == tag
@@ -97,12 +137,10 @@ class Publisher:
                 _log.warning("%s: finished the snapshot %s, which was cut short", self._tree.root, tag[:12])
             else:
                 os.unlink(lock)
-        elif forward and not _is_same(path, index) and _time(path) >= _time(index):
-            # Somebody removed the lock by hand, and has not written the index since: it is that of before. (A name of
-            # the index itself would have to be left alone: renaming one of two names of a file to the other does
-            # nothing, and the lock would stay.)
-            take(lock, path, PATIENCE)
-            os.rename(lock, index)
+        elif head is not None and forward and not _is_same(path, index):  # somebody removed the lock by hand
+            tip = self._objects.commit(head)
+            old = self._objects.commit(bytes.fromhex(base)).tree if base else None
+            self.catch_up(tip, {name: {before} for name, before, _ in differences(self._objects, old, tip.tree)})
         discard(path)
 
 
@@ -111,10 +149,3 @@ def _is_same(one: bytes, other: bytes) -> bool:
         return os.path.samestat(os.lstat(one), os.lstat(other))
     except FileNotFoundError:
         return False
-
-
-def _time(path: bytes) -> int:
-    try:
-        return os.lstat(path).st_mtime_ns
-    except FileNotFoundError:
-        return 0

@@ -73,7 +73,7 @@ class Snapshots:
         self._work = work
         self._index = Index(repository.tree)
         self._memory = Memory(repository.tree)
-        self._publisher = Publisher(repository.tree, repository.refs)
+        self._publisher = Publisher(repository.tree, repository.refs, repository.objects)
         self._changes = Changes(repository.objects, repository.tree)
         self._ignoring = Ignoring(work.tree)
 

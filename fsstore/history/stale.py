@@ -32,6 +32,18 @@ def take(lock: bytes, staged: bytes, timeout: float) -> None:
     raise _busy(os.fsdecode(lock), timeout)
 
 
+def outlast(lock: bytes) -> None:
+    """Wait a moment for a lock of git's to go that is not ours to take; one that nobody needs is removed.
+
+    Killed commands leave ``HEAD.lock`` beside that of the branch, and no later ``git commit`` gets past it.
+    """
+    if os.path.lexists(lock):
+        watched = Watched(lock)
+        for _ in pauses(_REST + 2 * _MOMENT, slowest=0.02):
+            if watched.remove_if_stale() or not os.path.lexists(lock):
+                return
+
+
 class Watched:
     """A lock file that is in the way. The caller holds the store's own lock of its repository."""
 

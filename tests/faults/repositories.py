@@ -24,7 +24,7 @@ PERSON, AGENT = "Ann", "crawler"
 STAGED = "notes.txt"
 """What the person has staged, and nothing else may be."""
 _SMALL = {"open", "openat", "openat2", "creat", "close"}  # unless they make a file
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_SYSTEM": "/dev/null",
     "GIT_AUTHOR_NAME": PERSON,
@@ -32,6 +32,7 @@ _ENVIRONMENT = {
     "GIT_COMMITTER_NAME": PERSON,
     "GIT_COMMITTER_EMAIL": "ann@example.org",
 }
+"""In which git is the person, whatever this machine's configuration says."""
 
 Keys = dict[str, Any]
 """All that the namespace ``default`` holds."""
@@ -39,7 +40,7 @@ Keys = dict[str, Any]
 
 def git(root: Path, *arguments: str, check: bool = True) -> str:
     """Run git as the person; what it printed on both streams."""
-    environment = {**os.environ, **_ENVIRONMENT}
+    environment = {**os.environ, **ENVIRONMENT}
     done = subprocess.run(["git", *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0 or not check, f"git {arguments}: {done.stdout}{done.stderr}"
     return done.stdout + done.stderr

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fsstore.history import publish
+from fsstore.history import publish, stale
+from fsstore.history.history import History
 from fsstore.history.index import Index
 from fsstore.history.objects import Signature
 from fsstore.history.packs import write_pack
@@ -60,6 +61,10 @@ def _pack_not_synced(patch: pytest.MonkeyPatch) -> None:
 SNAPSHOT_FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "index-not-replaced": lambda patch: patch.setattr(publish, "os", _KeepsTheIndex()),
     "branch-before-the-lock": _branch_before_the_lock,
+    "no-lock-is-stale": lambda patch: patch.setattr(stale.Watched, "remove_if_stale", lambda self: False),
+    "nobody-at-work": lambda patch: patch.setattr(stale, "_is_git_at_work", lambda directory: False),
     "pack-not-synced": _pack_not_synced,
+    "index-not-caught-up": lambda patch: patch.setattr(Publisher, "catch_up", lambda self, tip, earlier: None),
+    "no-recovery-after-a-cut": lambda patch: patch.setattr(History, "recover", lambda self: None),
     "no-recovery-of-snapshots": lambda patch: patch.setattr(Publisher, "recover", lambda self: None),
 }

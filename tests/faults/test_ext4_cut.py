@@ -35,12 +35,12 @@ Opening = Callable[[Path], AbstractContextManager[Callable[[], Any]]]
 """Open what is needed at this path, and give what the child is to do."""
 
 
-def on_open_store(act: Callable[[Store], Any]) -> Opening:
+def on_open_store(act: Callable[[Store], Any], durability: str = "power") -> Opening:
     """The child finds the store open."""
 
     @contextlib.contextmanager
     def opening(root: Path) -> Iterator[Callable[[], Any]]:
-        store = fsstore.open(root, durability="power")
+        store = fsstore.open(root, durability=durability)
         try:
             yield lambda: act(store)
         finally:
@@ -50,12 +50,12 @@ def on_open_store(act: Callable[[Store], Any]) -> Opening:
     return opening
 
 
-def cuts(image: Image, opening: Opening, scratch: Path, modes: list[str]) -> Iterator[tuple[Call, str]]:
-    """Each change and mode, with the power cut after that change, and the disk mounted again for whoever looks."""
+def cuts(image: Image, opening: Opening, scratch: Path, modes: list[str], step: int = 1) -> Iterator[tuple[Call, str]]:
+    """Each change (or every so many) and mode, with the power cut after it, and the disk mounted again."""
     image.restore()
     with image.mounted(), opening(image.root) as act:
         calls = [call for call in trace(act, scratch / "calls") if _is_change(call)]
-    for call in [*calls, _ACKNOWLEDGED]:
+    for call in [*calls[::step], _ACKNOWLEDGED]:
         for mode in modes:
             TALLY["cuts of an ext4 image"] += 1
             image.restore()
