@@ -58,6 +58,8 @@ class Refs:
             ref, commit = self._followed("HEAD")
         except _Senseless:
             ref, commit = "HEAD", None
+        if commit is None and ref != "HEAD" and self._has_log(ref):
+            raise self._damaged(ref)
         if ref == "HEAD":
             if commit is None:
                 path = f"{self._tree.root}/HEAD"
@@ -93,6 +95,13 @@ class Refs:
                 break
         raise _Senseless(name)
 
+    def _has_log(self, name: str) -> bool:
+        """Whether a reference was there and nobody removed it: git removes the log of one with it."""
+        try:
+            return self._tree.stat(f"logs/{name}").st_size > 0
+        except OSError:
+            return False
+
     def _damaged(self, name: str) -> DamagedHistory:
         path = f"{self._tree.root}/{name}"
         return DamagedHistory(
@@ -119,9 +128,12 @@ class Refs:
                 if self.head() != head:
                     raise Moved(name)
                 lines = _lines_of(head.commit, commits, who)
-                for log in (name, "HEAD"):
-                    self._note(log, lines)
+                if head.commit is not None:
+                    self._note(name, lines)
                 os.rename(lock, self._tree.absolute(name))
+                if head.commit is None:  # a log without its branch would be that of a lost one
+                    with contextlib.suppress(OSError):
+                        self._note(name, lines)
             except BaseException:
                 discard(lock)
                 raise
@@ -139,8 +151,11 @@ class Refs:
         discard(path)
 
     def _note(self, name: str, lines: bytes) -> None:
-        """Write to the log of a reference, as git does for branches of a work tree."""
-        path = f"logs/{name}"
+        """Write to the logs of a branch and of HEAD, as git does."""
+        for log in {name: None, "HEAD": None}:
+            self._append(f"logs/{log}", lines)
+
+    def _append(self, path: str, lines: bytes) -> None:
         os.close(self._tree.make_directories(os.path.dirname(path)))
         fd = os.open(
             self._tree.absolute(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
