@@ -371,16 +371,19 @@ def open(
         if durability is not None:
             engine.capabilities.require_durability(durability)
 
+        past: History | None = None
+
         def history() -> History:
             from fsstore.history.history import open_history
 
-            return open_history(engine, enabled=git, durability=durability)
+            return past or open_history(engine, enabled=git, durability=durability)
 
         if not read_only and os.path.lexists(f"{os.fspath(path)}/.git/fsstore/session"):
             from fsstore.history.session import is_over
 
             if is_over(os.path.realpath(path)):
-                history().recover()
+                past = history()
+                past.recover()
         author = _ambient()
         name = author.agent if agent is None else agent
         return Store(engine, namespace, agent=name, run=author.run, ops=ops, history=history)

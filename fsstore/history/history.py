@@ -13,7 +13,7 @@ from fsstore.engine import Engine
 from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.failures import told
 from fsstore.engines.files.worktree import WorkTree
-from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState
+from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState, StoreError
 from fsstore.history import repository as repositories
 from fsstore.history.repository import Repository
 from fsstore.records import Author, Finding, Run
@@ -38,6 +38,8 @@ class History:
         self._enabled = bool(work.settings.get("git", True)) if enabled is None else enabled
         self._durable = durable
         self._mutex = threading.Lock()
+        self._is_owed = False
+        """The files may be older than the newest commit, after a loss of power."""
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
 
@@ -66,6 +68,8 @@ class History:
         """Commit what changed; the new commits, oldest first."""
         from fsstore.history.snapshots import Request
 
+        if self._is_owed:
+            self._recover()
         wants = self._durable if durable is None else durable
         request = Request(author, message, trailers, verify=verify, durable=wants)
         with told(f"{self._root}/.git"):
@@ -86,11 +90,24 @@ class History:
             _log.warning("run %s is not committed yet: %s", run.id, error)
 
     def recover(self) -> None:
-        """After a loss of power: bring the files to what the last snapshots committed."""
-        if self._enabled and not self.unavailable(make=False):
-            from fsstore.history.afterboot import recover
+        """After a loss of power: bring the files to what the last snapshots committed.
 
-            recover(Repository(self._root), self._work)
+        Where that cannot be, as when the repository is damaged, the store may be used all the same; only the next
+        snapshot tries again, and raises what is in the way.
+        """
+        try:
+            self._recover()
+        except StoreError as error:
+            self._is_owed = True
+            _log.warning("%s: its files could not be compared with the last snapshot: %s", self._root, error)
+
+    def _recover(self) -> None:
+        with told(f"{self._root}/.git"):
+            if self._enabled and not self.unavailable(make=False):
+                from fsstore.history.afterboot import recover
+
+                recover(Repository(self._root), self._work)
+        self._is_owed = False
 
     # -- reading -----------------------------------------------------------------------------------
 

@@ -276,6 +276,7 @@ class Index:
         magic, version, count = _HEADER.unpack_from(data)
         if magic != b"DIRC" or version not in (2, 3, 4):
             raise self._damaged()
+        self._require_sound()
         if version == 4:
             data = self.data = _expanded(data, count)
             version = 3
@@ -298,6 +299,12 @@ class Index:
         self._require_whole(at)
         second = struct.pack(">I", (self.signature.mtime if self.signature else 0) // 10**9 & _MAX)
         self.racy = {self._path(at) for at in offsets if data[at + 8 : at + 12] >= second}
+
+    def _require_sound(self) -> None:
+        """The checksum at its end is right, or left out (``index.skipHash``)."""
+        checksum = self.data[-20:]
+        if any(checksum) and hashlib.sha1(memoryview(self.data)[:-20], usedforsecurity=False).digest() != checksum:
+            raise self._damaged()
 
     def _require_whole(self, end: int) -> None:
         """What comes after the entries may be left out, or must be understood."""
@@ -372,6 +379,7 @@ class Index:
             self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}
             if tuple(signature) == self.signature and bytes.fromhex(digest) == self.data[-20:]:
                 return True
+            self._require_sound()
             kept = self._tree.read(_KEPT, _LIMIT)
             differing = self._differing(kept) if kept[-20:].hex() == digest else None
         except (OSError, ValueError, struct.error):

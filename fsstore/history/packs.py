@@ -118,9 +118,15 @@ class Pack:
         sums = struct.unpack_from(f">{self.count}I", self._index, _IDS + 20 * self.count)
         numbers = enumerate(zip(offsets, sums, strict=True))
         return (
-            (self._index[_IDS + 20 * number :][:20], crc, bytes(self._bytes(offset, ends[offset] - offset)))
+            (self._index[_IDS + 20 * number :][:20], crc, self._checked(offset, ends[offset] - offset, crc))
             for number, (offset, crc) in numbers
         )
+
+    def _checked(self, offset: int, size: int, crc: int) -> bytes:
+        raw = bytes(self._bytes(offset, size))
+        if zlib.crc32(raw) != crc:
+            raise self._damaged(f"at {offset}: the checksum is wrong")
+        return raw
 
     @property
     def size(self) -> int:

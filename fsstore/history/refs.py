@@ -8,13 +8,15 @@ import re
 from typing import NamedTuple
 
 from fsstore.engines.files.atomic import Tree, discard, write_all
-from fsstore.errors import RepositoryState, UnknownRevision
+from fsstore.engines.files.failures import told
+from fsstore.errors import DamagedHistory, RepositoryState, UnknownRevision
 from fsstore.history.objects import Objects, Signature
 from fsstore.history.stale import take
 
 _LIMIT = 1 << 28
 _HEX = re.compile(r"[0-9a-f]{40}")
 _ANY_HEX = re.compile(r"[0-9a-fA-F]{4,40}")
+_FORBIDDEN = re.compile(r"\.\.|//|/\.|\.lock/|\./$|@\{|[\x00-\x20\x7f~^:?*\[\\]")
 _STEP = re.compile(r"(~\d*|\^\d*|@\{\d+\})$")
 _ABOVE = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")  # where git looks for a short name, in its order
 _DEEPEST = 10
@@ -34,6 +36,15 @@ class Moved(Exception):
     """The reference is not what it was."""
 
 
+class _Senseless(Exception):
+    """What a reference is said to lead to can be none."""
+
+
+def may_be_called(name: str) -> bool:
+    """Whether a reference may be called so (git-check-ref-format(1)): its file then lies in the repository."""
+    return name.startswith("refs/") and _FORBIDDEN.search(f"{name}/") is None
+
+
 class Refs:
     """The references of one repository."""
 
@@ -42,28 +53,62 @@ class Refs:
         self._tree = tree
 
     def head(self) -> Head:
-        """What HEAD names. Raises `RepositoryState` if it makes no sense."""
-        raw = self._raw("HEAD")
-        if raw is None or not (raw.startswith("ref: ") or _HEX.fullmatch(raw)):
-            path = f"{self._tree.root}/HEAD"
-            raise RepositoryState(
-                f"{path} names no branch and no commit. Choose one: git checkout main", path=path, reason="HEAD"
-            )
-        if not raw.startswith("ref: "):
-            return Head(None, bytes.fromhex(raw))
-        ref = raw.removeprefix("ref: ").strip()
-        return Head(ref, self.read(ref))
+        """What HEAD names. Raises `RepositoryState` if it makes no sense, `DamagedHistory` if its branch does not."""
+        try:
+            ref, commit = self._followed("HEAD")
+        except _Senseless:
+            ref, commit = "HEAD", None
+        if commit is None and ref != "HEAD" and self._has_log(ref):
+            raise self._damaged(ref)
+        if ref == "HEAD":
+            if commit is None:
+                path = f"{self._tree.root}/HEAD"
+                raise RepositoryState(
+                    f"{path} names no branch and no commit. Write one into it: ref: refs/heads/main",
+                    path=path,
+                    reason="HEAD",
+                )
+            return Head(None, commit)
+        return Head(ref, commit)
 
     def read(self, name: str) -> bytes | None:
-        """The object that a reference names, through other references."""
+        """The object that a reference names, through other references. Raises `DamagedHistory`."""
+        try:
+            return self._followed(name)[1]
+        except _Senseless:
+            return None
+
+    def _followed(self, name: str) -> tuple[str, bytes | None]:
+        """The last reference in a chain of them, and what it names. Raises `_Senseless`."""
         for _ in range(_DEEPEST):
             raw = self._raw(name)
             if raw is None:
-                return self._packed().get(name)
+                return name, self._packed().get(name)
+            if _HEX.fullmatch(raw):
+                return name, bytes.fromhex(raw)
             if not raw.startswith("ref: "):
-                return bytes.fromhex(raw) if _HEX.fullmatch(raw) else None
+                if name.startswith("refs/"):
+                    raise self._damaged(name)
+                break
             name = raw.removeprefix("ref: ").strip()
-        return None
+            if not may_be_called(name):
+                break
+        raise _Senseless(name)
+
+    def _has_log(self, name: str) -> bool:
+        """Whether a reference was there and nobody removed it: git removes the log of one with it."""
+        try:
+            return self._tree.stat(f"logs/{name}").st_size > 0
+        except OSError:
+            return False
+
+    def _damaged(self, name: str) -> DamagedHistory:
+        path = f"{self._tree.root}/{name}"
+        return DamagedHistory(
+            f"{path} names no commit. See what it named last in {self._tree.root}/logs/{name}, and write that into it: "
+            f"git update-ref {name} COMMIT",
+            path=path,
+        )
 
     def move(self, head: Head, commits: list[tuple[bytes, str]], who: Signature, *, sync: bool, timeout: float) -> None:
         """Let the branch name the last of these commits (id and a line about it), if it is as it was in ``head``.
@@ -83,9 +128,12 @@ class Refs:
                 if self.head() != head:
                     raise Moved(name)
                 lines = _lines_of(head.commit, commits, who)
-                for log in (name, "HEAD"):
-                    self._note(log, lines)
+                if head.commit is not None:
+                    self._note(name, lines)
                 os.rename(lock, self._tree.absolute(name))
+                if head.commit is None:  # a log without its branch would be that of a lost one
+                    with contextlib.suppress(OSError):
+                        self._note(name, lines)
             except BaseException:
                 discard(lock)
                 raise
@@ -103,8 +151,11 @@ class Refs:
         discard(path)
 
     def _note(self, name: str, lines: bytes) -> None:
-        """Write to the log of a reference, as git does for branches of a work tree."""
-        path = f"logs/{name}"
+        """Write to the logs of a branch and of HEAD, as git does."""
+        for log in {name: None, "HEAD": None}:
+            self._append(f"logs/{log}", lines)
+
+    def _append(self, path: str, lines: bytes) -> None:
         os.close(self._tree.make_directories(os.path.dirname(path)))
         fd = os.open(
             self._tree.absolute(path), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666
@@ -115,22 +166,27 @@ class Refs:
             os.close(fd)
 
     def _raw(self, name: str) -> str | None:
-        try:
-            return self._tree.read(name, _LIMIT).decode("utf-8", "replace").strip()
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
-        except OSError:
-            if os.path.isdir(self._tree.absolute(name)):
+        with told(f"{self._tree.root}/{name}"):
+            try:
+                return self._tree.read(name, _LIMIT).decode("utf-8", "surrogateescape").strip()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return None
-            raise
+            except OSError:
+                if os.path.isdir(self._tree.absolute(name)):
+                    return None
+                raise
 
     def _packed(self) -> dict[str, bytes]:
-        try:
-            lines = self._tree.read("packed-refs", _LIMIT).decode("utf-8", "replace").splitlines()
-        except FileNotFoundError:
-            return {}
-        found = (line.split(" ", 1) for line in lines if line[:1] not in ("#", "^", ""))
-        return {name: bytes.fromhex(oid) for oid, name in found}
+        path = f"{self._tree.root}/packed-refs"
+        with told(path):
+            try:
+                lines = self._tree.read("packed-refs", _LIMIT).decode("utf-8", "surrogateescape").split("\n")
+            except FileNotFoundError:
+                return {}
+        found = [line.partition(" ") for line in lines if line[:1] not in ("#", "^", "")]
+        if not all(_HEX.fullmatch(oid) and name for oid, _, name in found):
+            raise DamagedHistory(f"{path} is damaged. See what is left in it, and remove the rest", path=path)
+        return {name: bytes.fromhex(oid) for oid, _, name in found}
 
     # -- revisions that people write ---------------------------------------------------------------
 
@@ -177,7 +233,7 @@ class Refs:
         if not name.startswith(("-", "/")) and ".." not in name and "\0" not in name:
             for above in _ABOVE:
                 if above or name == "HEAD" or name.isupper() or name.startswith("refs/"):
-                    oid_or_none = self.read(above + name)
+                    oid_or_none = self.head().commit if above + name == "HEAD" else self.read(above + name)
                     if oid_or_none is not None:
                         return oid_or_none
         if name == "HEAD":

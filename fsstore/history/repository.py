@@ -20,7 +20,7 @@ from fsstore.engines.files.atomic import READ_WRITE, Tree
 from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryState
 from fsstore.history.objects import Objects
-from fsstore.history.refs import Refs
+from fsstore.history.refs import Refs, may_be_called
 
 _log = logging.getLogger("fsstore")
 
@@ -188,7 +188,7 @@ def why_not(root: str) -> str:
 
 
 def _link_inside(directory: str) -> str | None:
-    for path in _INSIDE:
+    for path in (*_INSIDE, *_above_branch(directory)):
         try:
             with os.scandir(f"{directory}/{path}" if path else directory) as entries:
                 for entry in entries:
@@ -197,6 +197,16 @@ def _link_inside(directory: str) -> str | None:
         except (FileNotFoundError, NotADirectoryError):
             continue
     return None
+
+
+def _above_branch(directory: str) -> list[str]:
+    """The directories that the files of HEAD's branch lie in, for one with slashes in its name."""
+    with contextlib.suppress(OSError):
+        ref = os.fsdecode(Tree(directory).read("HEAD", _LIMIT)).removeprefix("ref: ").strip()
+        names = ref.split("/")[:-1] if may_be_called(ref) else []
+        found = ["/".join(names[:count]) for count in range(3, len(names) + 1)]
+        return [*found, *(f"logs/{path}" for path in found)]
+    return []
 
 
 def _wrong_in_config(directory: str) -> str:

@@ -86,22 +86,14 @@ def collect(repository: Repository) -> Collected:
 
     Raises `DamagedHistory` before anything is changed if an object cannot be read.
     """
-    import pygit2
-
     tree, objects = repository.tree, repository.objects
     before = cost(tree)
     old = [pack.name for pack in objects.packs()]
     loose = _loose(tree)
     for oid in loose:
         objects.read(oid)  # libgit2 would loop for ever on one that is cut short
-    directory = f"{tree.root}/objects/pack"
-    found = pygit2.Repository(repository.root)
-    builder = pygit2.PackBuilder(found)
-    for each in found.odb:
-        builder.add(each)
-    if not len(builder):
+    if not _pack(repository):
         return Collected(before, before)
-    builder.write(directory)
     made = {pack.name for pack in objects.packs()} - set(old)
     for name in made:
         _sync(tree, name)
@@ -112,6 +104,24 @@ def collect(repository: Repository) -> Collected:
         _remove_loose(tree, objects, loose)
     objects.packs()
     return Collected(before, cost(tree))
+
+
+def _pack(repository: Repository) -> bool:
+    """Write a pack of all objects; whether there are any."""
+    import pygit2
+
+    try:
+        found = pygit2.Repository(repository.root)
+        builder = pygit2.PackBuilder(found)
+        for each in found.odb:
+            builder.add(each)
+        if not len(builder):
+            return False
+        builder.write(f"{repository.directory}/objects/pack")
+    except (pygit2.GitError, KeyError, ValueError) as error:
+        path = repository.directory
+        raise DamagedHistory(f"{path} is damaged: {error}. See what is left with: git fsck", path=path) from None
+    return True
 
 
 def _sync(tree: Tree, name: str) -> None:

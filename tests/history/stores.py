@@ -125,9 +125,12 @@ class StoreRepo:
         return self.lines("status", "--porcelain")
 
     def check(self, *status: str) -> None:
-        """The repository is sound, no lock of git's is left, and the status is this and no more."""
+        """The repository is sound, no lock of git's is left, the status is this and no more, and ours too."""
         assert self.git("fsck", "--full", "--strict", "--no-dangling") == ""
         assert self.status() == list(status)
+        if not status:
+            with self.open(None) as store:
+                assert store.diff("HEAD") == []
         locks = [path.relative_to(self.root / ".git") for path in (self.root / ".git").rglob("*.lock")]
         assert [path for path in locks if path.parts[0] != "fsstore"] == []
 
