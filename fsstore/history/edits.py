@@ -129,7 +129,7 @@ class Edits:
                 or changed * _SECOND + changed_ns != status.st_ctime_ns
                 or inode != status.st_ino & _MAX
                 or size != status.st_size & _MAX
-                or (mode ^ status.st_mode) & 0o100
+                or (mode ^ status.st_mode) & 0o140100  # the kind too, and whether it is a program
             ):
                 if stat.S_ISDIR(status.st_mode):
                     return False

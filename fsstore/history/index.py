@@ -61,6 +61,8 @@ class Index:
         self.data = _EMPTY
         self._offsets = array("I")
         self._end = _HEADER.size
+        self._found: dict[bytes, int] = {}
+        """Where entries are that were asked for."""
         self.racy: set[bytes] = set()
         """Paths whose entries may hide a change from git once the index is written anew."""
 
@@ -70,6 +72,7 @@ class Index:
             signature = _signature(self._tree)
         except FileNotFoundError:
             changed, self.signature = self.signature is not None, None
+            self._found = {}
             self.data, self._offsets, self._end, self.racy = _EMPTY, array("I"), _HEADER.size, set()
             return changed
         if signature == self.signature:
@@ -77,7 +80,7 @@ class Index:
         data = self._tree.read("index", _LIMIT)
         if len(data) != signature.size:  # replaced in between
             return self.load()
-        self.data, self.signature = data, signature
+        self.data, self.signature, self._found = data, signature, {}
         try:
             if not self._recall():
                 self._parse()
@@ -330,10 +333,13 @@ class Index:
             end += 8 + size
 
     def _at(self, path: bytes) -> int:
-        number = self._number(path)
-        if number < len(self._offsets) and self._path(self._offsets[number]) == path:
-            return self._offsets[number]
-        return -1
+        """Where the entry of a path is; -1 if there is none."""
+        at = self._found.get(path)
+        if at is None:
+            number = self._number(path)
+            exists = number < len(self._offsets) and self._path(self._offsets[number]) == path
+            at = self._found[path] = self._offsets[number] if exists else -1
+        return at
 
     def _number(self, path: bytes) -> int:
         """How many entries come before this path."""
