@@ -12,6 +12,7 @@ import dataclasses
 import logging
 import os
 import time
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsstore.commits import Commit, make_commit
@@ -331,9 +332,11 @@ class _Step:
             self._state.unsynced = 0
         self._state.unsynced += 1
 
-    def _changed_since(self, since: str | None) -> list[str]:
+    def _changed_since(self, since: str | None) -> Iterator[str]:
+        """Found out as it is asked for: where the file system syncs as a whole, nobody asks."""
         old = None if since is None else self._objects.commit(bytes.fromhex(since)).tree
-        return [os.fsdecode(path) for path, _, _ in differences(self._objects, old, self._base)]
+        for path, _, _ in differences(self._objects, old, self._base):
+            yield os.fsdecode(path)
 
     def _is_same(self, path: bytes, entry: Entry) -> bool:
         """Whether a file still has the content that the index says."""
