@@ -84,6 +84,8 @@ class Edits:
     def _compare(self, path: str, fd: int) -> list[str]:
         """Compare the files of a directory with the index; the directories in it."""
         under = f"{path}/" if path else ""
+        if self._compare_files(under, fd):
+            return []
         known = self._index.below(os.fsencode(under))
         below: list[str] = []
         found = self.found
@@ -104,6 +106,35 @@ class Edits:
                         found.add(under + name)
         self._missing(under, known)
         return below
+
+    def _compare_files(self, under: str, fd: int) -> bool:
+        """The same in half the time, if the directory has the names that the index says, all of files; whether so."""
+        expected = self._index.files(os.fsencode(under))
+        if expected is None:
+            return False
+        names, known = expected
+        if sorted(os.listdir(fd)) != names:  # also where names that are no UTF-8 are in another order
+            return False
+        look = os.stat
+        try:
+            statuses = [look(name, dir_fd=fd, follow_symlinks=False) for name in names]
+        except OSError:  # gone this moment
+            return False
+        found = self.found
+        for name, status, (changed, changed_ns, written, written_ns, _, inode, mode, _, _, size) in zip(
+            names, statuses, known, strict=True
+        ):
+            if (
+                written * _SECOND + written_ns != status.st_mtime_ns
+                or changed * _SECOND + changed_ns != status.st_ctime_ns
+                or inode != status.st_ino & _MAX
+                or size != status.st_size & _MAX
+                or (mode ^ status.st_mode) & 0o140100  # the kind too, and whether it is a program
+            ):
+                if stat.S_ISDIR(status.st_mode):
+                    return False
+                found.add(under + name)
+        return True
 
     def _missing(self, under: str, known: Mapping[str, object]) -> None:
         """What the index has in a directory that has it not."""

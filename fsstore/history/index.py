@@ -13,7 +13,7 @@ import os
 import struct
 import zlib
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
@@ -35,6 +35,8 @@ _PIECE = 4096  # bytes that are compared at once
 _TICK = 20_000_000  # ns: kernels stamp files with a clock that stands still for 1-10 ms
 _MAX = 0xFFFFFFFF
 _EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
+_PLAIN_VERSION = struct.pack(">I", 2)  # has no extended flags
+_AFTER_SLASH = b"0"
 
 Status = tuple[int, int, int, int, int, int, int, int, int, int]
 """Seconds and nanoseconds of ctime and mtime, device, inode, mode, uid, gid, size: 32 bits each, as git keeps them."""
@@ -59,6 +61,8 @@ class Index:
         self.data = _EMPTY
         self._offsets = array("I")
         self._end = _HEADER.size
+        self._found: dict[bytes, int] = {}
+        """Where entries are that were asked for."""
         self.racy: set[bytes] = set()
         """Paths whose entries may hide a change from git once the index is written anew."""
 
@@ -68,6 +72,7 @@ class Index:
             signature = _signature(self._tree)
         except FileNotFoundError:
             changed, self.signature = self.signature is not None, None
+            self._found = {}
             self.data, self._offsets, self._end, self.racy = _EMPTY, array("I"), _HEADER.size, set()
             return changed
         if signature == self.signature:
@@ -75,7 +80,7 @@ class Index:
         data = self._tree.read("index", _LIMIT)
         if len(data) != signature.size:  # replaced in between
             return self.load()
-        self.data, self.signature = data, signature
+        self.data, self.signature, self._found = data, signature, {}
         try:
             if not self._recall():
                 self._parse()
@@ -126,11 +131,26 @@ class Index:
             slash = path.find(b"/", skip)
             if slash >= 0:
                 found[decode(path[skip:slash])] = False
-                number = self._number(path[:slash] + b"0")  # the character after the slash
+                number = self._number(path[:slash] + _AFTER_SLASH)
             else:
                 found[decode(path[skip:])] = unpack(data, at)
                 number += 1
         return found
+
+    def files(self, directory: bytes) -> tuple[list[str], list[Status]] | None:
+        """Names and statuses of what lies in a directory, in order; ``None`` if there is another one in it.
+
+        It says the same as `below` in half the time.
+        """
+        data, find, start = self.data, self.data.find, _NAME + len(directory)
+        if data[4:8] != _PLAIN_VERSION or not directory:
+            return None
+        offsets = self._offsets[self._number(directory) : self._number(directory[:-1] + _AFTER_SLASH)]
+        names = os.fsdecode(b"\0".join([data[at + start : find(b"\0", at + start)] for at in offsets]))
+        if not names or "/" in names:
+            return None
+        unpack = _STATUS.unpack_from
+        return names.split("\0"), [unpack(data, at) for at in offsets]
 
     def paths(self, directory: bytes = b"") -> Iterator[bytes]:
         """The paths that begin so."""
@@ -320,21 +340,20 @@ class Index:
             end += 8 + size
 
     def _at(self, path: bytes) -> int:
-        number = self._number(path)
-        if number < len(self._offsets) and self._path(self._offsets[number]) == path:
-            return self._offsets[number]
-        return -1
+        """Where the entry of a path is; -1 if there is none."""
+        at = self._found.get(path)
+        if at is None:
+            number = self._number(path)
+            exists = number < len(self._offsets) and self._path(self._offsets[number]) == path
+            at = self._found[path] = self._offsets[number] if exists else -1
+        return at
 
     def _number(self, path: bytes) -> int:
         """How many entries come before this path."""
-        low, high = 0, len(self._offsets)
-        while low < high:
-            middle = (low + high) // 2
-            if self._path(self._offsets[middle]) < path:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        data, find = self.data, self.data.find
+        if data[4:8] != _PLAIN_VERSION:
+            return bisect_left(self._offsets, path, key=self._path)
+        return bisect_left(self._offsets, path, key=lambda at: data[at + _NAME : find(b"\0", at + _NAME)])
 
     def _path(self, at: int) -> bytes:
         start = at + (_NAME + 2 if self.data[at + _FLAGS] & _EXTENDED else _NAME)

@@ -111,19 +111,23 @@ class Pack:
 
     def records(self) -> Iterator[tuple[bytes, int, bytes]] | None:
         """Id, checksum and the record as it lies there, of all objects; ``None`` if one is a delta."""
-        offsets = [self._offset(number) for number in range(self.count)]
-        if any(self._head(offset)[0] not in _KINDS for offset in offsets):
+        count, index, data = self.count, self._index, bytes(self._opened())
+        sums = struct.unpack_from(f">{count}I", index, _IDS + 20 * count)
+        offsets = [*struct.unpack_from(f">{count}I", index, _IDS + 24 * count)]
+        if any(offset & _LARGE for offset in offsets):
+            offsets = [self._offset(number) for number in range(count)]
+        ordered = sorted(offsets)
+        if ordered and not _HEADER.size <= ordered[0] <= ordered[-1] < len(data) - 20:
+            raise self._damaged("its index names places outside of it")
+        if any(data[offset] >> 4 & 7 not in _KINDS for offset in offsets):
             return None
-        ends = dict(zip(sorted(offsets), [*sorted(offsets)[1:], self.size - 20], strict=True))
-        sums = struct.unpack_from(f">{self.count}I", self._index, _IDS + 20 * self.count)
-        numbers = enumerate(zip(offsets, sums, strict=True))
+        ends = dict(zip(ordered, [*ordered[1:], len(data) - 20], strict=True))
         return (
-            (self._index[_IDS + 20 * number :][:20], crc, self._checked(offset, ends[offset] - offset, crc))
-            for number, (offset, crc) in numbers
+            (index[at : at + 20], crc, self._checked(data[offset : ends[offset]], offset, crc))
+            for at, crc, offset in zip(range(_IDS, _IDS + 20 * count, 20), sums, offsets, strict=True)
         )
 
-    def _checked(self, offset: int, size: int, crc: int) -> bytes:
-        raw = bytes(self._bytes(offset, size))
+    def _checked(self, raw: bytes, offset: int, crc: int) -> bytes:
         if zlib.crc32(raw) != crc:
             raise self._damaged(f"at {offset}: the checksum is wrong")
         return raw

@@ -12,16 +12,17 @@ import dataclasses
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from fsstore.commits import Commit, make_commit
-from fsstore.engines.files import journal, layout
+from fsstore.engines.files import layout
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.worktree import Marks, WorkTree
 from fsstore.errors import RepositoryBusy
 from fsstore.history import session as sessions
+from fsstore.history.authorship import Authorship, with_sidecars
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
 from fsstore.history.edits import Edits
@@ -38,7 +39,6 @@ from fsstore.history.session import Session
 from fsstore.history.state import Memory, State
 from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
-from fsstore.keys import path_of
 from fsstore.records import Author, Run
 
 _log = logging.getLogger("fsstore")
@@ -47,7 +47,6 @@ _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
 _LATE = 1.0  # seconds that a line may be noted after its own time
-_NEAR = 0.5  # seconds between the writing of a sidecar and the journal's line of its key
 
 
 @dataclasses.dataclass
@@ -126,7 +125,7 @@ class _Step:
         self._base = None if head.commit is None else self._objects.commit(head.commit).tree
         self._runs: dict[str, Run] = self._work.runs.all()
         self._groups = Groups(request.author, self._runs)
-        self._lines: dict[str, list[Line]] = {}
+        self._authorship = Authorship(self._work)
         self._entries: dict[bytes, bytes | None] = {}
         """What the index is to have of files; ``None`` for nothing."""
         self._records: dict[bytes, Record] = {}
@@ -182,16 +181,11 @@ class _Step:
 
     def _noted(self, lines: list[Line]) -> set[str]:
         """The paths of these lines, and those of their sidecars that are there, or that the index has."""
+        self._authorship.note(lines)
         since = self._state.taken - _LATE
-        self._fresh |= self._with_sidecars(line.path for line in lines if line.time > since)
-        return self._with_sidecars(line.path for line in lines)
-
-    def _with_sidecars(self, paths: Iterable[str]) -> set[str]:
-        found = set(paths)
-        for path in list(found):
-            sidecar = self._work.sidecar(path)
-            if self._index.find(os.fsencode(sidecar)) or os.path.lexists(f"{self._tree.root}/{sidecar}"):
-                found.add(sidecar)
+        found = with_sidecars(self._work, self._index, {line.path for line in lines})
+        old = {line.path for line in lines} - {line.path for line in lines if line.time > since}
+        self._fresh |= found - with_sidecars(self._work, self._index, old) if old else found
         return found
 
     # -- reading -----------------------------------------------------------------------------------
@@ -205,25 +199,25 @@ class _Step:
             lines, now = self._work.since(marks, numbers)  # what came after the first look
             marks |= now
             for path in self._noted(lines) | {path for path, number in stripes.items() if number is not None}:
-                with self._skipping(path):
+                try:
                     found[path] = self._read(path)
+                except Unreadable as error:
+                    self._leave_out(path, error)
         for path, number in stripes.items():
             if number is None and path not in found and self._is_wanted(path):
-                with self._skipping(path):
+                try:
                     found[path] = capture(self._tree, path)
+                except Unreadable as error:
+                    self._leave_out(path, error)
         return dict(sorted(found.items()))
 
-    @contextlib.contextmanager
-    def _skipping(self, path: str) -> Iterator[None]:
-        try:
-            yield
-        except Unreadable as error:
-            self._left.append(path)
-            _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
+    def _leave_out(self, path: str, error: Unreadable) -> None:
+        self._left.append(path)
+        _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
 
     def _read(self, path: str) -> Captured | None:
         found = capture(self._tree, path)
-        if found is None or self._writer(path, found) is not None:
+        if found is None or self._authorship.writer(path, found) is not None:
             return found
         return capture_whole(self._tree, path)
 
@@ -234,21 +228,6 @@ class _Step:
             return True
         return not self._all._ignoring.ignores(path)
 
-    def _writer(self, path: str, found: Captured | None) -> Line | None:
-        """The journal's line of the write that left a file as it is; ``None`` for a person's."""
-        namespace, key, is_metadata = layout.record_of(path)
-        if namespace is None or key is None:
-            return None
-        if path not in self._lines:
-            self._lines[path] = self._work.lines(path_of(namespace, key))
-        lines = self._lines[path]
-        if is_metadata:  # the journal does not name its content
-            near = bool(lines) and (found is None or abs(found.mtime - lines[-1].time) < _NEAR)
-            return lines[-1] if near else None
-        if found is None:
-            return lines[-1] if lines and lines[-1].revision is None else None
-        return journal.writer(lines, found.entry[1].hex(), found.mtime)
-
     # -- dividing ----------------------------------------------------------------------------------
 
     def _divide(self, path: str, found: Captured | None) -> None:
@@ -257,7 +236,7 @@ class _Step:
         before = self._objects.file_at(self._base, raw)
         staged = self._index.find(raw)
         now = None if found is None else found.entry
-        line = self._writer(path, found)
+        line = self._authorship.writer(path, found)
         if found is None and self._is_left_alone(path, before or staged):
             return
         if before and now and before != now and before[1] == now[1]:
@@ -353,9 +332,11 @@ class _Step:
             self._state.unsynced = 0
         self._state.unsynced += 1
 
-    def _changed_since(self, since: str | None) -> list[str]:
+    def _changed_since(self, since: str | None) -> Iterator[str]:
+        """Found out as it is asked for: where the file system syncs as a whole, nobody asks."""
         old = None if since is None else self._objects.commit(bytes.fromhex(since)).tree
-        return [os.fsdecode(path) for path, _, _ in differences(self._objects, old, self._base)]
+        for path, _, _ in differences(self._objects, old, self._base):
+            yield os.fsdecode(path)
 
     def _is_same(self, path: bytes, entry: Entry) -> bool:
         """Whether a file still has the content that the index says."""

@@ -147,6 +147,7 @@ def name_of(path: str) -> tuple[str | None, str | None]:
     return namespace, keys.decode_key("/".join(parts[depth:])) if namespace is not None else None
 
 
+@functools.lru_cache(4096)
 def record_of(path: str) -> tuple[str | None, str | None, bool]:
     """The namespace and key of a path, and whether it is the key's metadata."""
     if len(os.fsencode(path.replace(f"/{META}/", "/", 1))) > keys.MAX_PATH:

@@ -62,10 +62,11 @@ class WorkTree:
         namespace, key, _ = layout.record_of(path)
         return None if namespace is None or key is None else self._places.find(namespace, key).stripe
 
-    def sidecar(self, path: str) -> str:
-        """The path of the sidecar of a key's file."""
-        namespace, key = layout.name_of(path)
-        return self.tree.relative(self._places.find(namespace or "", key or "").sidecar)
+    def sidecar(self, path: str) -> tuple[str, str]:
+        """The paths of the sidecar of a key's file, and of the directory of all sidecars of its namespace."""
+        namespace, key, _ = layout.record_of(path)
+        place = self._places.find(namespace or "", key or "")
+        return self.tree.relative(place.sidecar), self.tree.relative(place.metadata)
 
     def stamp(self) -> None:
         """Say that a snapshot was made: what the journals noted before may be forgotten."""
