@@ -176,14 +176,14 @@ def test_a_flaw_of_merges_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(gathering, "changed_by", first_parent_only)
     with pytest.raises(AssertionError):
-        for seed in range(6):
+        for seed in (2, 5):
             test_it_says_what_git_says(GitRepo(tmp_path / str(seed)), seed)
 
 
 def test_a_flaw_of_resets_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fsstore.history.table.Table.ancestors", lambda self, tips: bytearray(b"\1" * self.count))
     with pytest.raises(AssertionError):
-        for seed in range(6):
+        for seed in (2, 5):
             test_it_says_what_git_says(GitRepo(tmp_path / str(seed)), seed)
 
 

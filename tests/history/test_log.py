@@ -31,7 +31,7 @@ def logged(repo: GitRepo, *given: str, **filters: Any) -> list[str]:
 # -- log -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(10, 14))
+@pytest.mark.parametrize("seed", (10, 11, 12, 19))
 def test_the_log_is_that_of_git(repo: GitRepo, seed: int) -> None:
     accidents = Accidents(repo, seed)
     accidents.edit()
@@ -309,5 +309,5 @@ def test_a_flaw_of_the_walk_is_noticed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(walking, "_SLOP", 1)
     monkeypatch.setattr(walking, "_hide", lambda hidden, read, commits: hidden.update(commits))
     with pytest.raises(AssertionError):
-        for seed in range(10, 20):
+        for seed in (19, 21):
             test_the_log_is_that_of_git(GitRepo(tmp_path / str(seed)), seed)
