@@ -31,7 +31,7 @@ def logged(repo: GitRepo, *given: str, **filters: Any) -> list[str]:
 # -- log -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", (10, 11, 12, 19))
+@pytest.mark.parametrize("seed", [10, 11, 12, 19])
 def test_the_log_is_that_of_git(repo: GitRepo, seed: int) -> None:
     accidents = Accidents(repo, seed)
     accidents.edit()
