@@ -12,11 +12,17 @@ import fcntl
 import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree
+from fsstore.engines.files.collector import paused
+from fsstore.errors import DamagedHistory
 from fsstore.history import tablefile
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
-from fsstore.history.table import REMOVED, UNKNOWN, Table, Unusable
+from fsstore.history.table import REMOVED, UNKNOWN, Changed, Table, Unusable
+
+if TYPE_CHECKING:
+    from fsstore.history.gathering import NewCommits
 
 _DIRECTORY = "fsstore"
 _FILE, _LOCK = f"{_DIRECTORY}/changes", f"{_DIRECTORY}/changes.lock"
@@ -39,23 +45,44 @@ class Changes:
     def append(self, parent: bytes | None, commit: bytes, changed: Mapping[bytes, Entry | None]) -> None:
         """Note what a new commit changed: paths with what lies there now. Cheap, and never an error.
 
-        Nothing is done if the table does not end with the parent, or somebody is at it: readers will see to it.
+        What others committed before is noted too, if it is little. Nothing is done if somebody is at the table, or
+        there is none: readers will see to it.
         """
         if self._read_only:
             return
         paths = [(path, _content_id(entry)) for path, entry in changed.items()]
-        with contextlib.suppress(OSError, Unusable), self._locked():
+        with contextlib.suppress(OSError, Unusable, DamagedHistory), self._locked():
             if parent is None:
                 table = Table()
                 table.add(commit, (), paths)
                 self._save(table)
-                return
-            fd = self._tree.open(_FILE, READ_WRITE)
-            try:
-                if tablefile.append(fd, parent, commit, paths) and tablefile.is_long(fd):
-                    self._save(tablefile.load(os.dup(fd)))
-            finally:
-                os.close(fd)
+            elif not self._append(parent, commit, paths):
+                self._catch_up(parent, commit, paths)
+
+    def _append(self, parent: bytes, commit: bytes, paths: Changed) -> bool:
+        """Add to a table that ends with the parent; whether it does."""
+        fd = self._tree.open(_FILE, READ_WRITE)
+        try:
+            appended = tablefile.append(fd, parent, commit, paths)
+            if appended and tablefile.is_long(fd):
+                self._save(tablefile.load(os.dup(fd)))
+            return appended
+        finally:
+            os.close(fd)
+
+    def _catch_up(self, parent: bytes, commit: bytes, paths: Changed) -> None:
+        """Add to a table that lacks a few commits of others, or has some that were given up."""
+        from fsstore.history import gathering
+
+        table = self._load()
+        recent = self._recent(table, parent)
+        if recent is not None:
+            for each in reversed(recent):
+                changed = [(path, _content_id(entry)) for path, entry in gathering.changed_by(self._objects, each)]
+                self._append(each.parents[0], each.id, changed)
+            self._append(parent, commit, paths)
+        elif table.count and (new := gathering.gather(self._objects, table, commit, limit=_FEW)) is not None:
+            self._save(self._extended(table, new))
 
     def view(self, tip: bytes, *, follow: bool = False) -> View:
         """What is known of all commits up to this one. With ``follow`` the file is brought up to it, if need be."""
@@ -80,7 +107,10 @@ class Changes:
         recent = self._recent(table, tip)
         if recent is not None:
             return View(self, self._objects, table, tip, recent=recent)
-        table = self._extended(table, tip)
+        from fsstore.history import gathering
+
+        with paused:  # of very many small objects none is in a cycle
+            table = self._extended(table, gathering.gather(self._objects, table, tip))
         if follow:
             self._known = None
             self._keep(table)
@@ -99,17 +129,16 @@ class Changes:
                 return found
         return None
 
-    def _extended(self, table: Table, tip: bytes) -> Table:
-        """A table that ends with the tip: of an old one what still belongs to it, and the new commits."""
-        from fsstore.history import gathering
+    def _extended(self, table: Table, new: NewCommits) -> Table:
+        """A table that ends with the new commits, and has of an old one what still belongs to it."""
+        from fsstore.history.gathering import changed_by
 
-        new = gathering.gather(self._objects, table, tip)
         wanted = table.ancestors(new.known)
         table = table.copy() if wanted.count(1) == table.count else table.only(wanted)
         numbers = table.numbers()
         for commit in new.commits:
             numbers[commit.id] = table.count
-            paths = ((path, _content_id(entry)) for path, entry in gathering.changed_by(self._objects, commit))
+            paths = ((path, _content_id(entry)) for path, entry in changed_by(self._objects, commit))
             table.add(commit.id, [numbers[parent] for parent in commit.parents], paths)
         return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from fsstore.history.objects import Entry, Objects, RawCommit
 from fsstore.history.table import Table
@@ -20,8 +20,12 @@ class NewCommits(NamedTuple):
     """Of the commits in the table those that are parents of new ones, or the tip itself."""
 
 
-def gather(objects: Objects, table: Table, tip: bytes) -> NewCommits:
-    """Walk from the tip to what the table has."""
+@overload
+def gather(objects: Objects, table: Table, tip: bytes) -> NewCommits: ...
+@overload
+def gather(objects: Objects, table: Table, tip: bytes, *, limit: int) -> NewCommits | None: ...
+def gather(objects: Objects, table: Table, tip: bytes, *, limit: int | None = None) -> NewCommits | None:
+    """Walk from the tip to what the table has; ``None`` if there are more than ``limit`` new commits."""
     numbers = table.numbers()
     known: set[int] = set()
     new: dict[bytes, RawCommit] = {}
@@ -31,6 +35,8 @@ def gather(objects: Objects, table: Table, tip: bytes) -> NewCommits:
         if id in numbers:
             known.add(numbers[id])
         elif id not in new:
+            if len(new) == limit:
+                return None
             new[id] = commit = objects.commit(id)
             todo += commit.parents
     return NewCommits(_ordered(new), known)
