@@ -332,6 +332,7 @@ class Store(Namespace):
 
     def close(self) -> None:
         """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing."""
+        self._past_or_none = None
         self._engine.close()
 
     def __enter__(self) -> Self:

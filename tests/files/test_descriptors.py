@@ -134,3 +134,15 @@ def test_a_closed_store_says_so(root: Path, verb: str) -> None:
         CLOSED[verb](store)
     with fsstore.open(root) as again:
         assert again.get_all() == {"k": 1}
+
+
+def test_a_closed_store_keeps_none_of_its_history_open(tmp_path: Path) -> None:
+    before = count()
+    with fsstore.open(tmp_path / "s") as store:
+        with store.run("a") as run:
+            run.set("k", 1)
+        assert len(list(store.history("k"))) == 1
+        assert store.at("HEAD").get("k") == 1
+        assert store.diff("HEAD") == []
+        store.gc()
+    assert count() == before
