@@ -138,7 +138,7 @@ class History:
 
     def _read(self) -> Reading:
         """The repository, which must be there. Raises `HistoryUnavailable`."""
-        with self._mutex:
+        with self._mutex, told(f"{self._root}/.git"):
             found = self._reading
             if found is None or not found.repository.is_current():
                 if reason := self.unavailable(make=False):

@@ -12,7 +12,7 @@ import re
 
 from fsstore.commits import Collected, Cost
 from fsstore.engines.files.atomic import Tree
-from fsstore.errors import DamagedHistory
+from fsstore.errors import DamagedHistory, StorageFailure
 from fsstore.history.objects import Objects
 from fsstore.history.packs import Pack, Record, sync_directory, write_pack
 from fsstore.history.repository import Repository
@@ -86,22 +86,14 @@ def collect(repository: Repository) -> Collected:
 
     Raises `DamagedHistory` before anything is changed if an object cannot be read.
     """
-    import pygit2
-
     tree, objects = repository.tree, repository.objects
     before = cost(tree)
     old = [pack.name for pack in objects.packs()]
     loose = _loose(tree)
     for oid in loose:
         objects.read(oid)  # libgit2 would loop for ever on one that is cut short
-    directory = f"{tree.root}/objects/pack"
-    found = pygit2.Repository(repository.root)
-    builder = pygit2.PackBuilder(found)
-    for each in found.odb:
-        builder.add(each)
-    if not len(builder):
+    if not _pack_all(repository):
         return Collected(before, before)
-    builder.write(directory)
     made = {pack.name for pack in objects.packs()} - set(old)
     for name in made:
         _sync(tree, name)
@@ -112,6 +104,25 @@ def collect(repository: Repository) -> Collected:
         _remove_loose(tree, objects, loose)
     objects.packs()
     return Collected(before, cost(tree))
+
+
+def _pack_all(repository: Repository) -> bool:
+    """Make one pack of all objects; whether there are any."""
+    import pygit2
+
+    found = pygit2.Repository(repository.root)
+    try:
+        builder = pygit2.PackBuilder(found)
+        for each in found.odb:
+            builder.add(each)
+        if len(builder):
+            builder.write(f"{repository.directory}/objects/pack")
+        return bool(len(builder))
+    except pygit2.GitError as error:
+        path = f"{repository.directory}/objects"
+        raise StorageFailure(f"{path} cannot be packed: {error}", path=path, reason=str(error)) from None
+    finally:
+        found.free()  # it keeps the packs open
 
 
 def _sync(tree: Tree, name: str) -> None:
