@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 class Reading:
     """The commits of one repository."""
 
-    def __init__(self, repository: Repository, work: WorkTree) -> None:
+    def __init__(self, repository: Repository, work: WorkTree, *, read_only: bool) -> None:
         self.repository = repository
         self._limit = work.limit
-        self._changes = Changes(repository.objects, repository.tree)
+        self._changes = Changes(repository.objects, repository.tree, read_only=read_only)
 
     @property
     def objects(self) -> Objects:

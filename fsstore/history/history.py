@@ -31,12 +31,12 @@ _told: set[str] = set()
 class History:
     """The history of a store in a directory. It makes the repository when the first snapshot is asked for."""
 
-    def __init__(self, work: WorkTree, *, enabled: bool | None, durable: bool) -> None:
+    def __init__(self, work: WorkTree, *, enabled: bool | None, durable: bool, read_only: bool) -> None:
         """``enabled`` as the handle wants it, ``None`` as the store's setting says."""
         self._work = work
         self._root = work.tree.root
         self._enabled = bool(work.settings.get("git", True)) if enabled is None else enabled
-        self._durable = durable
+        self._durable, self._read_only = durable, read_only
         self._mutex = threading.Lock()
         self._is_owed = False
         """The files may be older than the newest commit, after a loss of power."""
@@ -155,14 +155,14 @@ class History:
 
     def _read(self) -> Reading:
         """The repository, which must be there. Raises `HistoryUnavailable`."""
-        with self._mutex:
+        with self._mutex, told(f"{self._root}/.git"):
             found = self._reading
             if found is None or not found.repository.is_current():
                 if reason := self.unavailable(make=False):
                     raise repositories.unavailable(self._root, reason)
                 from fsstore.history.consulting import Reading
 
-                found = self._reading = Reading(Repository(self._root), self._work)
+                found = self._reading = Reading(Repository(self._root), self._work, read_only=self._read_only)
             return found
 
     # -- changing ----------------------------------------------------------------------------------
@@ -257,4 +257,5 @@ def open_history(engine: Engine, *, enabled: bool | None, durability: str | None
         raise repositories.unavailable(":memory:", "it is a store in memory. Open one on disk")
     work = engine.work_tree()
     mode = durability or work.settings.get("durability", "snapshot")
-    return History(work, enabled=enabled, durable=mode != "process")
+    read_only = bool(engine.capabilities.read_only)
+    return History(work, enabled=enabled, durable=mode != "process", read_only=read_only)

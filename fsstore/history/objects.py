@@ -5,6 +5,7 @@ libgit2 loops for ever on an object that is cut short (1.9.7); here it is a `Dam
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import zlib
@@ -178,7 +179,8 @@ class Objects:
             if offset >= 0:
                 if number > 4:  # what was wanted once is wanted again
                     packs.insert(0, packs.pop(number))
-                return self._from(pack, offset, oid)
+                if (found := self._from(pack, offset, oid)) is not None:
+                    return found
         return None
 
     def _from(self, pack: Pack, offset: int, oid: bytes) -> Object | None:
@@ -211,12 +213,12 @@ class Objects:
                 names = os.listdir(f"{self._files.root}/objects/pack")
             except FileNotFoundError:
                 names = []
+            there = set(names)
             for name in names:
-                if name.endswith(".idx"):
-                    try:
-                        packs.append(Pack(self._files, f"objects/pack/{name.removesuffix('.idx')}"))
-                    except FileNotFoundError:
-                        continue
+                stem = name.removesuffix(".idx")
+                if name != stem and f"{stem}.pack" in there:  # libgit2 makes the index first, and may die in between
+                    with contextlib.suppress(FileNotFoundError):
+                        packs.append(Pack(self._files, f"objects/pack/{stem}"))
             self._packs = packs
         return packs
 

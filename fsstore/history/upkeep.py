@@ -92,7 +92,7 @@ def collect(repository: Repository) -> Collected:
     loose = _loose(tree)
     for oid in loose:
         objects.read(oid)  # libgit2 would loop for ever on one that is cut short
-    if not _pack(repository):
+    if not _pack_all(repository):
         return Collected(before, before)
     made = {pack.name for pack in objects.packs()} - set(old)
     for name in made:
@@ -106,22 +106,24 @@ def collect(repository: Repository) -> Collected:
     return Collected(before, cost(tree))
 
 
-def _pack(repository: Repository) -> bool:
-    """Write a pack of all objects; whether there are any."""
+def _pack_all(repository: Repository) -> bool:
+    """Make one pack of all objects; whether there are any."""
     import pygit2
 
+    path = repository.directory
     try:
         found = pygit2.Repository(repository.root)
-        builder = pygit2.PackBuilder(found)
-        for each in found.odb:
-            builder.add(each)
-        if not len(builder):
-            return False
-        builder.write(f"{repository.directory}/objects/pack")
+        try:
+            builder = pygit2.PackBuilder(found)
+            for each in found.odb:
+                builder.add(each)
+            if len(builder):
+                builder.write(f"{path}/objects/pack")
+            return bool(len(builder))
+        finally:
+            found.free()  # it keeps the packs open
     except (pygit2.GitError, KeyError, ValueError) as error:
-        path = repository.directory
-        raise DamagedHistory(f"{path} is damaged: {error}. See what is left with: git fsck", path=path) from None
-    return True
+        raise DamagedHistory(f"{path} cannot be packed: {error}. See what is left with: git fsck", path=path) from None
 
 
 def _sync(tree: Tree, name: str) -> None:

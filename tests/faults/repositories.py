@@ -16,6 +16,7 @@ import pygit2  # noqa: F401 - so that no child imports it among the calls that a
 
 import fsstore
 from fsstore import Store
+from fsstore.history import upkeep
 from fsstore.revisions import revision
 
 from .traced import Call, Ended, run, trace
@@ -89,11 +90,18 @@ def _run(store: Store, counter: Counter) -> None:
         counter.step()
 
 
+def _joining(store: Store, _: Counter) -> None:
+    upkeep._MANY = 2  # in a child: nobody else sees it
+    store.snapshot()
+
+
 _AFTER_SET: Keys = {**PENDING, "a": {"v": "run"}}
 _AFTER_RUN: Keys = {key: value for key, value in _AFTER_SET.items() if key != "deep:new"}
 ACTS = [
     Act("snapshot", lambda store, _: store.snapshot(), [PENDING]),
     Act("first-snapshot", lambda store, _: store.snapshot(), [OLD], first=True),
+    Act("joining", _joining, [PENDING]),
+    Act("gc", lambda store, _: store.gc(), [PENDING]),
     Act("run", _run, [PENDING, _AFTER_SET, _AFTER_RUN]),
 ]
 
@@ -146,9 +154,7 @@ class Ground:
     def calls(self, *, all_opens: bool = False) -> list[Call]:
         """The system calls of the act that change a file or a lock; with ``all_opens`` those that open one too."""
         with self.opened() as store:
-            found = trace(lambda: self.act.act(store, self.counter), self._log)
-        kept = [call for call in found if f"{self.root}/" in call.arguments]
-        return kept if all_opens else [call for call in kept if call.name not in _SMALL or "O_CREAT" in call.arguments]
+            return calls_of(lambda: self.act.act(store, self.counter), self.root, self._log, all_opens=all_opens)
 
     @contextmanager
     def opened(self) -> Iterator[Store]:
@@ -226,6 +232,18 @@ class Ground:
         return None if taken == [STAGED] else f"a commit by hand took {taken}"
 
 
+def calls_of(act: Callable[[], Any], root: Path, log: Path, *, all_opens: bool = False) -> list[Call]:
+    """The system calls that change a file or a lock below a directory; with ``all_opens`` those that open one too."""
+    kept = [call for call in trace(act, log) if f"{root}/" in call.arguments]
+    return kept if all_opens else [call for call in kept if call.name not in _SMALL or "O_CREAT" in call.arguments]
+
+
+def copy(root: Path, to: Path) -> None:
+    """Copy a store as it is, with the links that tell whose a lock of git is."""
+    shutil.rmtree(to, ignore_errors=True)
+    subprocess.run(["cp", "-a", str(root), str(to)], check=True)
+
+
 def wrong_history(root: Path, commits: list[str], staged: list[str]) -> str | None:
     """What is wrong with a repository at rest that should have these commits, and these files staged."""
     if broken := git(root, "fsck", "--full", "--strict", "--no-dangling", check=False):
@@ -242,8 +260,13 @@ def wrong_history(root: Path, commits: list[str], staged: list[str]) -> str | No
 def litter(root: Path) -> list[str]:
     """Locks, and staged files that no finished snapshot leaves."""
     inside = root / ".git"
-    found = [*inside.rglob("*.lock"), *inside.glob("fsstore/index.*"), *inside.glob("fsstore/ref.*")]
-    return sorted(str(path.relative_to(root)) for path in found if path.name != "changes.lock")
+    found = [
+        *inside.glob("*.lock"),
+        *inside.glob("refs/**/*.lock"),
+        *inside.glob("fsstore/index.*"),
+        *inside.glob("fsstore/ref.*"),
+    ]
+    return sorted(str(path.relative_to(root)) for path in found)
 
 
 def _different(root: Path) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from .disturbed import ROUNDS
 from .flaws import flawed
 from .forgetting import Disk
 from .plans import PLAN, act, complaint
-from .repositories import OLD, Counter, commit_some, git, prepare
+from .repositories import OLD, Counter, calls_of, commit_some, copy, git, prepare
 from .tally import TALLY
+from .traced import run
 
 
 class Cuts:
@@ -48,24 +50,43 @@ class Cuts:
         with contextlib.suppress(fsstore.StoreError, OSError):
             store.close()
 
-    def complaint(self, at: int, mode: str) -> str | None:
-        """What is wrong after a cut at a change."""
+    def cut(self, at: int, mode: str) -> Path:
+        """What is left after a cut at a change."""
         TALLY["power cuts of snapshots"] += 1
         self._run(at)
         self._disk.tell(f"cut {mode}")
-        return complaint(self._disk.copied(), self._before, self._counter.done)
+        return self._disk.copied()
+
+    def complaint(self, root: Path) -> str | None:
+        """What is wrong with what the last cut has left."""
+        return complaint(root, self._before, self._counter.done)
 
 
 def complaints(cuts: Cuts, step: int, first: int = 0) -> Iterator[str]:
     """What is wrong after which cut."""
     cases = [(at, mode) for at in range(1, cuts.changes + 2) for mode in MODES]
     for at, mode in cases[first::step]:
-        if wrong := cuts.complaint(at, mode):
+        if wrong := cuts.complaint(cuts.cut(at, mode)):
             yield f"cut at {at} of {cuts.changes}, {mode}: {wrong}"
 
 
 def test_cut_at_every_change(forgetful: Disk) -> None:
     assert list(complaints(Cuts(forgetful), 1 if ROUNDS > 1 else 8)) == []
+
+
+@pytest.mark.usefixtures("strace")
+@pytest.mark.parametrize("mode", MODES)
+def test_killed_in_the_recovery(mode: str, forgetful: Disk, scratch: Path) -> None:
+    cuts = Cuts(forgetful)
+    left = cuts.cut(cuts.changes * 5 // 6, mode)
+    copy(left, scratch / "store")
+    calls = calls_of(lambda: fsstore.open(scratch / "store"), scratch / "store", scratch / "calls")
+    assert len(calls) >= 10
+    for call in calls if ROUNDS > 1 else calls[::5]:
+        copy(left, scratch / "store")
+        ended = run(lambda: fsstore.open(scratch / "store"), f"{call.name}:signal=KILL:when={call.nth}")
+        assert ended.signal == signal.SIGKILL, ended
+        assert cuts.complaint(scratch / "store") is None, call
 
 
 @pytest.mark.parametrize("name", ["pack-not-synced", "no-recovery-of-snapshots", "no-recovery-after-a-cut"])
@@ -77,7 +98,7 @@ def test_flaws_are_seen(name: str, forgetful: Disk) -> None:
 def test_an_index_that_is_not_caught_up_is_seen(forgetful: Disk) -> None:
     cuts = Cuts(forgetful)
     with flawed("index-not-caught-up"):
-        assert any(cuts.complaint(at, "drop") for at in range(cuts.changes // 3, cuts.changes))
+        assert any(cuts.complaint(cuts.cut(at, "drop")) for at in range(cuts.changes // 3, cuts.changes))
 
 
 def _conflict(root: Path) -> None:

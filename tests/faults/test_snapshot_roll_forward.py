@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+import fsstore
+
 from .flaws import flawed
-from .repositories import ACTS, STAGED, Ground, git
-from .traced import Call
+from .repositories import ACTS, STAGED, Ground, calls_of, copy, git
+from .tally import TALLY
+from .traced import Call, run
 
 pytestmark = pytest.mark.usefixtures("strace")
 
@@ -36,6 +39,29 @@ def test_git_refuses_until_the_next_snapshot(command: tuple[str, ...], half: Gro
     assert "index.lock': File exists" in git(half.root, *command, check=False)
     assert git(half.root, "rev-parse", "HEAD") == before
     assert half.complaint() is None
+
+
+def _snapshot(root: Path) -> None:
+    with fsstore.open(root) as store:
+        store.snapshot()
+
+
+@pytest.mark.parametrize("lock_is_there", [True, False])
+def test_killed_again_while_finishing(lock_is_there: bool, half: Ground, scratch: Path) -> None:
+    if not lock_is_there:
+        _status(half.root)
+    copy(half.root, scratch / "half")
+    calls = [call for call in calls_of(lambda: _snapshot(half.root), half.root, scratch / "calls") if _is_a_step(call)]
+    assert len(calls) >= 4
+    for call in calls:
+        copy(scratch / "half", half.root)
+        TALLY["kills of snapshots"] += 1
+        assert run(lambda: _snapshot(half.root), f"{call.name}:signal=KILL:when={call.nth}").signal == signal.SIGKILL
+        assert half.complaint_after_recovery() is None, call
+
+
+def _is_a_step(call: Call) -> bool:
+    return call.name in ("link", "rename", "unlink", "write") and "/.git/" in call.arguments
 
 
 def _removed(root: Path) -> None:
