@@ -8,7 +8,6 @@ announced is a person's. People's edits are committed first, then those of runs,
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import time
@@ -49,8 +48,7 @@ _SYNC_AFTER = 256  # snapshots
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
 
-@dataclasses.dataclass
-class Request:
+class Request(NamedTuple):
     """What a snapshot is asked for."""
 
     author: Author
