@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -31,17 +30,17 @@ class Change(NamedTuple):
         return Told(self.path, *layout.record_of(self.path)[:2], kind, layout.record_of(self.path)[2])
 
 
-@dataclasses.dataclass
 class Group:
     """The changes of one author, in one run."""
 
-    kind: str
-    """``person``, ``store`` or ``agent``."""
-    author: Author
-    changes: list[Change] = dataclasses.field(default_factory=list)
-    time: float = 0.0
-    """Of the newest change, in seconds since the epoch."""
-    run: Run | None = None
+    def __init__(self, kind: str, author: Author) -> None:
+        self.kind = kind
+        """``person``, ``store`` or ``agent``."""
+        self.author = author
+        self.changes: list[Change] = []
+        self.time = 0.0
+        """Of the newest change, in seconds since the epoch."""
+        self.run: Run | None = None
 
     def message(self, wanted: str | None, trailers: tuple[tuple[str, str], ...]) -> str:
         """What the commit says."""

@@ -225,15 +225,17 @@ class Index:
         tell. Extensions are left out: git makes them anew.
         """
         changes = {**self._smudged(changes, is_same), **changes}
+        found = Index(self._tree)
         pieces: list[bytes | memoryview] = [b""]
         offsets = array("I")
         old, first, size = memoryview(self.data), 0, _HEADER.size
         for path in sorted(changes):
-            entry, number = changes[path], self._number(path)
-            exists = number < len(self._offsets) and self._path(self._offsets[number]) == path
+            entry, at = changes[path], self._at(path)
+            number = self._number(path) if at < 0 else bisect_left(self._offsets, at)
             size = self._copy(old, first, number, size, pieces, offsets)
-            first = number + exists
+            first = number + (at >= 0)
             if entry is not None:
+                found._found[path] = size
                 pieces.append(entry)
                 offsets.append(size)
                 size += len(entry)
@@ -243,7 +245,6 @@ class Index:
         digest = hashlib.sha1(usedforsecurity=False)
         for piece in pieces:
             digest.update(piece)
-        found = Index(self._tree)
         found.data, found._offsets, found._end = b"".join([*pieces, digest.digest()]), offsets, size
         found.racy = {*self.racy, *changes}
         return found

@@ -15,9 +15,9 @@ from fsstore.history.stale import take
 
 _LIMIT = 1 << 28
 _HEX = re.compile(r"[0-9a-f]{40}")
-_ANY_HEX = re.compile(r"[0-9a-fA-F]{4,40}")
+_ANY_HEX = r"[0-9a-fA-F]{4,40}"  # these two are compiled when a person's revision is resolved
 _FORBIDDEN = re.compile(r"\.\.|//|/\.|\.lock/|\./$|@\{|[\x00-\x20\x7f~^:?*\[\\]")
-_STEP = re.compile(r"(~\d*|\^\d*|@\{\d+\})$")
+_STEP = r"(~\d*|\^\d*|@\{\d+\})$"
 _ABOVE = ("", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/")  # where git looks for a short name, in its order
 _DEEPEST = 10
 _STAGED = "fsstore/ref."
@@ -198,7 +198,7 @@ class Refs:
         """
         steps: list[str] = []
         base = revision
-        while match := _STEP.search(base):
+        while match := re.search(_STEP, base):
             steps.append(match[0])
             base = base[: match.start()]
         if not base and not (steps and steps[-1].startswith("@")):
@@ -238,7 +238,7 @@ class Refs:
                         return oid_or_none
         if name == "HEAD":
             raise self._unknown(revision, "there is no commit yet; store.snapshot() makes one")
-        found = objects.find(name.lower()) if _ANY_HEX.fullmatch(name) else []
+        found = objects.find(name.lower()) if re.fullmatch(_ANY_HEX, name) else []
         commits = [oid for oid in found if objects.read(oid)[0] in (b"commit", b"tag")]
         if len(commits) == 1:
             return commits[0]

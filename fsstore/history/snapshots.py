@@ -8,7 +8,6 @@ announced is a person's. People's edits are committed first, then those of runs,
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import logging
 import os
 import time
@@ -49,8 +48,7 @@ _SYNC_AFTER = 256  # snapshots
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
 
-@dataclasses.dataclass
-class Request:
+class Request(NamedTuple):
     """What a snapshot is asked for."""
 
     author: Author
@@ -75,6 +73,14 @@ class Snapshots:
         self._publisher = Publisher(repository.tree, repository.refs, repository.objects)
         self._changes = Changes(repository.objects, repository.tree)
         self._ignoring = Ignoring(work.tree)
+        self._newest: tuple[bytes, bytes | None] = (b"", None)
+        """The commit made last, and its tree."""
+
+    def tree_of(self, commit: bytes | None) -> bytes | None:
+        """The tree of a commit, often of the one made last."""
+        if commit is None or commit == self._newest[0]:
+            return None if commit is None else self._newest[1]
+        return self._repository.objects.commit(commit).tree
 
     def is_current(self) -> bool:
         """Whether the repository is still the one that lies in the store."""
@@ -122,7 +128,7 @@ class _Step:
         self._tree = self._work.tree
         self._index = snapshots._index
         self._request, self._head, self._state = request, head, state
-        self._base = None if head.commit is None else self._objects.commit(head.commit).tree
+        self._base = snapshots.tree_of(head.commit)
         self._runs: dict[str, Run] = self._work.runs.all()
         self._groups = Groups(request.author, self._runs)
         self._authorship = Authorship(self._work)
@@ -304,6 +310,8 @@ class _Step:
             made.append(_Made(oid, parent, changes, commit))
             parent = oid
         self._publish(made, index, committer)
+        if parent is not None:
+            self._all._newest = parent, tree
         return [one.commit for one in made]
 
     def _publish(self, made: list[_Made], index: Index, committer: Signature) -> None:

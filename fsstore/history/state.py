@@ -6,7 +6,6 @@ All of it can be lost: then the next snapshot looks at everything.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from typing import Any
 
@@ -21,29 +20,41 @@ Seen = tuple[int, int, int]
 """Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
 
 
-@dataclasses.dataclass
 class State:
     """Where a snapshot left off."""
 
-    store: str = ""
-    """Which store this is of: a repository may have been copied into another."""
-    index: tuple[int, int, int] | None = None
-    """The signature of the index that it wrote."""
-    marks: dict[int, tuple[int, int]] = dataclasses.field(default_factory=dict)
-    """Up to where it has read the journals: inode and size of each."""
-    directories: dict[str, Seen] = dataclasses.field(default_factory=dict)
-    """All directories that it knew, by path relative to the store."""
-    pending: list[str] = dataclasses.field(default_factory=list)
-    """Paths that it left to runs which had not ended, or that it could not read."""
-    ignored: list[str] = dataclasses.field(default_factory=list)
-    """Paths of files that git ignores, by the rules that had the signature ``rules``."""
-    rules: list[int] = dataclasses.field(default_factory=list)
-    taken: float = 0.0
-    """When the snapshot began, in seconds since the epoch."""
-    swept: float = 0.0
-    """When every file was last looked at, in seconds since the epoch."""
-    unsynced: int = 0
-    """How many snapshots there were since all files were last known to be on the disk."""
+    def __init__(
+        self,
+        store: str = "",
+        index: tuple[int, int, int] | None = None,
+        marks: dict[int, tuple[int, int]] | None = None,
+        directories: dict[str, Seen] | None = None,
+        pending: list[str] | None = None,
+        ignored: list[str] | None = None,
+        rules: list[int] | None = None,
+        taken: float = 0.0,
+        swept: float = 0.0,
+        unsynced: int = 0,
+    ) -> None:
+        self.store = store
+        """Which store this is of: a repository may have been copied into another."""
+        self.index = index
+        """The signature of the index that it wrote."""
+        self.marks = {} if marks is None else marks
+        """Up to where it has read the journals: inode and size of each."""
+        self.directories = {} if directories is None else directories
+        """All directories that it knew, by path relative to the store."""
+        self.pending = [] if pending is None else pending
+        """Paths that it left to runs which had not ended, or that it could not read."""
+        self.ignored = [] if ignored is None else ignored
+        """Paths of files that git ignores, by the rules that had the signature ``rules``."""
+        self.rules = [] if rules is None else rules
+        self.taken = taken
+        """When the snapshot began, in seconds since the epoch."""
+        self.swept = swept
+        """When every file was last looked at, in seconds since the epoch."""
+        self.unsynced = unsynced
+        """How many snapshots there were since all files were last known to be on the disk."""
 
 
 class Memory:
@@ -75,12 +86,12 @@ class Memory:
         try:
             raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
         except TypeError:  # a name that is no UTF-8: found when everything is looked at
-            state = dataclasses.replace(
-                state,
-                directories={path: seen for path, seen in state.directories.items() if _is_text(path)},
-                pending=[path for path in state.pending if _is_text(path)],
-                ignored=[path for path in state.ignored if _is_text(path)],
-            )
+            text = {
+                "directories": {path: seen for path, seen in state.directories.items() if _is_text(path)},
+                "pending": [path for path in state.pending if _is_text(path)],
+                "ignored": [path for path in state.ignored if _is_text(path)],
+            }
+            state = State(**{**vars(state), **text})
             raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
         with open(staged, "wb") as file:
             file.write(raw)

@@ -18,7 +18,7 @@ from fsstore.history.packs import Pack, Record, sync_directory, write_pack
 from fsstore.history.repository import Repository
 
 _MANY = 32
-_LOOSE = re.compile("[0-9a-f]{38}")
+_LOOSE = "[0-9a-f]{38}"
 _SMALL = 1 << 22  # bytes
 _ENDINGS = (".idx", ".rev", ".bitmap", ".mtimes", ".pack")
 """In this order: without its index git does not look for a pack."""
@@ -75,7 +75,7 @@ def cost(tree: Tree) -> Cost:
     for parent, _, files in os.walk(f"{tree.root}/objects"):
         for name in files:
             packs += name.endswith(".pack")
-            loose += _LOOSE.fullmatch(name) is not None
+            loose += re.fullmatch(_LOOSE, name) is not None
             with contextlib.suppress(FileNotFoundError):
                 size += os.lstat(f"{parent}/{name}").st_size
     return Cost(size, packs, loose)
@@ -140,7 +140,7 @@ def _loose(tree: Tree) -> list[bytes]:
     for name in os.listdir(f"{tree.root}/objects"):
         if re.fullmatch("[0-9a-f]{2}", name):
             names = os.listdir(f"{tree.root}/objects/{name}")
-            found += [bytes.fromhex(name + rest) for rest in names if _LOOSE.fullmatch(rest)]
+            found += [bytes.fromhex(name + rest) for rest in names if re.fullmatch(_LOOSE, rest)]
     return found
 
 

@@ -272,6 +272,8 @@ def read_descriptor(fd: int, limit: int) -> bytes:
         raise wrong
     if status.st_size > limit:
         raise OSError(errno.EFBIG, str(status.st_size))
+    if status.st_size > len(raw):
+        raw = os.pread(fd, status.st_size, 0)  # in one piece, which need not be copied
     pieces = [raw]
     size = len(raw)
     while pieces[-1]:
@@ -279,7 +281,7 @@ def read_descriptor(fd: int, limit: int) -> bytes:
         size += len(pieces[-1])
         if size > limit:
             raise OSError(errno.EFBIG, str(size))
-    return b"".join(pieces)
+    return raw if len(pieces) == 2 else b"".join(pieces)
 
 
 _KINDS = {
