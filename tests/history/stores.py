@@ -72,6 +72,12 @@ class StoreRepo:
 
     def git(self, *arguments: str, check: bool = True, **variables: str) -> str:
         """Run git; what it printed, its complaints too."""
+        worked, told = self.attempt(*arguments, **variables)
+        assert worked or not check, f"git {arguments}: {told}"
+        return told
+
+    def attempt(self, *arguments: str, **variables: str) -> tuple[bool, str]:
+        """Run git; whether it worked, and what it printed."""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.root,
@@ -82,8 +88,7 @@ class StoreRepo:
             errors="surrogateescape",
             timeout=60,
         )
-        assert done.returncode == 0 or not check, f"git {arguments}: {done.stdout}"
-        return done.stdout
+        return done.returncode == 0, done.stdout
 
     def lines(self, *arguments: str) -> list[str]:
         """Run git; the lines of what it printed."""

@@ -1,0 +1,48 @@
+"""Flaws that can be put into the real snapshots of this process, to see that the proofs about mixed use notice them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from fsstore.history.index import Index
+from fsstore.history.snapshots import _Step
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _no_smudging(patch: pytest.MonkeyPatch) -> None:
+    def smudged(self: Index, *args: Any) -> dict[bytes, bytes]:
+        return {}
+
+    patch.setattr(Index, "_smudged", smudged)
+
+
+def _signature_not_checked(patch: pytest.MonkeyPatch) -> None:
+    def is_current(self: Index) -> bool:
+        return True
+
+    patch.setattr(Index, "is_current", is_current)
+
+
+def _staged_entries_ignored(patch: pytest.MonkeyPatch) -> None:
+    sound = _Step._divide
+
+    def divide(self: _Step, path: str, found: Any) -> None:
+        def find(raw: bytes) -> Any:
+            return self._objects.file_at(self._base, raw)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(self._index, "find", find)
+            sound(self, path, found)
+
+    patch.setattr(_Step, "_divide", divide)
+
+
+FLAWS: dict[str, Patch] = {
+    "racy entries are not smudged": _no_smudging,
+    "the index is replaced whatever became of it": _signature_not_checked,
+    "staged entries are ignored": _staged_entries_ignored,
+}
