@@ -52,7 +52,7 @@ def ground(scratch_for_all: Path) -> Ground:
 
 
 def test_cut_after_changes(ground: Ground, scratch: Path) -> None:
-    assert list(complaints(ground, scratch, list(MODES), 1 if ROUNDS > 1 else 13)) == []
+    assert list(complaints(ground, scratch, list(MODES), 1 if ROUNDS > 1 else 17)) == []
     assert ground.counter.done == len(PLAN)
 
 
