@@ -14,7 +14,7 @@ from fsstore.history.objects import Objects, Signature
 from fsstore.history.stale import take
 
 _LIMIT = 1 << 28
-_HEX = re.compile(r"[0-9a-f]{40}")
+_HEX = "0123456789abcdef"
 _ANY_HEX = r"[0-9a-fA-F]{4,40}"  # these two are compiled when a person's revision is resolved
 _FORBIDDEN = re.compile(r"\.\.|//|/\.|\.lock/|\./$|@\{|[\x00-\x20\x7f~^:?*\[\\]")
 _STEP = r"(~\d*|\^\d*|@\{\d+\})$"
@@ -84,7 +84,7 @@ class Refs:
             raw = self._raw(name)
             if raw is None:
                 return name, self._packed().get(name)
-            if _HEX.fullmatch(raw):
+            if _is_id(raw):
                 return name, bytes.fromhex(raw)
             if not raw.startswith("ref: "):
                 if name.startswith("refs/"):
@@ -184,7 +184,7 @@ class Refs:
             except FileNotFoundError:
                 return {}
         found = [line.partition(" ") for line in lines if line[:1] not in ("#", "^", "")]
-        if not all(_HEX.fullmatch(oid) and name for oid, _, name in found):
+        if not all(_is_id(oid) and name for oid, _, name in found):
             raise DamagedHistory(f"{path} is damaged. See what is left in it, and remove the rest", path=path)
         return {name: bytes.fromhex(oid) for oid, _, name in found}
 
@@ -225,7 +225,7 @@ class Refs:
     def _named(self, name: str, revision: str, objects: Objects) -> bytes:
         if name == "@":
             name = "HEAD"
-        if _HEX.fullmatch(name.lower()):
+        if _is_id(name.lower()):
             oid = bytes.fromhex(name)
             if objects.has(oid):
                 return oid
@@ -255,7 +255,7 @@ class Refs:
             except OSError:
                 continue
             values = [line.split(" ", 2)[1] for line in reversed(lines)]
-            if count < len(values) and _HEX.fullmatch(values[count]):
+            if count < len(values) and _is_id(values[count]):
                 return bytes.fromhex(values[count])
         raise self._unknown(revision, "the reference's log does not reach so far")
 
@@ -263,6 +263,10 @@ class Refs:
         return UnknownRevision(
             f"no revision {revision!r}: {why}. fsstore log shows those there are.", revision=revision
         )
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 40 and not text.strip(_HEX)
 
 
 def _lines_of(before: bytes | None, commits: list[tuple[bytes, str]], who: Signature) -> bytes:

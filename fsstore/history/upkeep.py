@@ -7,15 +7,18 @@ everything anew with deltas, which takes long and saves most.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
+from collections.abc import Iterator
 
 from fsstore.commits import Collected, Cost
 from fsstore.engines.files.atomic import Tree
 from fsstore.errors import DamagedHistory
-from fsstore.history.objects import Objects
+from fsstore.history.objects import DIRECTORY, REPOSITORY, Objects
 from fsstore.history.packs import Pack, Record, sync_directory, write_pack
 from fsstore.history.repository import Repository
+from fsstore.history.walking import newest_first
 
 _MANY = 32
 _LOOSE = "[0-9a-f]{38}"
@@ -115,6 +118,8 @@ def _pack_all(repository: Repository) -> bool:
         found = pygit2.Repository(repository.root)
         try:
             builder = pygit2.PackBuilder(found)
+            for oid in _by_path(repository):
+                builder.add(pygit2.Oid(raw=oid))
             for each in found.odb:
                 builder.add(each)
             if len(builder):
@@ -124,6 +129,38 @@ def _pack_all(repository: Repository) -> bool:
             found.free()  # it keeps the packs open
     except (pygit2.GitError, KeyError, ValueError) as error:
         raise DamagedHistory(f"{path} cannot be packed: {error}. See what is left with: git fsck", path=path) from None
+
+
+def _by_path(repository: Repository) -> Iterator[bytes]:
+    """The trees and files of the branch, those of one path together and the newest first.
+
+    libgit2 looks for the base of a delta among the ten that come before, by size and then in this order.
+    """
+    objects, tip = repository.objects, repository.refs.head().commit
+    found: dict[bytes, dict[bytes, None]] = {}
+    for commit in () if tip is None else newest_first(objects, tip):
+        parent = objects.commit(commit.parents[0]).tree if commit.parents else None
+        _gather(objects, parent, commit.tree, b"", found)
+    return itertools.chain.from_iterable(found.values())
+
+
+def _gather(
+    objects: Objects, old: bytes | None, new: bytes, path: bytes, found: dict[bytes, dict[bytes, None]]
+) -> None:
+    """Add what a tree has at a path and below it that another has not there."""
+    if new == old:
+        return
+    found.setdefault(path, {})[new] = None
+    before = objects.tree(old)
+    for name, (mode, oid) in objects.tree(new).items():
+        was = before.get(name)
+        if was == (mode, oid) or mode == REPOSITORY:
+            continue
+        under = path + b"/" + name
+        if mode == DIRECTORY:
+            _gather(objects, was[1] if was and was[0] == DIRECTORY else None, oid, under, found)
+        else:
+            found.setdefault(under, {})[oid] = None
 
 
 def _sync(tree: Tree, name: str) -> None:
