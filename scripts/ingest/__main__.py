@@ -68,6 +68,7 @@ def work(directory: str, tree: str, source: str) -> None:
     print(f"{done['unchanged']:,} unchanged; {done['removed']:,} gone.")
     print(f"The store has {usage.keys:,} keys in {usage.namespaces} namespaces, {usage.bytes:,} bytes of JSON.")
     print(f"It took {time.perf_counter() - start:.2f} s.", flush=True)
+    print(f"Which run changed what: git -C {shlex.quote(near(os.path.abspath(directory)))} log --stat")
 
 
 def tool() -> str:
