@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from fsstore.engines.files.atomic import discard
 from fsstore.history import publish, stale
 from fsstore.history.history import History
 from fsstore.history.index import Index
@@ -15,6 +17,7 @@ from fsstore.history.objects import Signature
 from fsstore.history.packs import write_pack
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head
+from fsstore.history.snapshots import _Step
 from fsstore.history.stale import take
 
 
@@ -54,6 +57,15 @@ def _branch_before_the_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Publisher, "move", move)
 
 
+def _taken_back(patch: pytest.MonkeyPatch) -> None:
+    def finish(self: Publisher, staged: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._tree.absolute("index.lock"))
+        discard(self._tree.absolute(staged))
+
+    patch.setattr(Publisher, "_finish", finish)
+
+
 def _pack_not_synced(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(publish, "write_pack", lambda tree, records, sync: write_pack(tree, records, sync=False))
 
@@ -66,5 +78,7 @@ SNAPSHOT_FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "pack-not-synced": _pack_not_synced,
     "index-not-caught-up": lambda patch: patch.setattr(Publisher, "catch_up", lambda self, tip, earlier: None),
     "no-recovery-after-a-cut": lambda patch: patch.setattr(History, "recover", lambda self: None),
+    "taken-back-when-it-is-too-late": _taken_back,
+    "unreadable-forgotten": lambda patch: patch.setattr(_Step, "_leave_out", lambda self, path, error: None),
     "no-recovery-of-snapshots": lambda patch: patch.setattr(Publisher, "recover", lambda self: None),
 }

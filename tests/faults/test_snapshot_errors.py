@@ -11,6 +11,7 @@ import pytest
 from fsstore import Store
 
 from .disturbed import ERRORS, ROUNDS
+from .flaws import flawed
 from .repositories import ACTS, Act, Ground
 from .tally import TALLY
 from .test_errors_injected import open_files
@@ -55,3 +56,17 @@ def test_an_error_at_every_call(act: Act, scratch: Path) -> None:
     found = cases(ground)
     assert len(found) >= 100
     assert list(failures(ground, found[:: 1 if ROUNDS > 1 else 61])) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [("taken-back-when-it-is-too-late", '/index.lock", '), ("unreadable-forgotten", "/default/b.json")],
+)
+def test_flaws_are_seen(name: str, path: str, scratch: Path) -> None:
+    with flawed(name):
+        ground = Ground(scratch, ACTS[0])
+        chosen = [
+            (call, error) for call, error in cases(ground) if path in call.arguments and error in ("EIO", "EACCES")
+        ]
+        assert chosen
+        assert next(failures(ground, chosen), None) is not None
