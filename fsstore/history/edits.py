@@ -44,12 +44,19 @@ class Edits:
         if all_files or not known:
             self._look("")
             return
-        base, lstat = self._tree.root, os.lstat
-        for path, seen in known.items():
+        root = self._tree.open(self._tree.absolute("").rstrip(b"/"), DIRECTORY)
+        try:
+            self._search_known(root)
+        finally:
+            os.close(root)
+
+    def _search_known(self, root: int) -> None:
+        look = os.stat
+        for path, seen in self._known.items():
             if path in self.directories:  # seen on the way
                 continue
             try:
-                status = lstat(f"{base}/{path}")
+                status = look(path or ".", dir_fd=root, follow_symlinks=False)
             except _GONE:
                 self._gone(path)
                 continue

@@ -40,6 +40,7 @@ class History:
         self._mutex = threading.Lock()
         self._is_owed = False
         """The files may be older than the newest commit, after a loss of power."""
+        self._opened: Repository | None = None
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
 
@@ -162,7 +163,7 @@ class History:
                     raise repositories.unavailable(self._root, reason)
                 from fsstore.history.consulting import Reading
 
-                found = self._reading = Reading(Repository(self._root), self._work, read_only=self._read_only)
+                found = self._reading = Reading(self._repository(), self._work, read_only=self._read_only)
             return found
 
     # -- changing ----------------------------------------------------------------------------------
@@ -236,6 +237,13 @@ class History:
         with told(f"{self._root}/.git"):
             return f"{self._root}/.git" if make_repository(self._work.tree) else None
 
+    def _repository(self) -> Repository:
+        """The repository, one for reading and writing: each finds what the other knows of its objects."""
+        found = self._opened
+        if found is None or not found.is_current():
+            found = self._opened = Repository(self._root)
+        return found
+
     def _maker(self) -> Snapshots:
         with self._mutex:
             made = self._snapshots
@@ -247,7 +255,7 @@ class History:
                     raise repositories.unavailable(self._root, reason)
                 from fsstore.history.snapshots import Snapshots
 
-                self._snapshots = made = Snapshots(Repository(self._root), self._work)
+                self._snapshots = made = Snapshots(self._repository(), self._work)
             return made
 
 
