@@ -171,7 +171,7 @@ class _Step:
             )
         )
         self._work.stamp()
-        self._work.runs.forget([run.id for run in self._runs.values() if run.status != "running"])
+        self._work.runs.forget([run for run in self._runs.values() if run.status != "running"])
         return commits
 
     def _sweep_after(self) -> float:
