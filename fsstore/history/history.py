@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -37,7 +38,7 @@ class History:
         self._root = work.tree.root
         self._enabled = bool(work.settings.get("git", True)) if enabled is None else enabled
         self._durable, self._read_only = durable, read_only
-        self._mutex = threading.Lock()
+        self._mutex, self._pid = threading.Lock(), os.getpid()
         self._is_owed = False
         """The files may be older than the newest commit, after a loss of power."""
         self._snapshots: Snapshots | None = None
@@ -75,10 +76,17 @@ class History:
         with told(f"{self._root}/.git"):
             return self._maker().make(request)
 
-    def after_run(self, run: Run) -> None:
-        """Commit what a run changed that has ended. Where that cannot be now, a later snapshot does it."""
+    def after_run(self, run: Run, *, commit: bool = True) -> None:
+        """Commit what a run changed that has ended. Where that cannot be now, a later snapshot does it.
+
+        Without ``commit`` only the run is forgotten where no snapshot will ever ask for it.
+        """
         with told(f"{self._root}/.git"):
             reason = self.unavailable(make=True)
+        if reason and not repositories.exists(self._root):
+            self._work.runs.forget([run])
+        if not commit:
+            return
         if reason:
             if self._root not in _told and self._enabled:
                 _told.add(self._root)
@@ -155,7 +163,7 @@ class History:
 
     def _read(self) -> Reading:
         """The repository, which must be there. Raises `HistoryUnavailable`."""
-        with self._mutex, told(f"{self._root}/.git"):
+        with self._alone(), told(f"{self._root}/.git"):
             found = self._reading
             if found is None or not found.repository.is_current():
                 if reason := self.unavailable(make=False):
@@ -236,8 +244,15 @@ class History:
         with told(f"{self._root}/.git"):
             return f"{self._root}/.git" if make_repository(self._work.tree) else None
 
+    def _alone(self) -> threading.Lock:
+        """The mutex of this process. A forked child begins anew: what its parent's threads were at may be half done."""
+        if self._pid != os.getpid():
+            self._snapshots = self._reading = None
+            self._mutex, self._pid = threading.Lock(), os.getpid()
+        return self._mutex
+
     def _maker(self) -> Snapshots:
-        with self._mutex:
+        with self._alone():
             made = self._snapshots
             if made is None or not made.is_current():
                 if reason := self.unavailable(make=True):
