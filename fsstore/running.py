@@ -6,6 +6,7 @@ the one that ``FSSTORE_RUN`` and ``FSSTORE_AGENT`` name. No agent is called here
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -18,7 +19,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from fsstore import values
 from fsstore.engine import Engine
-from fsstore.errors import StoreError
+from fsstore.errors import InvalidName, StoreError
+from fsstore.keys import require_text
 from fsstore.namespace import Handle
 from fsstore.reading import current
 from fsstore.records import Author, Run, timestamp
@@ -56,6 +58,8 @@ class Running(Generic[H]):
         """``handle`` makes the handle for an agent and a run, ``snapshot`` commits what an ended run changed."""
         if on_error not in ("keep", "rollback"):
             raise ValueError(f"on_error={on_error!r} is none of keep, rollback")
+        for name, what in ((agent, "agent's name"), (run_id, "run's id")):
+            _require_name(name, what)
         self._engine = engine
         self._snapshot = snapshot
         self._run = Run(
@@ -71,6 +75,7 @@ class Running(Generic[H]):
 
     def __enter__(self) -> H:
         self._engine.begin_run(self._run)
+        self._pid = os.getpid()
         self._token = current.set(self._handle)
         _environment.enter(self._run)
         return self._handle
@@ -78,7 +83,8 @@ class Running(Generic[H]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._commit(self._end(error), error)
+        if self._is_here():
+            self._commit(self._end(error), error)
 
     async def __aenter__(self) -> H:
         return self.__enter__()
@@ -89,12 +95,18 @@ class Running(Generic[H]):
         """The same; the event loop does not wait for the commit."""
         import asyncio
 
-        await asyncio.to_thread(self._commit, self._end(error), error)
+        if self._is_here():
+            await asyncio.to_thread(self._commit, self._end(error), error)
+
+    def _is_here(self) -> bool:
+        """Whether this is the process that began the run: a forked child that leaves the block ends nothing."""
+        return self._pid == os.getpid()
 
     def _end(self, error: BaseException | None) -> Run:
         """Leave the run, and take it back if it is to be."""
         _environment.leave(self._run)
-        current.reset(self._token)
+        with contextlib.suppress(ValueError):  # a generator may be closed in another context than it was begun in
+            current.reset(self._token)
         run = self._run._replace(status="ok" if error is None else "failed")
         try:
             if error is not None and run.undoable:
@@ -120,6 +132,14 @@ class Running(Generic[H]):
             error.add_note(f"fsstore: run {run.id} was rolled back, but for what others wrote since: {names}")
             _log.warning("run %s was rolled back, but for what others wrote since: %s", run.id, names)
         return run._replace(status="rolled back")
+
+
+def _require_name(name: str | None, what: str) -> None:
+    """Raise `InvalidName` for what no environment can hand on to the programs of a run."""
+    if name is not None:
+        require_text(name, what)
+        if "\0" in name:
+            raise InvalidName(f"{what} {name[:60]!r} holds a NUL character.", name=name, reason="NUL character")
 
 
 def digest(input: Any) -> str:

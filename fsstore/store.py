@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from fsstore.errors import Conflict, ReadOnly
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook, require_plain
-from fsstore.records import Adoption, Author, Backup, Finding, Holder, Usage
+from fsstore.records import Adoption, Author, Backup, Finding, Holder, Run, Usage
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -219,10 +219,12 @@ class Store(Namespace):
         def handle(agent: str | None, run: str) -> Namespace:
             return self.handle(namespace, agent=agent, run=run, ops=ops)
 
-        writes = snapshot and self._has_files() and not self._engine.capabilities.read_only
-        after = self._past.after_run if writes else None
+        def after(ended: Run) -> None:
+            self._past.after_run(ended, commit=snapshot)
+
+        writes = self._has_files() and not self._engine.capabilities.read_only
         name = self.agent if agent is None else agent
-        return Running(self._engine, name, run_id, handle, after, on_error=on_error, input=input)
+        return Running(self._engine, name, run_id, handle, after if writes else None, on_error=on_error, input=input)
 
     def snapshot(self, message: str | None = None, *, verify: bool = False) -> Commit | None:
         """Commit all that changed since the last snapshot, but for what runs under way wrote; the newest commit.

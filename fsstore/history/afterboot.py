@@ -51,25 +51,23 @@ class _Life(NamedTuple):
 def recover(repository: Repository, work: WorkTree) -> list[str]:
     """Bring the files of the last session's snapshots to what they committed; the paths that needed it.
 
-    What the write-ahead log has just brought back is newer than any snapshot, and stays. The caller writes nothing
-    meanwhile.
+    What the write-ahead log has just brought back is newer than any snapshot, and stays. The caller holds the store's
+    own lock of the repository. Raises `DamagedHistory`; then nothing is noted, and the next snapshot tries again.
     """
-    with repository.locked():
-        found = sessions.load(repository.tree)
-        if found is not None and found.id == sessions.now(repository.tree):
-            return []  # somebody was faster
-        publisher = Publisher(repository.tree, repository.refs, repository.objects)
-        publisher.recover()
-        head = repository.refs.head().commit
-        mended = [] if head is None else _Mending(repository, work, head, found).mend(publisher)
-        if mended:
-            _log.warning(
-                "%s: after a loss of power %d files were brought to the last snapshot", work.tree.root, len(mended)
-            )
-        sync_all(work.tree, mended)
-        since = None if head is None else head.hex()
-        sessions.save(repository.tree, Session(sessions.now(repository.tree), since))
-        return mended
+    found = sessions.load(repository.tree)
+    if found is not None and found.id == sessions.now(repository.tree):
+        return []  # somebody was faster
+    publisher = Publisher(repository.tree, repository.refs, repository.objects)
+    publisher.recover()
+    head = repository.refs.head().commit
+    mended = [] if head is None else _Mending(repository, work, head, found).mend(publisher)
+    if mended:
+        text = "%s: after a loss of power %d files were brought to the last snapshot"
+        _log.warning(text, work.tree.root, len(mended))
+    sync_all(work.tree, mended)
+    since = None if head is None else head.hex()
+    sessions.save(repository.tree, Session(sessions.now(repository.tree), since))
+    return mended
 
 
 class _Mending:

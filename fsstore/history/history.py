@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -37,9 +38,7 @@ class History:
         self._root = work.tree.root
         self._enabled = bool(work.settings.get("git", True)) if enabled is None else enabled
         self._durable, self._read_only = durable, read_only
-        self._mutex = threading.Lock()
-        self._is_owed = False
-        """The files may be older than the newest commit, after a loss of power."""
+        self._mutex, self._pid = threading.Lock(), os.getpid()
         self._opened: Repository | None = None
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
@@ -69,17 +68,22 @@ class History:
         """Commit what changed; the new commits, oldest first."""
         from fsstore.history.snapshots import Request
 
-        if self._is_owed:
-            self._recover()
         wants = self._durable if durable is None else durable
         request = Request(author, message, trailers, verify=verify, durable=wants)
         with told(f"{self._root}/.git"):
             return self._maker().make(request)
 
-    def after_run(self, run: Run) -> None:
-        """Commit what a run changed that has ended. Where that cannot be now, a later snapshot does it."""
+    def after_run(self, run: Run, *, commit: bool = True) -> None:
+        """Commit what a run changed that has ended. Where that cannot be now, a later snapshot does it.
+
+        Without ``commit`` only the run is forgotten where no snapshot will ever ask for it.
+        """
         with told(f"{self._root}/.git"):
             reason = self.unavailable(make=True)
+        if reason and not repositories.exists(self._root):
+            self._work.runs.forget([run])
+        if not commit:
+            return
         if reason:
             if self._root not in _told and self._enabled:
                 _told.add(self._root)
@@ -97,18 +101,15 @@ class History:
         snapshot tries again, and raises what is in the way.
         """
         try:
-            self._recover()
+            with told(f"{self._root}/.git"):
+                if self._enabled and not self.unavailable(make=False):
+                    from fsstore.history.afterboot import recover
+
+                    repository = Repository(self._root)
+                    with repository.locked():
+                        recover(repository, self._work)
         except StoreError as error:
-            self._is_owed = True
             _log.warning("%s: its files could not be compared with the last snapshot: %s", self._root, error)
-
-    def _recover(self) -> None:
-        with told(f"{self._root}/.git"):
-            if self._enabled and not self.unavailable(make=False):
-                from fsstore.history.afterboot import recover
-
-                recover(Repository(self._root), self._work)
-        self._is_owed = False
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -156,7 +157,7 @@ class History:
 
     def _read(self) -> Reading:
         """The repository, which must be there. Raises `HistoryUnavailable`."""
-        with self._mutex, told(f"{self._root}/.git"):
+        with self._alone(), told(f"{self._root}/.git"):
             found = self._reading
             if found is None or not found.repository.is_current():
                 if reason := self.unavailable(make=False):
@@ -244,8 +245,15 @@ class History:
             found = self._opened = Repository(self._root)
         return found
 
+    def _alone(self) -> threading.Lock:
+        """The mutex of this process. A forked child begins anew: what its parent's threads were at may be half done."""
+        if self._pid != os.getpid():
+            self._snapshots = self._reading = self._opened = None
+            self._mutex, self._pid = threading.Lock(), os.getpid()
+        return self._mutex
+
     def _maker(self) -> Snapshots:
-        with self._mutex:
+        with self._alone():
             made = self._snapshots
             if made is None or not made.is_current():
                 if reason := self.unavailable(make=True):

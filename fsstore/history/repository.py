@@ -14,7 +14,7 @@ import stat
 import threading
 from collections.abc import Iterator
 
-from filelock import lock_descriptor
+from filelock import lock_descriptor, unlock_descriptor
 
 from fsstore.engines.files.atomic import READ_WRITE, Tree
 from fsstore.engines.files.waiting import holder_of, pauses
@@ -89,6 +89,7 @@ class Repository:
                     raise self._timeout(timeout, holder_of(fd))
                 yield
             finally:
+                unlock_descriptor(fd)  # closing is not enough where a child was forked meanwhile
                 os.close(fd)
         finally:
             self._mutex.release()

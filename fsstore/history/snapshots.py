@@ -19,7 +19,7 @@ from fsstore.engines.files import layout
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.worktree import Marks, WorkTree
-from fsstore.errors import RepositoryBusy
+from fsstore.errors import DamagedHistory, RepositoryBusy
 from fsstore.history import session as sessions
 from fsstore.history.authorship import Authorship, with_sidecars
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
@@ -75,6 +75,7 @@ class Snapshots:
         self._ignoring = Ignoring(work.tree)
         self._newest: tuple[bytes, bytes | None] = (b"", None)
         """The commit made last, and its tree."""
+        self._is_session_known = False
 
     def tree_of(self, commit: bytes | None) -> bytes | None:
         """The tree of a commit, often of the one made last."""
@@ -93,6 +94,7 @@ class Snapshots:
         the like, `RepositoryBusy` while another program of git keeps its locks, `LockTimeout`, `DamagedHistory`.
         """
         with self._repository.locked():
+            self._require_session()
             for _ in range(_ATTEMPTS):
                 try:
                     return self._attempt(request)
@@ -104,6 +106,15 @@ class Snapshots:
                 path=self._repository.directory,
                 seconds=0,
             )
+
+    def _require_session(self) -> None:
+        """After a loss of power no file may be older than the newest commit: it would look like a revert."""
+        if not self._is_session_known:
+            if sessions.is_over(self._repository.root):
+                from fsstore.history.afterboot import recover
+
+                recover(self._repository, self._work)
+            self._is_session_known = True
 
     def _attempt(self, request: Request) -> list[Commit]:
         repository = self._repository
@@ -155,11 +166,10 @@ class _Step:
         for path, found in captured.items():
             self._divide(path, found)
         commits = self._commit(self._groups.ordered())
-        signature = self._index.signature
-        self._all._memory.save(
+        self._remember(
             State(
                 store=self._work.id,
-                index=None if signature is None else (signature.inode, signature.size, signature.mtime),
+                index=None if self._index.signature is None else tuple(self._index.signature),
                 marks=marks,
                 directories=edits.directories,
                 pending=self._left,
@@ -170,9 +180,16 @@ class _Step:
                 unsynced=self._state.unsynced,
             )
         )
-        self._work.stamp()
-        self._work.runs.forget([run.id for run in self._runs.values() if run.status != "running"])
+        self._work.runs.forget([run for run in self._runs.values() if run.status != "running"])
         return commits
+
+    def _remember(self, state: State) -> None:
+        """Note where this snapshot left off; it is made, and the next one finds out what could not be noted."""
+        try:
+            self._all._memory.save(state)
+            self._work.stamp()
+        except OSError as error:
+            _log.warning("%s: the snapshot is made, but not noted: %s", self._tree.root, error)
 
     def _sweep_after(self) -> float:
         found = self._work.settings.get("sweep_seconds", _SWEEP_AFTER)
@@ -324,7 +341,10 @@ class _Step:
         publisher.move(self._head, told, self._index, index, committer, sync=sync)
         index.settle()
         self._all._index = self._index = index
-        join(self._repository.tree, self._objects, sync=sync)
+        try:
+            join(self._repository.tree, self._objects, sync=sync)
+        except (OSError, DamagedHistory) as error:
+            _log.warning("%s: the packs of the history were not joined: %s", self._tree.root, error)
         for one in made:
             self._all._changes.append(one.parent, one.id, one.changes)
 

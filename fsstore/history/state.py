@@ -26,7 +26,7 @@ class State:
     def __init__(
         self,
         store: str = "",
-        index: tuple[int, int, int] | None = None,
+        index: tuple[int, ...] | None = None,
         marks: dict[int, tuple[int, int]] | None = None,
         directories: dict[str, Seen] | None = None,
         pending: list[str] | None = None,

@@ -20,11 +20,13 @@ from filelock import lock_descriptor, unlock_descriptor
 from fsstore.engine import already_under_way
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree, discard
 from fsstore.engines.files.layout import RUNS, TMP
+from fsstore.engines.files.waiting import pauses
 from fsstore.records import Run
 
 _LIMIT = 1 << 40
 _ENDING = ".json"
 _IMAGES = ".before"
+_MOMENT = 0.2  # seconds
 
 
 class Image(NamedTuple):
@@ -48,11 +50,8 @@ class Runs:
     def begin(self, run: Run) -> None:
         """Note a run that begins. Raises `Conflict` if one of that id is under way."""
         os.close(self._tree.make_directories(RUNS))
-        path = _path(run.id)
-        fd = self._tree.open(path, READ_WRITE)
+        fd = self._claimed(run.id)
         try:
-            if not lock_descriptor(fd, blocking=False):
-                raise already_under_way(run.id)
             self._write(fd, run)
             if run.undoable:
                 os.close(self._tree.make_directories(_images(run.id)))
@@ -60,6 +59,26 @@ class Runs:
             os.close(fd)
             raise
         self._held[run.id] = fd
+
+    def _claimed(self, run: str) -> int:
+        """The file of a run, locked. A snapshot may look at, or remove, the one of an earlier run of this id."""
+        path = _path(run)
+        for _ in pauses(_MOMENT):
+            fd = self._tree.open(path, READ_WRITE)
+            try:
+                if lock_descriptor(fd, blocking=False) and self._is_at(path, fd):
+                    return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)
+        raise already_under_way(run)
+
+    def _is_at(self, path: str, fd: int) -> bool:
+        try:
+            return os.path.samestat(self._tree.stat(path), os.fstat(fd))
+        except FileNotFoundError:
+            return False
 
     def end(self, run: Run) -> None:
         """Note how a run of this process ended; it stays on the list until it is forgotten."""
@@ -73,11 +92,22 @@ class Runs:
             os.close(fd)
         shutil.rmtree(f"{self._tree.root}/{_images(run.id)}", ignore_errors=True)
 
-    def forget(self, ids: list[str]) -> None:
-        """Take runs off the list."""
-        for run in ids:
-            discard(self._tree.absolute(_path(run)))
-            shutil.rmtree(f"{self._tree.root}/{_images(run)}", ignore_errors=True)
+    def forget(self, runs: list[Run]) -> None:
+        """Take runs that ended off the list, but for those whose id is in use again."""
+        for run in runs:
+            try:
+                fd = self._tree.open(_path(run.id), READ)
+            except OSError:
+                continue
+            try:
+                if lock_descriptor(fd, blocking=False):
+                    noted = _read(fd)
+                    if noted is None or noted.since == run.since:
+                        discard(self._tree.absolute(_path(run.id)))
+                        shutil.rmtree(f"{self._tree.root}/{_images(run.id)}", ignore_errors=True)
+                    unlock_descriptor(fd)
+            finally:
+                os.close(fd)
 
     def all(self) -> dict[str, Run]:
         """The runs on the list; of one that has no process any more the status is ``killed``."""
@@ -97,6 +127,7 @@ class Runs:
             run = _read(fd)
             if run and run.status == "running" and run.id not in self._held and lock_descriptor(fd, blocking=False):
                 run = _read(fd)  # it may have ended meanwhile
+                unlock_descriptor(fd)
                 return run._replace(status="killed") if run and run.status == "running" else run
             return run
         finally:
