@@ -28,7 +28,7 @@ from fsstore.history.edits import Edits
 from fsstore.history.groups import PERSON, Change, Group, Groups
 from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
 from fsstore.history.ignoring import Ignoring
-from fsstore.history.index import Index, entry_of
+from fsstore.history.index import Index, entry_of, unknown
 from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
 from fsstore.history.packs import Object, Record, object_id, record_of
 from fsstore.history.publish import Publisher
@@ -36,6 +36,7 @@ from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
 from fsstore.history.session import Session
 from fsstore.history.state import Memory, State
+from fsstore.history.superseded import is_put_back, note
 from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
 from fsstore.records import Author, Run
@@ -150,6 +151,7 @@ class _Step:
         """Paths that wait for their runs, or until they can be read."""
         self._fresh: set[str] = set()
         """Paths that were written through the store since the last snapshot."""
+        self._replaced = state.replaced
         self._is_list_new = False
 
     def take(self) -> list[Commit]:
@@ -178,6 +180,7 @@ class _Step:
                 rules=ignoring.rules,
                 swept=now if sweeps else state.swept,
                 unsynced=self._state.unsynced,
+                replaced=self._replaced,
             )
         )
         self._work.runs.forget([run for run in self._runs.values() if run.status != "running"])
@@ -257,7 +260,7 @@ class _Step:
         """Put what became of a file where it belongs, or leave it."""
         raw = os.fsencode(path)
         before = self._objects.file_at(self._base, raw)
-        staged = self._index.find(raw)
+        staged = self._staged(path, before)
         now = None if found is None else found.entry
         line = self._authorship.writer(path, found)
         if found is None and self._is_left_alone(path, before or staged):
@@ -281,6 +284,15 @@ class _Step:
             self._entries[raw] = None
         elif staged != now or found.status != self._index.status(raw):
             self._entries[raw] = entry_of(raw, found.status, found.entry[1])
+
+    def _staged(self, path: str, before: Entry | None) -> Entry | None:
+        """What the index has of a path; what git has put back there is no more than the commit's."""
+        raw = os.fsencode(path)
+        staged = self._index.find(raw)
+        if staged == before or not is_put_back(self._state.replaced, self._index, path):
+            return staged
+        self._entries[raw] = None if before is None else entry_of(raw, unknown(before[0]), before[1])
+        return before
 
     def _is_left_alone(self, path: str, known: Entry | None) -> bool:
         """Whether a path without a file is that of a submodule, or outside of a sparse checkout."""
@@ -340,6 +352,7 @@ class _Step:
         told = [(one.id, one.commit.summary) for one in made]
         publisher.move(self._head, told, self._index, index, committer, sync=sync)
         index.settle()
+        self._replaced = note(self._replaced, self._index, {path for one in made for path in one.changes}, time.time())
         self._all._index = self._index = index
         try:
             join(self._repository.tree, self._objects, sync=sync)

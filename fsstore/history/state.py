@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from fsstore.engines.files.atomic import Tree
+from fsstore.history.superseded import Noted
 
 _PATH = "fsstore/state"
 _LIMIT = 1 << 30
@@ -35,6 +36,7 @@ class State:
         taken: float = 0.0,
         swept: float = 0.0,
         unsynced: int = 0,
+        replaced: Noted | None = None,
     ) -> None:
         self.store = store
         """Which store this is of: a repository may have been copied into another."""
@@ -53,6 +55,8 @@ class State:
         """When the snapshot began, in seconds since the epoch."""
         self.swept = swept
         """When every file was last looked at, in seconds since the epoch."""
+        self.replaced = {} if replaced is None else replaced
+        """Entries of the index that the last snapshots replaced."""
         self.unsynced = unsynced
         """How many snapshots there were since all files were last known to be on the disk."""
 
@@ -88,6 +92,7 @@ class Memory:
         except TypeError:  # a name that is no UTF-8: found when everything is looked at
             text = {
                 "directories": {path: seen for path, seen in state.directories.items() if _is_text(path)},
+                "replaced": {path: noted for path, noted in state.replaced.items() if _is_text(path)},
                 "pending": [path for path in state.pending if _is_text(path)],
                 "ignored": [path for path in state.ignored if _is_text(path)],
             }

@@ -29,6 +29,8 @@ _EXPECTED = (
     "index.lock",
     "cannot lock ref",
     "nothing to commit",
+    "Changes to be committed",
+    "Changes not staged",
     "no changes added",
     "nothing added to commit",
     "No local changes",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fsstore.history import snapshots
 from fsstore.history.index import Index
 from fsstore.history.snapshots import _Step
 
@@ -41,8 +42,16 @@ def _staged_entries_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(_Step, "_divide", divide)
 
 
+def _put_back_taken_for_staged(patch: pytest.MonkeyPatch) -> None:
+    def is_put_back(*args: Any) -> bool:
+        return False
+
+    patch.setattr(snapshots, "is_put_back", is_put_back)
+
+
 FLAWS: dict[str, Patch] = {
     "racy entries are not smudged": _no_smudging,
     "the index is replaced whatever became of it": _signature_not_checked,
+    "what git put back is taken for staged": _put_back_taken_for_staged,
     "staged entries are ignored": _staged_entries_ignored,
 }
