@@ -19,6 +19,11 @@ _LIMIT = 1 << 30
 Seen = tuple[int, int, int]
 """Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
 
+Pending = tuple[str, int, int]
+"""Of a file: the run that it waits for, its ctime in ns (0 if it is gone), its size in bytes."""
+UNREAD: Pending = ("", -1, 0)
+"""It waits until it can be read."""
+
 
 class State:
     """Where a snapshot left off."""
@@ -29,7 +34,7 @@ class State:
         index: tuple[int, int, int] | None = None,
         marks: dict[int, tuple[int, int]] | None = None,
         directories: dict[str, Seen] | None = None,
-        pending: list[str] | None = None,
+        pending: dict[str, Pending] | None = None,
         ignored: list[str] | None = None,
         rules: list[int] | None = None,
         taken: float = 0.0,
@@ -44,7 +49,7 @@ class State:
         """Up to where it has read the journals: inode and size of each."""
         self.directories = {} if directories is None else directories
         """All directories that it knew, by path relative to the store."""
-        self.pending = [] if pending is None else pending
+        self.pending = {} if pending is None else pending
         """Paths that it left to runs which had not ended, or that it could not read."""
         self.ignored = [] if ignored is None else ignored
         """Paths of files that git ignores, by the rules that had the signature ``rules``."""
@@ -71,11 +76,12 @@ class Memory:
         signature = self._look()
         if signature is None or signature != self._signature:
             self._state = State()
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
                 fields: dict[str, Any] = orjson.loads(self._tree.read(_PATH, _LIMIT))
                 fields["marks"] = {int(number): tuple(mark) for number, mark in fields["marks"].items()}
                 fields["index"] = None if fields["index"] is None else tuple(fields["index"])
                 fields["directories"] = {path: tuple(seen) for path, seen in fields["directories"].items()}
+                fields["pending"] = {path: tuple(pending) for path, pending in fields["pending"].items()}
                 self._state = State(**fields)
             self._signature = signature
         return self._state
@@ -88,7 +94,7 @@ class Memory:
         except TypeError:  # a name that is no UTF-8: found when everything is looked at
             text = {
                 "directories": {path: seen for path, seen in state.directories.items() if _is_text(path)},
-                "pending": [path for path in state.pending if _is_text(path)],
+                "pending": {path: why for path, why in state.pending.items() if _is_text(path)},
                 "ignored": [path for path in state.ignored if _is_text(path)],
             }
             state = State(**{**vars(state), **text})

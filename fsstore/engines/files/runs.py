@@ -21,7 +21,7 @@ from fsstore.engine import already_under_way
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree, discard
 from fsstore.engines.files.layout import RUNS, TMP
 from fsstore.engines.files.waiting import pauses
-from fsstore.records import Run
+from fsstore.records import Author, Run
 
 _LIMIT = 1 << 40
 _ENDING = ".json"
@@ -37,6 +37,8 @@ class Image(NamedTuple):
     raw: bytes | None
     """The value's file; ``None`` if there was none."""
     sidecar: bytes | None
+    author: Author
+    """Who had left it so."""
 
 
 class Runs:
@@ -146,7 +148,7 @@ class Runs:
 
     def keep(self, run: str, image: Image, stripe: int) -> None:
         """Keep what a key was, unless an earlier image of it is there. The caller holds the key's stripe."""
-        head = [image.namespace, image.key, _size(image.raw), _size(image.sidecar)]
+        head = [image.namespace, image.key, _size(image.raw), _size(image.sidecar), *image.author]
         path = self._tree.absolute(f"{_images(run)}/{_name(image.namespace + chr(0) + image.key)}")
         if os.access(path, os.F_OK):
             return
@@ -166,9 +168,9 @@ class Runs:
             return
         for name in names:
             head, _, rest = self._tree.read(f"{directory}/{name}", _LIMIT).partition(b"\n")
-            namespace, key, size, below = orjson.loads(head)
+            namespace, key, size, below, *author = orjson.loads(head)
             raw = None if size is None else rest[:size]
-            yield Image(namespace, key, raw, None if below is None else rest[size or 0 :])
+            yield Image(namespace, key, raw, None if below is None else rest[size or 0 :], Author(*author))
 
 
 def _read(fd: int) -> Run | None:

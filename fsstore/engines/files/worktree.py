@@ -57,6 +57,17 @@ class WorkTree:
         number = self.stripe(path)
         return [] if number is None else self._journal.lines(number, path)
 
+    def lines_of(self, paths: Iterable[str]) -> dict[str, list[Line]]:
+        """The same for several paths of keys; each journal is read once."""
+        stripes: dict[int, list[str]] = {}
+        for path in paths:
+            if (number := self.stripe(path)) is not None:
+                stripes.setdefault(number, []).append(path)
+        found: dict[str, list[Line]] = {}
+        for number, of_stripe in stripes.items():
+            found |= self._journal.lines_of(number, of_stripe)
+        return found
+
     def stripe(self, path: str) -> int | None:
         """The lock of a key's file, or of its sidecar; ``None`` for a file that is no key's."""
         namespace, key, _ = layout.record_of(path)
