@@ -48,6 +48,7 @@ _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
 _TICK = 20_000_000  # ns: what was written so shortly ago may be written again without a trace
 _MAX = 0xFFFFFFFF
+_NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
 
@@ -174,7 +175,7 @@ class _Step:
                 unsynced=self._state.unsynced,
             )
         )
-        self._work.stamp()
+        self._work.stamp(now - _NOTED)
         self._work.runs.forget([run for run in self._runs.values() if run.status != "running"])
         return commits
 

@@ -12,7 +12,7 @@ import errno
 import logging
 import math
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -73,9 +73,13 @@ class Origin(NamedTuple):
 class Journal:
     """The journal of one store, one file per stripe."""
 
-    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str) -> None:
-        """``snapshot`` is the path of a file that is written at each snapshot of the history."""
+    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str, oldest_run: Callable[[], float]) -> None:
+        """``snapshot`` is the path of a file whose mtime is that of the newest snapshot of the history.
+
+        ``oldest_run`` tells when the first of the runs began that are under way, infinite without any.
+        """
         self._tree, self._directory, self._tmp, self._snapshot = tree, directory, tmp, snapshot
+        self._oldest_run = oldest_run
 
     def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
@@ -159,7 +163,8 @@ class Journal:
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.
 
-        So too of paths that were deleted since the last snapshot, which is to say who did it.
+        So too of paths that were deleted since the last snapshot, or since the oldest run under way began, which are
+        to say who did it.
         The new file is locked before it takes the place of the old one, so that whoever waits for the old
         one, or opens the new one, finds the stripe held.
         """
@@ -172,7 +177,7 @@ class Journal:
                 of_path.append(line)
                 if len(of_path) > 3:
                     del of_path[1]
-        since = self._snapshot_time()
+        since = min(self._snapshot_time(), self._oldest_run() - _CLOCK)
         lines = [
             line
             for path, of_path in kept.items()

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -119,6 +121,11 @@ class Runs:
             return {}
         found = [self._load(f"{RUNS}/{name}") for name in names if name.endswith(_ENDING)]
         return {run.id: run for run in found if run is not None}
+
+    def oldest(self) -> float:
+        """When the first run on the list began, in seconds since the epoch; infinite without any."""
+        began = [datetime.fromisoformat(run.since).timestamp() for run in self.all().values()]
+        return min(began, default=math.inf)
 
     def _load(self, path: str) -> Run | None:
         try:

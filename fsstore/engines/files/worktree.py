@@ -79,13 +79,13 @@ class WorkTree:
         place = self._places.find(namespace or "", key or "")
         return self.tree.relative(place.sidecar), self.tree.relative(place.metadata)
 
-    def stamp(self) -> None:
-        """Say that a snapshot was made: what the journals noted before may be forgotten."""
+    def stamp(self, at: float) -> None:
+        """Say that a snapshot began at a time (seconds since the epoch): what was noted before may be forgotten."""
         path = self.tree.absolute(layout.SNAPSHOT)
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         os.close(self.tree.make_directories(layout.RUNTIME))
         fd = os.open(path, flags, 0o666)
         try:
-            os.utime(fd)
+            os.utime(fd, (at, at))
         finally:
             os.close(fd)
