@@ -39,7 +39,17 @@ class Holding(NamedTuple):
     def begun(cls, claim: Claim, author: Author) -> Holding:
         """What is to be noted of a claim of this process that begins now."""
         since = timestamp(time.time())
-        return cls(claim.name, claim.token, os.getpid(), os.uname().nodename, *author, since, claim.until, boot_id())
+        return cls(
+            claim.name,
+            claim.token,
+            os.getpid(),
+            os.uname().nodename,
+            author.agent,
+            author.run,
+            since,
+            claim.until,
+            boot_id(),
+        )
 
     def is_over(self) -> bool:
         """Whether its time has passed."""

@@ -15,6 +15,10 @@ class Author(NamedTuple):
 
     agent: str | None = None
     run: str | None = None
+    by_hand: bool = False
+    """Whether it is no program, but what a person had written, or deleted, is put back."""
+    undoing: str | None = None
+    """The run that is rolled back, so that what this author left is there again."""
 
 
 class Run(NamedTuple):

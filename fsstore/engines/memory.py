@@ -63,7 +63,7 @@ class MemoryEngine(Claiming):
         self._writing = False
         self._closed = False
         self._locks = MemoryLocks()
-        self._runs: dict[str, dict[tuple[str, str], _Cell | None]] = {}
+        self._runs: dict[str, dict[tuple[str, str], tuple[_Cell | None, str | None]]] = {}
         """What the keys of the runs under way were before them; empty for those that cannot be taken back."""
         self._undoable: set[str] = set()
         self._writers: dict[tuple[str, str], str | None] = {}
@@ -227,11 +227,12 @@ class MemoryEngine(Claiming):
         """Put back what its keys were."""
         done = Undone([], [])
         with self._lock:
-            for (namespace, key), cell in self._runs.get(run.id, {}).items():
+            for (namespace, key), (cell, writer) in self._runs.get(run.id, {}).items():
                 if self._writers.get((namespace, key)) != run.id:
                     done.left.append((namespace, key))
                     continue
                 done.restored.append((namespace, key))
+                self._writers[namespace, key] = writer
                 cells = self._cells.setdefault(namespace, {})
                 if cell is None:
                     cells.pop(key, None)
@@ -241,9 +242,11 @@ class MemoryEngine(Claiming):
 
     def _keep_images(self, changes: list[Put | Delete], run: str | None) -> None:
         for op in changes:
-            self._writers[op.namespace, op.key] = run
+            name = op.namespace, op.key
             if run in self._undoable:
-                self._runs[run].setdefault((op.namespace, op.key), self._cells.get(op.namespace, {}).get(op.key))
+                before = self._cells.get(op.namespace, {}).get(op.key), self._writers.get(name)
+                self._runs[run].setdefault(name, before)
+            self._writers[name] = run
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """There are no files to copy."""

@@ -45,7 +45,7 @@ class Group:
     def message(self, wanted: str | None, trailers: tuple[tuple[str, str], ...]) -> str:
         """What the commit says."""
         told = [change.told for change in self.changes]
-        first = wanted or f"{self._who()}{messages.summary(told)}"
+        first = (wanted or "").strip(" \t\r\n\0") or f"{self._who()}{messages.summary(told)}"
         keys = messages.keys_line(told)
         found = [("Keys", keys)] if keys else []
         if self.kind == "agent":
@@ -61,8 +61,11 @@ class Group:
         return f"{messages.one_line(self.author.agent or 'fsstore')}{failed}: "
 
     def _of_run(self) -> list[tuple[str, str]]:
-        agent, run = self.author
-        found = [("Agent", agent), ("Run-Id", run), ("Parent-Run-Id", self.run.parent if self.run else None)]
+        found = [
+            ("Agent", self.author.agent),
+            ("Run-Id", self.author.run),
+            ("Parent-Run-Id", self.run.parent if self.run else None),
+        ]
         return [(name, messages.quoted(value)) for name, value in found if value]
 
     def _ending(self) -> list[tuple[str, str]]:

@@ -43,8 +43,9 @@ def summary(changes: Sequence[Told]) -> str:
 
 def compose(first: str, trailers: Iterable[tuple[str, str]], body: str = "") -> str:
     """The message of these parts."""
+    first, body = (text.replace("\0", " ").encode("utf-8", "replace").decode() for text in (first, body))
     lines = "\n".join(f"{name}: {value}" for name, value in trailers)
-    return "\n\n".join(part for part in (first.strip("\n"), body.strip("\n"), lines) if part) + "\n"
+    return "\n\n".join(part for part in (first.strip(), body.strip("\n"), lines) if part) + "\n"
 
 
 def keys_line(changes: Sequence[Told]) -> str:

@@ -29,13 +29,14 @@ from fsstore.history.groups import PERSON, Change, Group, Groups
 from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
 from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index, entry_of, unknown
+from fsstore.history.log import commit_of
 from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
 from fsstore.history.packs import Object, Record, object_id, record_of
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
 from fsstore.history.session import Session
-from fsstore.history.state import Memory, State
+from fsstore.history.state import UNREAD, Memory, Pending, State
 from fsstore.history.superseded import is_put_back, note
 from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
@@ -46,6 +47,9 @@ _log = logging.getLogger("fsstore")
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
+_TICK = 20_000_000  # ns: what was written so shortly ago may be written again without a trace
+_MAX = 0xFFFFFFFF
+_NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
 
@@ -143,12 +147,12 @@ class _Step:
         self._base = snapshots.tree_of(head.commit)
         self._runs: dict[str, Run] = self._work.runs.all()
         self._groups = Groups(request.author, self._runs)
-        self._authorship = Authorship(self._work)
+        self._authorship = Authorship(self._work, self._runs, self._past)
         self._entries: dict[bytes, bytes | None] = {}
         """What the index is to have of files; ``None`` for nothing."""
         self._records: dict[bytes, Record] = {}
-        self._left: list[str] = []
-        """Paths that wait for their runs, or until they can be read."""
+        self._left: dict[str, Pending] = {}
+        """What waits for its run, or until it can be read."""
         self._fresh: set[str] = set()
         """Paths that were written through the store since the last snapshot."""
         self._replaced = state.replaced
@@ -164,8 +168,9 @@ class _Step:
         edits.search(all_files=sweeps)
         paths = edits.found | set(state.pending) | {os.fsdecode(path) for path in self._index.suspects()}
         self._fresh.update(state.pending)
-        captured = self._captured(self._noted(lines) | paths | self._foreign(), marks)
-        for path, found in captured.items():
+        paths = self._noted(lines) | self._without_waiting(paths, edits.found, {line.path for line in lines})
+        for path, found in self._captured(paths | self._foreign(), marks).items():
+            self._left.pop(path, None)
             self._divide(path, found)
         commits = self._commit(self._groups.ordered())
         self._remember(
@@ -190,13 +195,32 @@ class _Step:
         """Note where this snapshot left off; it is made, and the next one finds out what could not be noted."""
         try:
             self._all._memory.save(state)
-            self._work.stamp()
+            self._work.stamp(state.taken - _NOTED)
         except OSError as error:
             _log.warning("%s: the snapshot is made, but not noted: %s", self._tree.root, error)
+
+    def _without_waiting(self, paths: set[str], found: set[str], noted: set[str]) -> set[str]:
+        """These paths but for those that wait for a run under way, and are as they were when that was found out.
+
+        So that what a long run has written is not read again at each snapshot of others.
+        """
+        for path, pending in self._state.pending.items():
+            run = self._runs.get(pending[0])
+            if run is None or run.status != "running" or run.id == self._request.author.run or path in noted:
+                continue
+            if path not in found or _is_as_before(f"{self._tree.root}/{path}", pending):
+                self._left[path] = pending
+        return paths - self._left.keys()
 
     def _sweep_after(self) -> float:
         found = self._work.settings.get("sweep_seconds", _SWEEP_AFTER)
         return float(found) if isinstance(found, int | float) else _SWEEP_AFTER
+
+    def _past(self, path: str) -> Iterator[tuple[Commit, bytes]]:
+        """The commits that changed a path, newest first, with what they made of it."""
+        if self._head.commit is not None:
+            for commit, content in self._all._changes.view(self._head.commit).search(os.fsencode(path)):
+                yield commit_of(self._objects.commit(commit)), content
 
     def _foreign(self) -> set[str]:
         """What others did to the index since the last snapshot."""
@@ -224,7 +248,9 @@ class _Step:
         with self._work.holding(numbers) if numbers else contextlib.nullcontext():
             lines, now = self._work.since(marks, numbers)  # what came after the first look
             marks |= now
-            for path in self._noted(lines) | {path for path, number in stripes.items() if number is not None}:
+            of_keys = self._noted(lines) | {path for path, number in stripes.items() if number is not None}
+            self._authorship.look_up(of_keys)
+            for path in of_keys:
                 try:
                     found[path] = self._read(path)
                 except Unreadable as error:
@@ -238,7 +264,7 @@ class _Step:
         return dict(sorted(found.items()))
 
     def _leave_out(self, path: str, error: Unreadable) -> None:
-        self._left.append(path)
+        self._left[path] = UNREAD
         _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
 
     def _read(self, path: str) -> Captured | None:
@@ -262,13 +288,13 @@ class _Step:
         before = self._objects.file_at(self._base, raw)
         staged = self._staged(path, before)
         now = None if found is None else found.entry
-        line = self._authorship.writer(path, found)
+        line = self._authorship.changer(path, found, before != now, is_new=path in self._fresh)
         if found is None and self._is_left_alone(path, before or staged):
             return
         if before and now and before != now and before[1] == now[1]:
             line = None  # another mode, which only people give
         if line is not None and now != before and self._waits(line):
-            self._left.append(path)
+            self._left[path] = _pending(line, found)
             return
         if staged != before and (line is None or path not in self._fresh):
             return  # a person is putting a commit together
@@ -398,6 +424,21 @@ class _Made(NamedTuple):
     parent: bytes | None
     changes: dict[bytes, Entry | None]
     commit: Commit
+
+
+def _pending(line: Line, found: Captured | None) -> Pending:
+    if found is None:
+        return line.run or "", 0, 0
+    changed = found.status[0] * 10**9 + found.status[1]
+    return line.run or "", changed if time.time_ns() - changed > _TICK else -1, found.status[9]
+
+
+def _is_as_before(path: str, pending: Pending) -> bool:
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return pending[1] == 0
+    return (status.st_ctime_ns, status.st_size & _MAX) == tuple(pending[1:])
 
 
 def _empty(objects: dict[bytes, Object]) -> bytes:

@@ -20,6 +20,11 @@ _LIMIT = 1 << 30
 Seen = tuple[int, int, int]
 """Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
 
+Pending = tuple[str, int, int]
+"""Of a file: the run that it waits for, its ctime in ns (0 if it is gone), its size in bytes."""
+UNREAD: Pending = ("", -1, 0)
+"""It waits until it can be read."""
+
 
 class State:
     """Where a snapshot left off."""
@@ -30,7 +35,7 @@ class State:
         index: tuple[int, ...] | None = None,
         marks: dict[int, tuple[int, int]] | None = None,
         directories: dict[str, Seen] | None = None,
-        pending: list[str] | None = None,
+        pending: dict[str, Pending] | None = None,
         ignored: list[str] | None = None,
         rules: list[int] | None = None,
         taken: float = 0.0,
@@ -46,7 +51,7 @@ class State:
         """Up to where it has read the journals: inode and size of each."""
         self.directories = {} if directories is None else directories
         """All directories that it knew, by path relative to the store."""
-        self.pending = [] if pending is None else pending
+        self.pending = {} if pending is None else pending
         """Paths that it left to runs which had not ended, or that it could not read."""
         self.ignored = [] if ignored is None else ignored
         """Paths of files that git ignores, by the rules that had the signature ``rules``."""
@@ -75,11 +80,12 @@ class Memory:
         signature = self._look()
         if signature is None or signature != self._signature:
             self._state = State()
-            with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
                 fields: dict[str, Any] = orjson.loads(self._tree.read(_PATH, _LIMIT))
                 fields["marks"] = {int(number): tuple(mark) for number, mark in fields["marks"].items()}
                 fields["index"] = None if fields["index"] is None else tuple(fields["index"])
                 fields["directories"] = {path: tuple(seen) for path, seen in fields["directories"].items()}
+                fields["pending"] = {path: tuple(pending) for path, pending in fields["pending"].items()}
                 self._state = State(**fields)
             self._signature = signature
         return self._state
@@ -93,7 +99,7 @@ class Memory:
             text = {
                 "directories": {path: seen for path, seen in state.directories.items() if _is_text(path)},
                 "replaced": {path: noted for path, noted in state.replaced.items() if _is_text(path)},
-                "pending": [path for path in state.pending if _is_text(path)],
+                "pending": {path: why for path, why in state.pending.items() if _is_text(path)},
                 "ignored": [path for path in state.ignored if _is_text(path)],
             }
             state = State(**{**vars(state), **text})

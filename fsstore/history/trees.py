@@ -75,6 +75,8 @@ def _spliced(objects: Objects, tree: bytes | None, changes: _Nested, made: dict[
             if found is None and below is None:
                 continue  # a file lies there, or nothing: there is nothing to remove below it
             now = None if found is None else (DIRECTORY, found)
+        elif change is None and before and before[0] == DIRECTORY:
+            continue  # the file is gone: a directory has taken its place
         else:
             now = change
         if now is None:

@@ -43,12 +43,12 @@ class FileAccess:
         self._places = Places(tree, folds=self._folds)
         self._known = self._places.known
         self._sidecars = Sidecars(tree, self._limit)
-        self._journal = Journal(tree, layout.JOURNAL, layout.TMP, layout.SNAPSHOT)
+        self._runs = Runs(tree)
+        self._journal = Journal(tree, layout.JOURNAL, layout.TMP, layout.SNAPSHOT, self._runs.oldest)
         self._listings = Listings(tree)
         self._gate = stripes.gate
         self._intents = Intents(tree)
         self._consistency = Consistency(stripes.gate, self._intents, self._journal)
-        self._runs = Runs(tree)
         self._closed = False
 
     def _late(

@@ -13,7 +13,7 @@ from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.engines.files.writer import FileWriter
-from fsstore.records import Author, Run, Undone
+from fsstore.records import Run, Undone
 
 
 class FileEngine(FileWriter):
@@ -74,7 +74,7 @@ class FileEngine(FileWriter):
         from fsstore.engines.files.undoing import undo
 
         with self._failing(layout.RUNS):
-            return undo(run, self._runs, lambda op: self.commit([op], Author(run.agent, run.id)), self.work_tree())
+            return undo(run, self._runs, lambda op, author: self.commit([op], author), self.work_tree())
 
     def work_tree(self) -> WorkTree:
         """The store as its history sees it."""

@@ -12,7 +12,7 @@ import errno
 import logging
 import math
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,6 +20,7 @@ from filelock import lock_descriptor
 
 from fsstore.engines.files.atomic import APPEND, READ, Tree, discard
 from fsstore.engines.files.stripes import Stripe
+from fsstore.records import Author
 
 _log = logging.getLogger("fsstore")
 
@@ -27,6 +28,8 @@ _COMPACT_AT = 256 * 1024
 _LOOK_EVERY = 64  # appends of a process to one journal
 _CLOCK = 0.02  # seconds: how far a file's modification time may lie behind the clock
 _LIMIT = 1 << 30
+_RARE = ("by_hand", "undoing")
+_FEW = 8  # paths: to look for so many is quicker than to parse all lines
 
 
 Mark = tuple[int, int]
@@ -47,6 +50,15 @@ class Line(NamedTuple):
     run: str | None
     time: float
     """Right after the new file was written, in seconds since the epoch."""
+    by_hand: bool = False
+    """Whether it was a person's content that was put back: then it is theirs again."""
+    undoing: str | None = None
+    """The run whose rolling back put it back."""
+
+    @property
+    def author(self) -> Author:
+        """Who wrote it."""
+        return Author(self.agent, self.run, self.by_hand, self.undoing)
 
 
 class Origin(NamedTuple):
@@ -61,9 +73,13 @@ class Origin(NamedTuple):
 class Journal:
     """The journal of one store, one file per stripe."""
 
-    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str) -> None:
-        """``snapshot`` is the path of a file that is written at each snapshot of the history."""
+    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str, oldest_run: Callable[[], float]) -> None:
+        """``snapshot`` is the path of a file whose mtime is that of the newest snapshot of the history.
+
+        ``oldest_run`` tells when the first of the runs began that are under way, infinite without any.
+        """
         self._tree, self._directory, self._tmp, self._snapshot = tree, directory, tmp, snapshot
+        self._oldest_run = oldest_run
 
     def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
@@ -79,19 +95,20 @@ class Journal:
 
     def lines(self, number: int, path: str) -> list[Line]:
         """The lines of one path, oldest first, from the file of its stripe."""
+        return self.lines_of(number, (path,))[path]
+
+    def lines_of(self, number: int, paths: Collection[str]) -> dict[str, list[Line]]:
+        """The same for several paths of one stripe, whose file is read once."""
         try:
             raw = self._tree.read(self._path(number), _LIMIT)
         except FileNotFoundError:
-            return []
-        needle = b'"path":"%b"' % os.fsencode(path)
-        found = []
-        at = raw.find(needle)
-        while at >= 0:
-            end = raw.find(b"\n", at)
-            end = len(raw) if end < 0 else end
-            if line := _parse(raw[raw.rfind(b"\n", 0, at) + 1 : end]):
-                found.append(line)
-            at = raw.find(needle, end)
+            raw = b""
+        if len(paths) <= _FEW:
+            return {path: _lines_in(raw, path) for path in paths}
+        found: dict[str, list[Line]] = {path: [] for path in paths}
+        for text in raw.split(b"\n"):
+            if (line := _parse(text)) and line.path in found:
+                found[line.path].append(line)
         return found
 
     def marks(self, numbers: Iterable[int]) -> dict[int, Mark]:
@@ -146,7 +163,8 @@ class Journal:
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.
 
-        So too of paths that were deleted since the last snapshot, which is to say who did it.
+        So too of paths that were deleted since the last snapshot, or since the oldest run under way began, which are
+        to say who did it.
         The new file is locked before it takes the place of the old one, so that whoever waits for the old
         one, or opens the new one, finds the stripe held.
         """
@@ -159,14 +177,14 @@ class Journal:
                 of_path.append(line)
                 if len(of_path) > 3:
                     del of_path[1]
-        since = self._snapshot_time()
+        since = min(self._snapshot_time(), self._oldest_run() - _CLOCK)
         lines = [
             line
             for path, of_path in kept.items()
             if path in coming or of_path[-1].time >= since or self._exists(path)
             for line in of_path
         ]
-        data = b"".join([b"\n" + orjson.dumps(line._asdict()) for line in lines])
+        data = b"".join([b"\n" + orjson.dumps(_fields(line)) for line in lines])
         staged = self._tree.absolute(f"{self._tmp}/{self._tree.new_name(stripe.number)}")
         fd = -1
         try:
@@ -194,6 +212,25 @@ class Journal:
         except OSError:
             return False
         return True
+
+
+def _fields(line: Line) -> dict[str, Any]:
+    """What is written of a line: no member that is rarely needed, and is not."""
+    return {name: value for name, value in line._asdict().items() if value or name not in _RARE}
+
+
+def _lines_in(raw: bytes, path: str) -> list[Line]:
+    """The lines of one path in the content of a journal."""
+    needle = b'"path":"%b"' % os.fsencode(path)
+    found = []
+    at = raw.find(needle)
+    while at >= 0:
+        end = raw.find(b"\n", at)
+        end = len(raw) if end < 0 else end
+        if line := _parse(raw[raw.rfind(b"\n", 0, at) + 1 : end]):
+            found.append(line)
+        at = raw.find(needle, end)
+    return found
 
 
 def _is_long(fd: int) -> bool:
@@ -224,8 +261,14 @@ def writer(lines: list[Line], revision: str | None, mtime: float) -> Line | None
     """
     for index, line in enumerate(reversed(lines)):
         if line.revision == revision and (index == 0 or abs(line.time - mtime) < _CLOCK):
-            return line
+            return None if line.by_hand else line
     return None
+
+
+def author_of(lines: list[Line], revision: str | None, mtime: float) -> Author:
+    """Who left a file as it is, by its lines: a person, if none tells of it."""
+    line = writer(lines, revision, mtime)
+    return Author(by_hand=True) if line is None else line.author
 
 
 def origin(lines: list[Line], revision: str, status: os.stat_result) -> Origin:

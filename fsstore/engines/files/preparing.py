@@ -28,6 +28,7 @@ from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.access import MISSING_FILE
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
+from fsstore.engines.files.journal import Line, author_of
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.reader import FileReader
@@ -222,9 +223,7 @@ class Preparing(FileReader):
     def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
         """Write the journal lines of what is about to be done, and keep what was, for a run that may be taken back."""
         if author.run is not None and self._runs.keeps_images(author.run):
-            for work in works:
-                if work.note:
-                    self._keep_image(work, author.run)
+            self._keep_images([work for work in works if work.note], author.run)
         lines: dict[int, list[dict[str, Any]]] = {}
         for work in works:
             if not work.note:
@@ -239,12 +238,24 @@ class Preparing(FileReader):
                 "run": author.run,
                 "time": work.time,
             }
+            if author.undoing:
+                line |= {"by_hand": author.by_hand, "undoing": author.undoing}
             lines.setdefault(work.place.stripe, []).append(line)
         for stripe in held:
             if of_stripe := lines.get(stripe.number):
                 self._append(stripe, of_stripe)
 
-    def _keep_image(self, work: Work, run: str) -> None:
+    def _keep_images(self, works: list[Work], run: str) -> None:
+        paths: dict[int, list[str]] = {}
+        for work in works:
+            paths.setdefault(work.place.stripe, []).append(work.place.path)
+        lines: dict[str, list[Line]] = {}
+        for number, of_stripe in paths.items():
+            lines |= self._journal.lines_of(number, of_stripe)
+        for work in works:
+            self._keep_image(work, run, lines[work.place.path])
+
+    def _keep_image(self, work: Work, run: str, lines: list[Line]) -> None:
         place = work.place
         raw = work.stored
         if raw is None and work.status is not None:
@@ -253,7 +264,9 @@ class Preparing(FileReader):
             sidecar = self._tree.read(place.sidecar, self._limit)
         except MISSING_FILE:
             sidecar = None
-        self._runs.keep(run, Image(place.namespace, place.key, raw, sidecar), place.stripe)
+        revision, mtime = None if raw is None else revision_of(raw), work.status.st_mtime if work.status else 0.0
+        author = author_of(lines, revision, mtime)._replace(undoing=run)
+        self._runs.keep(run, Image(place.namespace, place.key, raw, sidecar, author), place.stripe)
 
     def _append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         try:

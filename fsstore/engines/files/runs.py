@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -21,7 +23,7 @@ from fsstore.engine import already_under_way
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree, discard
 from fsstore.engines.files.layout import RUNS, TMP
 from fsstore.engines.files.waiting import pauses
-from fsstore.records import Run
+from fsstore.records import Author, Run
 
 _LIMIT = 1 << 40
 _ENDING = ".json"
@@ -37,6 +39,8 @@ class Image(NamedTuple):
     raw: bytes | None
     """The value's file; ``None`` if there was none."""
     sidecar: bytes | None
+    author: Author
+    """Who had left it so."""
 
 
 class Runs:
@@ -118,6 +122,11 @@ class Runs:
         found = [self._load(f"{RUNS}/{name}") for name in names if name.endswith(_ENDING)]
         return {run.id: run for run in found if run is not None}
 
+    def oldest(self) -> float:
+        """When the first run on the list began, in seconds since the epoch; infinite without any."""
+        began = [datetime.fromisoformat(run.since).timestamp() for run in self.all().values()]
+        return min(began, default=math.inf)
+
     def _load(self, path: str) -> Run | None:
         try:
             fd = self._tree.open(path, READ)
@@ -146,7 +155,7 @@ class Runs:
 
     def keep(self, run: str, image: Image, stripe: int) -> None:
         """Keep what a key was, unless an earlier image of it is there. The caller holds the key's stripe."""
-        head = [image.namespace, image.key, _size(image.raw), _size(image.sidecar)]
+        head = [image.namespace, image.key, _size(image.raw), _size(image.sidecar), *image.author]
         path = self._tree.absolute(f"{_images(run)}/{_name(image.namespace + chr(0) + image.key)}")
         if os.access(path, os.F_OK):
             return
@@ -166,9 +175,9 @@ class Runs:
             return
         for name in names:
             head, _, rest = self._tree.read(f"{directory}/{name}", _LIMIT).partition(b"\n")
-            namespace, key, size, below = orjson.loads(head)
+            namespace, key, size, below, *author = orjson.loads(head)
             raw = None if size is None else rest[:size]
-            yield Image(namespace, key, raw, None if below is None else rest[size or 0 :])
+            yield Image(namespace, key, raw, None if below is None else rest[size or 0 :], Author(*author))
 
 
 def _read(fd: int) -> Run | None:

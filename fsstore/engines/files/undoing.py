@@ -14,20 +14,21 @@ from fsstore.engines.files.sidecars import parse
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import Conflict
 from fsstore.keys import path_of
-from fsstore.records import Run, Undone
+from fsstore.records import Author, Run, Undone
 
 
-def undo(run: Run, runs: Runs, commit: Callable[[Put | Delete], object], work: WorkTree) -> Undone:
-    """Put the before-images of a run back; which keys got them, and which were left."""
+def undo(run: Run, runs: Runs, commit: Callable[[Put | Delete, Author], object], work: WorkTree) -> Undone:
+    """Put the before-images of a run back, as their authors' again; which keys got them, and which were left."""
     done = Undone([], [])
+    written = work.lines_of(path_of(image.namespace, image.key) for image in runs.images(run.id))
     for image in runs.images(run.id):
-        lines = work.lines(path_of(image.namespace, image.key))
+        lines = written.get(path_of(image.namespace, image.key), [])
         restored = _restore(image, lines[-1], commit) if lines and lines[-1].run == run.id else False
         (done.restored if restored else done.left).append((image.namespace, image.key))
     return done
 
 
-def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete], object]) -> bool:
+def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete, Author], object]) -> bool:
     """Whether the key still was as the run had left it, and got its image."""
     expected = Expect.ABSENT if newest.revision is None else newest.revision
     op: Put | Delete
@@ -35,9 +36,9 @@ def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete], object
         op = Delete(image.namespace, image.key, expected)
     else:
         metadata = parse(image.sidecar).get("metadata") if image.sidecar else None
-        op = Put(image.namespace, image.key, image.raw, metadata, expected, anew=True)
+        op = Put(image.namespace, image.key, image.raw, metadata, expected, anew=True, exact=True)
     try:
-        commit(op)
+        commit(op, image.author)
     except Conflict:
         return False
     return True

@@ -57,6 +57,17 @@ class WorkTree:
         number = self.stripe(path)
         return [] if number is None else self._journal.lines(number, path)
 
+    def lines_of(self, paths: Iterable[str]) -> dict[str, list[Line]]:
+        """The same for several paths of keys; each journal is read once."""
+        stripes: dict[int, list[str]] = {}
+        for path in paths:
+            if (number := self.stripe(path)) is not None:
+                stripes.setdefault(number, []).append(path)
+        found: dict[str, list[Line]] = {}
+        for number, of_stripe in stripes.items():
+            found |= self._journal.lines_of(number, of_stripe)
+        return found
+
     def stripe(self, path: str) -> int | None:
         """The lock of a key's file, or of its sidecar; ``None`` for a file that is no key's."""
         namespace, key, _ = layout.record_of(path)
@@ -68,13 +79,13 @@ class WorkTree:
         place = self._places.find(namespace or "", key or "")
         return self.tree.relative(place.sidecar), self.tree.relative(place.metadata)
 
-    def stamp(self) -> None:
-        """Say that a snapshot was made: what the journals noted before may be forgotten."""
+    def stamp(self, at: float) -> None:
+        """Say that a snapshot began at a time (seconds since the epoch): what was noted before may be forgotten."""
         path = self.tree.absolute(layout.SNAPSHOT)
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         os.close(self.tree.make_directories(layout.RUNTIME))
         fd = os.open(path, flags, 0o666)
         try:
-            os.utime(fd)
+            os.utime(fd, (at, at))
         finally:
             os.close(fd)
