@@ -17,7 +17,6 @@ from fsstore.engines.files.layout import RUNTIME
 from fsstore.history.index import Index, Status
 from fsstore.history.state import Seen
 
-_TICK = 20_000_000  # ns
 _SECOND, _MAX = 1_000_000_000, 0xFFFFFFFF
 _REPOSITORY = 0o16  # the first digits of a submodule's mode
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -29,6 +28,7 @@ class Edits:
 
     def __init__(self, tree: Tree, index: Index, known: dict[str, Seen]) -> None:
         self._tree = tree
+        self._tick = index.tick
         self._index = index
         self._known = known
         self.directories: dict[str, Seen] = {}
@@ -62,7 +62,7 @@ class Edits:
                 continue
             if not stat.S_ISDIR(status.st_mode):
                 self._gone(path)
-            elif seen[0] == status.st_mtime_ns and seen[1] == status.st_ino and seen[0] + _TICK < seen[2]:
+            elif seen[0] == status.st_mtime_ns and seen[1] == status.st_ino and seen[0] + self._tick <= seen[2]:
                 self.directories[path] = seen
             else:
                 self._look(path, deep=False)

@@ -22,6 +22,7 @@ import orjson
 from fsstore.engines.files.atomic import Tree
 from fsstore.errors import DamagedHistory, RepositoryState
 from fsstore.history.objects import Entry
+from fsstore.history.ticks import tick
 
 _HEADER = struct.Struct(">4sII")
 _ENTRY = struct.Struct(">10I20sH")
@@ -32,7 +33,6 @@ _INTENT, _SKIPPED = 0x20, 0x40  # in that of the extended ones
 _LIMIT = 1 << 34
 _OFFSETS, _KEPT = "fsstore/offsets", "fsstore/index"
 _PIECE = 4096  # bytes that are compared at once
-_TICK = 20_000_000  # ns: kernels stamp files with a clock that stands still for 1-10 ms
 _MAX = 0xFFFFFFFF
 _EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
 _PLAIN_VERSION = struct.pack(">I", 2)  # has no extended flags
@@ -168,14 +168,19 @@ class Index:
 
     def suspects(self) -> list[bytes]:
         """Paths whose files may have been written again, within one tick of the clock, after they were looked at."""
-        if self.signature is None:
+        if self.signature is None or not self.tick:
             return []
         found = []
         for path in self.racy:
             status = self.status(path)
-            if status and status[2] * 10**9 + status[3] + _TICK >= self.signature.mtime:
+            if status and status[2] * 10**9 + status[3] + self.tick >= self.signature.mtime:
                 found.append(path)
         return found
+
+    @property
+    def tick(self) -> int:
+        """For how many nanoseconds a file's time proves nothing."""
+        return tick(self._tree)
 
     def foreign_changes(self) -> set[bytes]:
         """Paths whose entries are others than in the index that was written here last; all if that is unknown."""

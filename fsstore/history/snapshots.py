@@ -38,6 +38,7 @@ from fsstore.history.repository import Repository
 from fsstore.history.session import Session
 from fsstore.history.state import UNREAD, Memory, Pending, State
 from fsstore.history.superseded import is_put_back, note
+from fsstore.history.ticks import COARSE
 from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
 from fsstore.records import Author, Run
@@ -47,7 +48,6 @@ _log = logging.getLogger("fsstore")
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
-_TICK = 20_000_000  # ns: what was written so shortly ago may be written again without a trace
 _MAX = 0xFFFFFFFF
 _NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
@@ -430,7 +430,7 @@ def _pending(line: Line, found: Captured | None) -> Pending:
     if found is None:
         return line.run or "", 0, 0
     changed = found.status[0] * 10**9 + found.status[1]
-    return line.run or "", changed if time.time_ns() - changed > _TICK else -1, found.status[9]
+    return line.run or "", changed if time.time_ns() - changed > COARSE else -1, found.status[9]
 
 
 def _is_as_before(path: str, pending: Pending) -> bool:

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import fsstore
+from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
+from fsstore.history import capture as captures
 from fsstore.history import snapshots
 from fsstore.history.authorship import Authorship
 
@@ -174,9 +176,9 @@ def test_what_waits_for_a_long_run_is_not_read_again_by_others(
     repo: StoreRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    sound = snapshots.capture
+    sound = captures.capture
 
-    def capture(tree: object, path: str) -> object:
+    def capture(tree: Tree, path: str) -> object:
         read.append(path)
         return sound(tree, path)
 
