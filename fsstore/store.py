@@ -277,8 +277,10 @@ class Store(Namespace):
     ) -> Restored:
         """Give the store, a namespace or one key the content that it had in a commit, in a new commit.
 
-        What changed since the last snapshot is committed first, so nothing is lost. Then the keys are set and
-        deleted as by any writer, all in one commit of the store. A file that was no value then is restored too.
+        What changed since the last snapshot is committed first, so nothing is lost but what runs under way wrote to
+        these keys. Then the keys are set and deleted as by any writer, all in one commit of the store. A file that
+        was no value then is restored too. An edit in place that no snapshot has found yet stays, unless ``key`` names
+        it or another content is restored over it. Raises `Conflict` if others write these keys all the time.
         ``dry_run``: only tell what would be set and deleted.
         """
         if not dry_run:

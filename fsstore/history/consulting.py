@@ -10,6 +10,7 @@ from fsstore.history.changes import Changes
 from fsstore.history.log import Log, time_of
 from fsstore.history.objects import Objects, RawCommit
 from fsstore.history.repository import Repository
+from fsstore.keys import encode_namespace, path_of
 
 if TYPE_CHECKING:
     from fsstore.history.past import PastEngine
@@ -20,7 +21,7 @@ class Reading:
 
     def __init__(self, repository: Repository, work: WorkTree, *, read_only: bool) -> None:
         self.repository = repository
-        self._limit = work.limit
+        self._work, self._limit = work, work.limit
         self._changes = Changes(repository.objects, repository.tree, read_only=read_only)
 
     @property
@@ -46,6 +47,30 @@ class Reading:
     def log(self) -> Log:
         """The commits up to the newest."""
         return Log(self.objects, self._changes, self.tip(), follow=True, limit=self._limit)
+
+    def present(self) -> tuple[Objects, RawCommit]:
+        """The files as they are, as if they were a commit, and the objects to read it with."""
+        from fsstore.history.present import present
+
+        return present(self.repository, self._work)
+
+    def is_edited(self, namespace: str | None, key: str | None) -> bool:
+        """Whether the file of one key is not as the newest commit has it."""
+        from fsstore.history.present import is_edited
+
+        one = namespace is not None and key is not None
+        return one and is_edited(self.repository, self._work, path_of(namespace or "", key or ""))
+
+    def with_waiting(self, namespace: str | None, key: str | None) -> tuple[Objects, bytes | None]:
+        """The tree right after a snapshot, with what it has left to runs under way; and the objects to read it with."""
+        from fsstore.history.present import present, waiting
+
+        tip = self.tip()
+        under = "" if namespace is None else path_of(namespace, key) if key else f"{encode_namespace(namespace)}/"
+        if paths := waiting(self.repository, under):
+            objects, files = present(self.repository, self._work, paths)
+            return objects, files.tree
+        return self.objects, None if tip is None else self.objects.commit(tip).tree
 
     def at(self, revision: str) -> PastEngine:
         """The store as a commit has it."""

@@ -14,7 +14,7 @@ from fsstore.engine import Engine
 from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.failures import told
 from fsstore.engines.files.worktree import WorkTree
-from fsstore.errors import HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState, StoreError
+from fsstore.errors import Conflict, HistoryUnavailable, LockTimeout, RepositoryBusy, RepositoryState, StoreError
 from fsstore.history import repository as repositories
 from fsstore.history.repository import Repository
 from fsstore.records import Author, Finding, Run
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fsstore.history.snapshots import Snapshots
 
 _log = logging.getLogger("fsstore")
+_ATTEMPTS = 10
 _told: set[str] = set()
 """Stores of which this process has said why they have no history."""
 
@@ -146,13 +147,12 @@ class History:
     def diff(self, a: str | None, b: str | None) -> list[Change]:
         """What differs between two revisions, or from one to the files as they are now; see `Store.diff`."""
         from fsstore.history.compare import diff
-        from fsstore.history.present import present
 
         reading = self._read()
         old = None if a is None else reading.commit(a)
         if b is not None:
             return diff(reading.objects, old, reading.commit(b), limit=self._work.limit)
-        objects, now = present(reading.repository, self._work)
+        objects, now = reading.present()
         return diff(objects, old, now, limit=self._work.limit)
 
     def _read(self) -> Reading:
@@ -178,17 +178,20 @@ class History:
         reading = self._read()
         commit = reading.commit(revision)
         if dry_run:
-            from fsstore.history.present import present
-
-            objects, files = present(reading.repository, self._work)
+            objects, files = reading.present()
             return restore(objects, files.tree, commit, namespace, key)[1]
-        self.snapshot(author)
-        tip = reading.tip()
-        now = None if tip is None else reading.objects.commit(tip).tree
-        ops, done = restore(reading.objects, now, commit, namespace, key)
-        if not ops:
-            return done
-        engine.commit(ops, author)
+        for attempt in range(_ATTEMPTS):
+            self.snapshot(author, verify=attempt > 0 or reading.is_edited(namespace, key))
+            objects, now = reading.with_waiting(namespace, key)
+            ops, done = restore(objects, now, commit, namespace, key)
+            if not ops:
+                return done
+            try:
+                engine.commit(ops, author)
+                break
+            except Conflict:  # somebody wrote in between, or had edited a file in place
+                if attempt == _ATTEMPTS - 1:
+                    raise
         message = f"restored {len(done.set)} set, {len(done.deleted)} deleted, from {commit.id.hex()[:12]}"
         made = self.snapshot(author, message, trailers=(("Restored-From", commit.id.hex()),))
         return done._replace(commit=made[-1] if made else None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 from fsstore.engines.files.atomic import Tree
 from fsstore.history.state import State
@@ -13,28 +15,44 @@ class Ignoring:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.known: list[str] = []
+        self._known: set[str] = set()
         """Paths that were asked about and are ignored."""
+        self._asked: set[str] = set()
+        self._repository: Any = None
         self.rules: list[int] = []
 
-    def begin(self, state: State) -> None:
-        """Take over what an earlier snapshot found, if the rules beside the store are the same."""
+    def begin(self, state: State, changed: Iterable[str]) -> list[str]:
+        """Take over what an earlier snapshot found; the paths that are to be asked about again.
+
+        Those are all, where the rules are others by now; ``changed`` are the paths of files that changed.
+        """
         self.rules = self._signature()
-        self.known = list(state.ignored) if state.rules == self.rules else []
+        self._known, self._asked, self._repository = set(state.ignored), set(), None
+        if state.rules == self.rules and not any(path.endswith("/.gitignore") for path in changed):
+            return []
+        self._known = set()
+        return [path for path in state.ignored if os.path.lexists(f"{self._tree.root}/{path}")]
 
     def ignores(self, path: str) -> bool:
         """Whether git ignores this file."""
-        if path in self.known:
+        self._asked.add(path)
+        if path in self._known:
             return True
         import pygit2
 
         try:
-            ignored = pygit2.Repository(self._tree.root).path_is_ignored(path)
+            if self._repository is None:  # it reads the rules of a directory once
+                self._repository = pygit2.Repository(self._tree.root)
+            ignored = self._repository.path_is_ignored(path)
         except (pygit2.GitError, ValueError):
             return False
         if ignored:
-            self.known.append(path)
+            self._known.add(path)
         return bool(ignored)
+
+    def known(self, *, all_were_asked: bool) -> list[str]:
+        """The ignored paths, for the next snapshot; where every file was looked at, no others than those."""
+        return sorted(self._known & self._asked if all_were_asked else self._known)
 
     def _signature(self) -> list[int]:
         found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from fsstore.commits import Restored
-from fsstore.engine import Delete, Op, Put
+from fsstore.engine import Delete, Expect, Op, Put
 from fsstore.engines.files import layout
 from fsstore.engines.files.sidecars import parse
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
@@ -43,10 +43,11 @@ def restore(
         if old == new:
             continue
         if new[0] is None:
-            ops.append(Delete(of, name))
+            ops.append(Delete(of, name, _expected(objects, now, of, name)))
             done.deleted.append((of, name))
         else:
-            ops.append(Put(of, name, objects.blob(new[0][1]), _metadata(objects, new[1]), anew=True, exact=True))
+            raw, metadata = objects.blob(new[0][1]), _metadata(objects, new[1])
+            ops.append(Put(of, name, raw, metadata, _expected(objects, now, of, name), anew=True, exact=True))
             done.set.append((of, name))
     return ops, done
 
@@ -60,6 +61,14 @@ def _record(objects: Objects, tree: bytes | None, namespace: str, key: str) -> t
     if value is None or value[0] not in _PLAIN:
         return None, None
     return value, beside
+
+
+def _expected(objects: Objects, tree: bytes | None, namespace: str, key: str) -> Expect | str:
+    """What the key's file has to be, lest what nobody has committed be overwritten."""
+    entry = objects.file_at(tree, os.fsencode(path_of(namespace, key)))
+    if entry is None:
+        return Expect.ABSENT
+    return entry[1].hex() if entry[0] in _PLAIN else Expect.ANYTHING
 
 
 def _metadata(objects: Objects, entry: Entry | None) -> dict[str, object] | None:

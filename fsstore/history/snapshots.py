@@ -161,12 +161,12 @@ class _Step:
     def take(self) -> list[Commit]:
         """Find, read, divide, commit."""
         state, ignoring, now = self._state, self._all._ignoring, time.time()
-        ignoring.begin(state)
         lines, marks = self._work.since(state.marks)
         edits = Edits(self._tree, self._index, state.directories)
         sweeps = self._request.verify or not state.directories or not 0 <= now - state.swept < self._sweep_after()
         edits.search(all_files=sweeps)
-        paths = edits.found | set(state.pending) | {os.fsdecode(path) for path in self._index.suspects()}
+        asked = ignoring.begin(state, edits.found)
+        paths = edits.found.union(state.pending, asked, map(os.fsdecode, self._index.suspects()))
         self._fresh.update(state.pending)
         paths = self._noted(lines) | self._without_waiting(paths, edits.found, {line.path for line in lines})
         for path, found in self._captured(paths | self._foreign(), marks).items():
@@ -181,7 +181,7 @@ class _Step:
                 directories=edits.directories,
                 pending=self._left,
                 taken=now,
-                ignored=ignoring.known,
+                ignored=ignoring.known(all_were_asked=sweeps),
                 rules=ignoring.rules,
                 swept=now if sweeps else state.swept,
                 unsynced=self._state.unsynced,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,9 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def _elsewhere(act: Callable[[], object]) -> None:
-    """In a thread, which is in no run."""
-    thread = threading.Thread(target=act)
-    thread.start()
-    thread.join()
+    """Do something in a thread, which is in no run."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(act).result()
 
 
 def _fill(data: fsstore.Namespace) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -166,10 +166,9 @@ def test_a_run_in_a_run_gives_back_what_is_the_outer_one_s(scratch: Path, store:
 
 
 def _elsewhere(act: Callable[[], object]) -> None:
-    """In a thread, which is in no run."""
-    thread = threading.Thread(target=act)
-    thread.start()
-    thread.join()
+    """Do something in a thread, which is in no run."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(act).result()
 
 
 def test_what_waits_for_a_long_run_is_not_read_again_by_others(

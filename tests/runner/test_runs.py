@@ -161,7 +161,7 @@ def test_a_flaw_that_keeps_the_last_image_is_noticed(store: Store, monkeypatch: 
     def careless(self: Any, changes: Any, run: str) -> None:
         for op in changes:
             self._writers[op.namespace, op.key] = run
-            self._runs.get(run, {})[op.namespace, op.key] = self._cells.get(op.namespace, {}).get(op.key)
+            self._runs.get(run, {})[op.namespace, op.key] = self._cells.get(op.namespace, {}).get(op.key), None
 
     monkeypatch.setattr(Runs, "keep", forgetful)
     monkeypatch.setattr(memory.MemoryEngine, "_keep_images", careless)
