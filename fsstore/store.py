@@ -336,7 +336,8 @@ class Store(Namespace):
 
     def close(self) -> None:
         """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing."""
-        self._past_or_none = None
+        if self._past_or_none is not None:
+            self._past_or_none.close()
         self._engine.close()
 
     def __enter__(self) -> Self:

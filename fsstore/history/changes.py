@@ -42,6 +42,10 @@ class Changes:
         self._objects, self._tree, self._read_only = objects, tree, read_only
         self._known: tuple[object, Table] | None = None
 
+    def close(self) -> None:
+        """Let go of the file; it is opened again when it is wanted."""
+        self._known = None
+
     def append(self, parent: bytes | None, commit: bytes, changed: Mapping[bytes, Entry | None]) -> None:
         """Note what a new commit changed: paths with what lies there now. Cheap, and never an error.
 

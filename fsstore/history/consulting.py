@@ -24,6 +24,10 @@ class Reading:
         self._work, self._limit = work, work.limit
         self._changes = Changes(repository.objects, repository.tree, read_only=read_only)
 
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._changes.close()
+
     @property
     def objects(self) -> Objects:
         """Its objects."""

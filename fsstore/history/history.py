@@ -44,6 +44,12 @@ class History:
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
 
+    def close(self) -> None:
+        """Let go of what is open; it is opened again when it is wanted."""
+        for part in (self._snapshots, self._reading):
+            if part is not None:
+                part.close()
+
     def unavailable(self, *, make: bool) -> str:
         """Why there is no history; empty if there is, or with ``make`` if there can be."""
         if not self._enabled:

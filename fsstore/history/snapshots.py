@@ -88,6 +88,10 @@ class Snapshots:
             return None if commit is None else self._newest[1]
         return self._repository.objects.commit(commit).tree
 
+    def close(self) -> None:
+        """Let go of what is open."""
+        self._changes.close()
+
     def is_current(self) -> bool:
         """Whether the repository is still the one that lies in the store."""
         return self._repository.is_current()

@@ -281,7 +281,7 @@ def test_whose_edits_they_are(repo: StoreRepo, where: str) -> None:
         (repo.home / "more").rename(repo.home / ".config/git/more")
         (repo.home / "config").rename(repo.home / ".config/git/config")
     repo.write("a", '"mine"\n')
-    done = python(repo, "-c", f"import fsstore; fsstore.open({str(repo.root)!r}).snapshot()")
+    done = python(repo, "-c", f"import fsstore; fsstore.open({str(repo.root)!r}).snapshot(verify=True)")
     assert done.returncode == 0, done.stderr
     expected = {
         "repository": "Ann <ann@example.org>",

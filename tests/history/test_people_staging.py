@@ -95,7 +95,7 @@ def test_a_file_that_is_to_leave_the_history_is_not_put_back(repo: StoreRepo) ->
     repo.git("commit", "-qm", "gone")
     assert repo.commits(before)[1:] == ["Ann: D default/a.json"]
     assert repo.snapshot() is not None  # a key is always kept
-    assert repo.commits(before)[2:] == ["maker: A default/a.json"]
+    assert repo.commits(before)[2:] == ["Ann: A default/a.json"]  # it was she who took it out
     repo.check()
 
 
