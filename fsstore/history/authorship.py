@@ -53,6 +53,8 @@ class Authorship:
                 return None
             newest = lines[-1]
         if owner != path:  # a sidecar, whose content the journal does not name
+            if found is None and newest.op != "delete" and not self._work.has(owner):
+                return None  # gone with its key, by hand
             return newest if found is None or abs(found.mtime - newest.time) < _NEAR else None
         revision = None if found is None else found.entry[1].hex()
         if found is None or newest.revision == revision:  # the newest has the last word

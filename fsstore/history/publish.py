@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Container, Mapping
 
 from fsstore.engines.files.atomic import Tree, discard
+from fsstore.engines.files.durable import sync_all
 from fsstore.errors import DamagedHistory, RepositoryState
 from fsstore.history.index import Index, entry_of, unknown
 from fsstore.history.objects import Entry, Objects, RawCommit, Signature
@@ -26,6 +27,8 @@ _log = logging.getLogger("fsstore")
 _STAGED = "fsstore/index."
 _KEPT = "fsstore/index"
 _REFRESHED = "refreshed"
+_UNSYNCED = "fsstore/unsynced"
+"""Is there while objects of snapshots may not be on the disk, which were to be made without that."""
 _BATCH = 1 << 28  # bytes of a pack
 PATIENCE = 20.0
 """Seconds to wait for a lock of git's that somebody else holds."""
@@ -40,7 +43,13 @@ class Publisher:
         self._objects = objects
 
     def objects(self, records: list[Record], *, sync: bool) -> None:
-        """Write new objects; nothing names them yet."""
+        """Write new objects; nothing names them yet. With ``sync`` those that they build upon are on the disk too."""
+        mark = self._tree.absolute(_UNSYNCED)
+        if not sync and records and not os.path.lexists(mark):
+            self._tree.stage(mark, b"")
+        elif sync and os.path.lexists(mark):
+            sync_all(self._tree, [f"objects/pack/{name}" for name in os.listdir(f"{self._tree.root}/objects/pack")])
+            discard(mark)
         batch: list[Record] = []
         size = 0
         for record in records:

@@ -21,6 +21,7 @@ from fsstore.engines.files.journal import Line
 from fsstore.engines.files.worktree import Marks, WorkTree
 from fsstore.errors import DamagedHistory, RepositoryBusy
 from fsstore.history import session as sessions
+from fsstore.history import waiting
 from fsstore.history.authorship import Authorship, with_sidecars
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
@@ -36,9 +37,8 @@ from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
 from fsstore.history.session import Session
-from fsstore.history.state import UNREAD, Memory, Pending, State
+from fsstore.history.state import Memory, State
 from fsstore.history.superseded import is_put_back, note
-from fsstore.history.ticks import COARSE
 from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
 from fsstore.records import Author, Run
@@ -48,7 +48,6 @@ _log = logging.getLogger("fsstore")
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
 _SYNC_AFTER = 256  # snapshots
-_MAX = 0xFFFFFFFF
 _NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
@@ -155,7 +154,7 @@ class _Step:
         self._entries: dict[bytes, bytes | None] = {}
         """What the index is to have of files; ``None`` for nothing."""
         self._records: dict[bytes, Record] = {}
-        self._left: dict[str, Pending] = {}
+        self._left: dict[str, waiting.Pending] = {}
         """What waits for its run, or until it can be read."""
         self._fresh: set[str] = set()
         """Paths that were written through the store since the last snapshot."""
@@ -172,7 +171,9 @@ class _Step:
         asked = ignoring.begin(state, edits.found)
         paths = edits.found.union(state.pending, asked, map(os.fsdecode, self._index.suspects()))
         self._fresh.update(state.pending)
-        paths = self._noted(lines) | self._without_waiting(paths, edits.found, {line.path for line in lines})
+        noted = self._noted(lines)
+        self._left = waiting.unchanged(self._tree, state.pending, self._under_way(), edits.found, noted)
+        paths = noted | (paths - self._left.keys())
         for path, found in self._captured(paths | self._foreign(), marks).items():
             self._left.pop(path, None)
             self._divide(path, found)
@@ -203,18 +204,10 @@ class _Step:
         except OSError as error:
             _log.warning("%s: the snapshot is made, but not noted: %s", self._tree.root, error)
 
-    def _without_waiting(self, paths: set[str], found: set[str], noted: set[str]) -> set[str]:
-        """These paths but for those that wait for a run under way, and are as they were when that was found out.
-
-        So that what a long run has written is not read again at each snapshot of others.
-        """
-        for path, pending in self._state.pending.items():
-            run = self._runs.get(pending[0])
-            if run is None or run.status != "running" or run.id == self._request.author.run or path in noted:
-                continue
-            if path not in found or _is_as_before(f"{self._tree.root}/{path}", pending):
-                self._left[path] = pending
-        return paths - self._left.keys()
+    def _under_way(self) -> set[str]:
+        """The runs that will commit themselves what they wrote."""
+        asker = self._request.author.run
+        return {run.id for run in self._runs.values() if run.status == "running" and run.id != asker}
 
     def _sweep_after(self) -> float:
         found = self._work.settings.get("sweep_seconds", _SWEEP_AFTER)
@@ -268,7 +261,7 @@ class _Step:
         return dict(sorted(found.items()))
 
     def _leave_out(self, path: str, error: Unreadable) -> None:
-        self._left[path] = UNREAD
+        self._left[path] = waiting.UNREAD
         _log.warning("%s/%s stays out of the history: %s", self._tree.root, path, error)
 
     def _read(self, path: str) -> Captured | None:
@@ -298,7 +291,7 @@ class _Step:
         if before and now and before != now and before[1] == now[1]:
             line = None  # another mode, which only people give
         if line is not None and now != before and self._waits(line):
-            self._left[path] = _pending(line, found)
+            self._left[path] = waiting.pending(line, found)
             return
         if staged != before and (line is None or path not in self._fresh):
             return  # a person is putting a commit together
@@ -428,21 +421,6 @@ class _Made(NamedTuple):
     parent: bytes | None
     changes: dict[bytes, Entry | None]
     commit: Commit
-
-
-def _pending(line: Line, found: Captured | None) -> Pending:
-    if found is None:
-        return line.run or "", 0, 0
-    changed = found.status[0] * 10**9 + found.status[1]
-    return line.run or "", changed if time.time_ns() - changed > COARSE else -1, found.status[9]
-
-
-def _is_as_before(path: str, pending: Pending) -> bool:
-    try:
-        status = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return pending[1] == 0
-    return (status.st_ctime_ns, status.st_size & _MAX) == tuple(pending[1:])
 
 
 def _empty(objects: dict[bytes, Object]) -> bytes:

@@ -13,17 +13,13 @@ import orjson
 
 from fsstore.engines.files.atomic import Tree
 from fsstore.history.superseded import Noted
+from fsstore.history.waiting import Pending
 
 _PATH = "fsstore/state"
 _LIMIT = 1 << 30
 
 Seen = tuple[int, int, int]
 """Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
-
-Pending = tuple[str, int, int]
-"""Of a file: the run that it waits for, its ctime in ns (0 if it is gone), its size in bytes."""
-UNREAD: Pending = ("", -1, 0)
-"""It waits until it can be read."""
 
 
 class State:

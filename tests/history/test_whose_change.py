@@ -220,3 +220,17 @@ def test_many_edited_files_are_looked_up_in_each_journal_once(repo: StoreRepo, m
     monkeypatch.setattr(Journal, "lines_of", lines_of)
     repo.snapshot()
     assert len(looked) <= 64
+
+
+def test_a_key_that_a_person_moves_away_with_its_metadata_after_an_agent_wrote_it_is_theirs(repo: StoreRepo) -> None:
+    with repo.open() as store:
+        with store.run("bot") as data:
+            data.set("a", 1, metadata={"m": 1})
+        before = repo.head()
+        with store.run("bot", snapshot=False) as data:
+            data.set("a", 2)
+    for path in (repo.path("a"), repo.root / "default/.meta/a.json"):
+        path.rename(path.with_name("b.json"))
+    repo.snapshot()
+    assert [commit.partition(":")[0] for commit in repo.commits(before)] == ["Ann"]
+    repo.check()

@@ -16,7 +16,7 @@ import fsstore
 from fsstore.engines.files import runs as runs_module
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.runs import Runs
-from fsstore.errors import Conflict, InvalidName
+from fsstore.errors import Closed, Conflict, InvalidName
 from fsstore.reading import current
 from fsstore.records import Run
 
@@ -100,3 +100,14 @@ def test_an_id_can_be_used_again_while_somebody_looks_whether_its_last_run_lives
     thread.join()
     assert raised == []
     assert theirs.all()["job"].status == "running"
+
+
+def test_a_run_whose_store_is_closed_in_it_is_over(tmp_path: Path) -> None:
+    store = fsstore.open(tmp_path / "store")
+    with pytest.raises(Closed), store.run("agent") as data:
+        data.set("a", 1)
+        store.close()
+    with fsstore.open(tmp_path / "store") as again:
+        commit = again.snapshot()
+    assert commit is not None
+    assert (commit.agent, commit.status) == ("agent", "ok")

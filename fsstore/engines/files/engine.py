@@ -65,8 +65,8 @@ class FileEngine(FileWriter):
             self._runs.begin(run)
 
     def end_run(self, run: Run) -> None:
-        """Note how a run ended."""
-        with self._failing(layout.RUNS):
+        """Note how a run ended, also if the store has been closed in it."""
+        with failures.told(self._absolute(layout.RUNS)):
             self._runs.end(run)
 
     def undo_run(self, run: Run) -> Undone:

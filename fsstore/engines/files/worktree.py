@@ -73,6 +73,10 @@ class WorkTree:
         namespace, key, _ = layout.record_of(path)
         return None if namespace is None or key is None else self._places.find(namespace, key).stripe
 
+    def has(self, path: str) -> bool:
+        """Whether anything lies at a path."""
+        return os.path.lexists(self.tree.absolute(path))
+
     def sidecar(self, path: str) -> tuple[str, str]:
         """The paths of the sidecar of a key's file, and of the directory of all sidecars of its namespace."""
         namespace, key, _ = layout.record_of(path)

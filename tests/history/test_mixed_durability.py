@@ -1,0 +1,49 @@
+"""Snapshots that survive a loss of power, built upon some that were not to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fsstore.history import packs, publish
+
+from .stores import StoreRepo
+
+
+def _unsynced(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch, *durabilities: str) -> set[str]:
+    """The packs that no sync has seen after snapshots of these durabilities."""
+    synced: set[int] = set()
+    fsync, sync_all = os.fsync, publish.sync_all
+    before = set((repo.root / ".git/objects/pack").glob("*.pack"))
+
+    def noting(fd: int) -> None:
+        synced.add(os.fstat(fd).st_ino)
+        fsync(fd)
+
+    def noting_all(tree: object, paths: list[str]) -> None:
+        synced.update((repo.root / ".git" / path).stat().st_ino for path in paths)
+        sync_all(tree, paths)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(packs.os, "fsync", noting)
+    monkeypatch.setattr(publish, "sync_all", noting_all)
+    for number, durability in enumerate(durabilities):
+        with repo.open(durability=durability) as store, store.run("agent") as data:
+            data.set(f"k{number}", number)
+    return {
+        path.name for path in (repo.root / ".git/objects/pack").glob("*.pack") if path.stat().st_ino not in synced
+    } - {path.name for path in before}
+
+
+def test_what_it_builds_upon_is_synced_too(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = StoreRepo(scratch / "store")
+    assert _unsynced(repo, monkeypatch, "process", "process", "snapshot") == set()
+    assert not (repo.root / ".git/fsstore/unsynced").exists()
+    repo.check()
+
+
+def test_without_it_nothing_is(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo = StoreRepo(scratch / "store")
+    assert len(_unsynced(repo, monkeypatch, "process", "process")) == 2
+    repo.check()
