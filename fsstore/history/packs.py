@@ -1,18 +1,16 @@
-"""Pack files: many git objects in one file with an index beside it. Formats: gitformat-pack(5), version 2.
+"""Pack files, read: many git objects in one file with an index beside it. Formats: gitformat-pack(5), version 2.
 
 Pure bytes: which objects there are and why is known elsewhere.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import mmap
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from fsstore.engines.files.atomic import READ, Tree
 from fsstore.errors import DamagedHistory
@@ -20,13 +18,13 @@ from fsstore.errors import DamagedHistory
 Object = tuple[bytes, bytes]
 """Kind (``b"blob"``, ``b"tree"``, ``b"commit"``, ``b"tag"``) and content."""
 
-_NUMBERS = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
-_KINDS = {number: kind for kind, number in _NUMBERS.items()}
+NUMBERS = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
+_KINDS = {number: kind for kind, number in NUMBERS.items()}
 _OFFSET_DELTA, _NAMED_DELTA = 6, 7
-_HEADER = struct.Struct(">4sII")
-_INDEX_MAGIC = b"\xfftOc\0\0\0\2"
+HEADER = struct.Struct(">4sII")
+INDEX_MAGIC = b"\xfftOc\0\0\0\2"
 _FAN, _IDS = 8, 8 + 1024
-_LARGE = 1 << 31
+LARGE = 1 << 31
 _KEPT, _KEPT_EACH = 1 << 24, 1 << 16  # bytes of objects in memory
 _IN_MEMORY = 1 << 20  # bytes: smaller files are read whole, and need no descriptor
 
@@ -46,7 +44,7 @@ class Pack:
         self._data: bytes | mmap.mmap | None = None
         self._known: dict[int, Object] = {}
         self._room = _KEPT
-        if len(self._index) < _IDS + 40 or self._index[:8] != _INDEX_MAGIC:
+        if len(self._index) < _IDS + 40 or self._index[:8] != INDEX_MAGIC:
             raise self._damaged("its index is not one of version 2")
         self._fan = struct.unpack_from(">256I", self._index, _FAN)
         self.count = self._fan[255]
@@ -85,7 +83,7 @@ class Pack:
                 break
             if number == _OFFSET_DELTA:
                 distance, start = self._distance(start)
-                if not 0 < distance <= offset - _HEADER.size:
+                if not 0 < distance <= offset - HEADER.size:
                     raise self._damaged(f"at {offset}: a delta of nothing")
                 deltas.append((offset, self._inflated(start, size)))
                 offset -= distance
@@ -114,10 +112,10 @@ class Pack:
         count, index, data = self.count, self._index, bytes(self._opened())
         sums = struct.unpack_from(f">{count}I", index, _IDS + 20 * count)
         offsets = [*struct.unpack_from(f">{count}I", index, _IDS + 24 * count)]
-        if any(offset & _LARGE for offset in offsets):
+        if any(offset & LARGE for offset in offsets):
             offsets = [self._offset(number) for number in range(count)]
         ordered = sorted(offsets)
-        if ordered and not _HEADER.size <= ordered[0] <= ordered[-1] < len(data) - 20:
+        if ordered and not HEADER.size <= ordered[0] <= ordered[-1] < len(data) - 20:
             raise self._damaged("its index names places outside of it")
         if any(data[offset] >> 4 & 7 not in _KINDS for offset in offsets):
             return None
@@ -151,8 +149,8 @@ class Pack:
     def _offset(self, number: int) -> int:
         at = _IDS + 24 * self.count + 4 * number
         offset: int = struct.unpack_from(">I", self._index, at)[0]
-        if offset & _LARGE:
-            at = _IDS + 28 * self.count + 8 * (offset - _LARGE)
+        if offset & LARGE:
+            at = _IDS + 28 * self.count + 8 * (offset - LARGE)
             if at + 48 > len(self._index):
                 raise self._damaged("its index is cut short")
             offset = struct.unpack_from(">Q", self._index, at)[0]
@@ -263,96 +261,5 @@ def _content(tree: Tree, path: str) -> bytes | mmap.mmap:
         while piece := os.read(fd, _IN_MEMORY):
             raw += piece
         return raw
-    finally:
-        os.close(fd)
-
-
-# -- writing -----------------------------------------------------------------------------------------
-
-
-class Record(NamedTuple):
-    """One object as it lies in a pack."""
-
-    oid: bytes
-    crc: int
-    raw: bytes
-
-
-def record_of(oid: bytes, kind: bytes, content: bytes) -> Record:
-    """An object, compressed."""
-    size = len(content)
-    head = bytearray([_NUMBERS[kind] << 4 | size & 15])
-    size >>= 4
-    while size:
-        head[-1] |= 0x80
-        head.append(size & 0x7F)
-        size >>= 7
-    raw = bytes(head) + zlib.compress(content, 1)
-    return Record(oid, zlib.crc32(raw), raw)
-
-
-def write_pack(tree: Tree, records: Iterable[Record], *, sync: bool) -> str:
-    """Write a pack of these objects and its index; its name below ``.git`` without suffix.
-
-    Both appear whole; git sees the pack from the moment that its index is there. With ``sync`` both are on the
-    disk when this returns, the directory too. Whatever is raised, at most temporary files are left, as
-    ``objects/pack/tmp_*``, which ``git gc`` removes.
-    """
-    found = list(records)
-    digest = hashlib.sha1(_HEADER.pack(b"PACK", 2, len(found)), usedforsecurity=False)
-    pieces, offset, entries = [_HEADER.pack(b"PACK", 2, len(found))], _HEADER.size, []
-    for record in found:
-        entries.append((record.oid, record.crc, offset))
-        pieces.append(record.raw)
-        digest.update(record.raw)
-        offset += len(record.raw)
-    if offset >= _LARGE:
-        raise ValueError("a pack of more than 2 GiB")
-    entries.sort()
-    index = _index_of(entries, digest.digest())
-    name = f"objects/pack/pack-{hashlib.sha1(index, usedforsecurity=False).hexdigest()}"
-    _place(tree, f"{name}.pack", b"".join([*pieces, digest.digest()]), sync=sync)
-    _place(tree, f"{name}.idx", index, sync=sync)
-    if sync:
-        sync_directory(tree, "objects/pack")
-    return name
-
-
-def _index_of(entries: list[tuple[bytes, int, int]], pack: bytes) -> bytes:
-    fan = [0] * 256
-    for oid, _, _ in entries:
-        fan[oid[0]] += 1
-    total = 0
-    for byte in range(256):
-        total += fan[byte]
-        fan[byte] = total
-    body = b"".join(
-        [
-            _INDEX_MAGIC,
-            struct.pack(">256I", *fan),
-            *(oid for oid, _, _ in entries),
-            struct.pack(f">{len(entries)}I", *(crc for _, crc, _ in entries)),
-            struct.pack(f">{len(entries)}I", *(offset for _, _, offset in entries)),
-            pack,
-        ]
-    )
-    return body + hashlib.sha1(body, usedforsecurity=False).digest()
-
-
-def _place(tree: Tree, path: str, content: bytes, *, sync: bool) -> None:
-    """Put a file there whole, or leave none."""
-    staged = tree.absolute(f"objects/pack/tmp_fsstore_{os.path.basename(path)}_{os.getpid()}")
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(staged)  # of a process that had the same number
-    tree.stage(staged, content, sync=sync)
-    os.chmod(staged, 0o444)
-    os.rename(staged, tree.absolute(path))
-
-
-def sync_directory(tree: Tree, path: str) -> None:
-    """Make the names in a directory durable."""
-    fd = os.open(tree.absolute(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        os.fsync(fd)
     finally:
         os.close(fd)

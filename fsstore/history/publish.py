@@ -17,7 +17,7 @@ from fsstore.engines.files.durable import sync_all
 from fsstore.errors import DamagedHistory, RepositoryState
 from fsstore.history.index import Index, entry_of, unknown
 from fsstore.history.objects import Entry, Objects, RawCommit, Signature
-from fsstore.history.packs import Record, sync_directory, write_pack
+from fsstore.history.packing import Record, sync_directory, write_pack
 from fsstore.history.refs import Head, Moved, Refs
 from fsstore.history.stale import outlast, take
 from fsstore.history.trees import differences

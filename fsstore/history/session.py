@@ -13,7 +13,7 @@ import orjson
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.durable import identity
-from fsstore.history.packs import sync_directory
+from fsstore.history.packing import sync_directory
 
 _PATH = "fsstore/session"
 _LIMIT = 1 << 16

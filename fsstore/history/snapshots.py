@@ -32,7 +32,8 @@ from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index, entry_of, unknown
 from fsstore.history.log import commit_of
 from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
-from fsstore.history.packs import Object, Record, object_id, record_of
+from fsstore.history.packing import Record, record_of
+from fsstore.history.packs import Object, object_id
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository

@@ -16,7 +16,8 @@ from fsstore.commits import Collected, Cost
 from fsstore.engines.files.atomic import Tree
 from fsstore.errors import DamagedHistory
 from fsstore.history.objects import DIRECTORY, REPOSITORY, Objects
-from fsstore.history.packs import Pack, Record, sync_directory, write_pack
+from fsstore.history.packing import Record, sync_directory, write_pack
+from fsstore.history.packs import Pack
 from fsstore.history.repository import Repository
 from fsstore.history.walking import newest_first
 

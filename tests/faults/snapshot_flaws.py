@@ -14,7 +14,7 @@ from fsstore.history import publish, stale
 from fsstore.history.history import History
 from fsstore.history.index import Index
 from fsstore.history.objects import Signature
-from fsstore.history.packs import write_pack
+from fsstore.history.packing import write_pack
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head
 from fsstore.history.snapshots import _Step

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from fsstore.history import packs, publish
+from fsstore.engines.files import durable
+from fsstore.engines.files.atomic import Tree
+from fsstore.history import publish
 
 from .stores import StoreRepo
 
@@ -15,18 +17,18 @@ from .stores import StoreRepo
 def _unsynced(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch, *durabilities: str) -> set[str]:
     """The packs that no sync has seen after snapshots of these durabilities."""
     synced: set[int] = set()
-    fsync, sync_all = os.fsync, publish.sync_all
+    fsync, sync_all = os.fsync, durable.sync_all
     before = set((repo.root / ".git/objects/pack").glob("*.pack"))
 
     def noting(fd: int) -> None:
         synced.add(os.fstat(fd).st_ino)
         fsync(fd)
 
-    def noting_all(tree: object, paths: list[str]) -> None:
+    def noting_all(tree: Tree, paths: list[str]) -> None:
         synced.update((repo.root / ".git" / path).stat().st_ino for path in paths)
-        sync_all(tree, paths)  # type: ignore[arg-type]
+        sync_all(tree, paths)
 
-    monkeypatch.setattr(packs.os, "fsync", noting)
+    monkeypatch.setattr(os, "fsync", noting)
     monkeypatch.setattr(publish, "sync_all", noting_all)
     for number, durability in enumerate(durabilities):
         with repo.open(durability=durability) as store, store.run("agent") as data:
