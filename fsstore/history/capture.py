@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fsstore import values
 from fsstore.engines.files.atomic import READ, IrregularFile, Tree, read_descriptor
-from fsstore.history.index import Status, status_of
+from fsstore.history.entries import Status, status_of
 from fsstore.history.objects import FILE, LINK, PROGRAM, Entry
 from fsstore.history.packs import object_id
 

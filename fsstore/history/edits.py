@@ -14,7 +14,8 @@ from collections.abc import Mapping
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import RUNTIME
-from fsstore.history.index import Index, Status
+from fsstore.history.entries import Status
+from fsstore.history.index import Index
 from fsstore.history.state import Seen
 
 _SECOND, _MAX = 1_000_000_000, 0xFFFFFFFF

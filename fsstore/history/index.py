@@ -21,25 +21,31 @@ import orjson
 
 from fsstore.engines.files.atomic import Tree
 from fsstore.errors import DamagedHistory, RepositoryState
+from fsstore.history import entries
+from fsstore.history.entries import (
+    EMPTY,
+    EXTENDED,
+    FLAGS,
+    HEADER,
+    INTENT,
+    MAX,
+    MODE,
+    NAME,
+    OID,
+    PLAIN_VERSION,
+    SIZE,
+    SKIPPED,
+    STATUS,
+    Status,
+    status_of,
+)
 from fsstore.history.objects import Entry
 from fsstore.history.ticks import tick
 
-_HEADER = struct.Struct(">4sII")
-_ENTRY = struct.Struct(">10I20sH")
-_STATUS = struct.Struct(">10I")
-_NAME, _FLAGS, _OID, _SIZE, _MODE = 62, 60, 40, 36, 24
-_EXTENDED, _STAGE = 0x40, 0x30  # in the first byte of the flags
-_INTENT, _SKIPPED = 0x20, 0x40  # in that of the extended ones
 _LIMIT = 1 << 34
 _OFFSETS, _KEPT = "fsstore/offsets", "fsstore/index"
 _PIECE = 4096  # bytes that are compared at once
-_MAX = 0xFFFFFFFF
-_EMPTY = b"DIRC" + struct.pack(">II", 2, 0)
-_PLAIN_VERSION = struct.pack(">I", 2)  # has no extended flags
 _AFTER_SLASH = b"0"
-
-Status = tuple[int, int, int, int, int, int, int, int, int, int]
-"""Seconds and nanoseconds of ctime and mtime, device, inode, mode, uid, gid, size: 32 bits each, as git keeps them."""
 
 
 class Signature(NamedTuple):
@@ -58,9 +64,9 @@ class Index:
         """``tree`` is that of ``.git``."""
         self._tree = tree
         self.signature: Signature | None = None
-        self.data = _EMPTY
+        self.data = EMPTY
         self._offsets = array("I")
-        self._end = _HEADER.size
+        self._end = HEADER.size
         self._found: dict[bytes, int] = {}
         """Where entries are that were asked for."""
         self.racy: set[bytes] = set()
@@ -73,7 +79,7 @@ class Index:
         except FileNotFoundError:
             changed, self.signature = self.signature is not None, None
             self._found = {}
-            self.data, self._offsets, self._end, self.racy = _EMPTY, array("I"), _HEADER.size, set()
+            self.data, self._offsets, self._end, self.racy = EMPTY, array("I"), HEADER.size, set()
             return changed
         if signature == self.signature:
             return False
@@ -107,12 +113,12 @@ class Index:
     def status(self, path: bytes) -> Status | None:
         """What the index knows of the file."""
         at = self._at(path)
-        return None if at < 0 else _STATUS.unpack_from(self.data, at)
+        return None if at < 0 else STATUS.unpack_from(self.data, at)
 
     def is_skipped(self, path: bytes) -> bool:
         """Whether the file need not be in the work tree: it is outside of a sparse checkout."""
         at = self._at(path)
-        return at >= 0 and bool(self.data[at + _FLAGS] & _EXTENDED and self.data[at + _NAME] & _SKIPPED)
+        return at >= 0 and bool(self.data[at + FLAGS] & EXTENDED and self.data[at + NAME] & SKIPPED)
 
     def below(self, directory: bytes) -> dict[str, Status | Literal[False]]:
         """What lies directly in a directory (a path with a slash at its end; empty for the root).
@@ -120,11 +126,11 @@ class Index:
         Names of files with what is known of them, names of sub-directories with False.
         """
         found: dict[str, Status | Literal[False]] = {}
-        data, offsets, unpack, decode = self.data, self._offsets, _STATUS.unpack_from, os.fsdecode
+        data, offsets, unpack, decode = self.data, self._offsets, STATUS.unpack_from, os.fsdecode
         skip, number, count = len(directory), self._number(directory), len(self._offsets)
         while number < count:
             at = offsets[number]
-            start = at + (_NAME + 2 if data[at + _FLAGS] & _EXTENDED else _NAME)
+            start = at + (NAME + 2 if data[at + FLAGS] & EXTENDED else NAME)
             path = data[start : data.index(b"\0", start)]
             if not path.startswith(directory):
                 break
@@ -142,14 +148,14 @@ class Index:
 
         It says the same as `below` in half the time.
         """
-        data, find, start = self.data, self.data.find, _NAME + len(directory)
-        if data[4:8] != _PLAIN_VERSION or not directory:
+        data, find, start = self.data, self.data.find, NAME + len(directory)
+        if data[4:8] != PLAIN_VERSION or not directory:
             return None
         offsets = self._offsets[self._number(directory) : self._number(directory[:-1] + _AFTER_SLASH)]
         names = os.fsdecode(b"\0".join([data[at + start : find(b"\0", at + start)] for at in offsets]))
         if not names or "/" in names:
             return None
-        unpack = _STATUS.unpack_from
+        unpack = STATUS.unpack_from
         return names.split("\0"), [unpack(data, at) for at in offsets]
 
     def paths(self, directory: bytes = b"") -> Iterator[bytes]:
@@ -162,7 +168,7 @@ class Index:
 
     def statuses(self) -> Iterator[tuple[bytes, Status]]:
         """Every path with what is known of its file, in order."""
-        data, unpack = self.data, _STATUS.unpack_from
+        data, unpack = self.data, STATUS.unpack_from
         for at in self._offsets:
             yield self._path(at), unpack(data, at)
 
@@ -199,11 +205,11 @@ class Index:
     def _differing(self, old: bytes) -> list[bytes] | None:
         """The paths whose entries differ from those of another index; ``None`` if it does not have the same paths."""
         data, offsets, last = self.data, self._offsets, self._end
-        if len(old) < last or old[: _HEADER.size] != data[: _HEADER.size]:
+        if len(old) < last or old[: HEADER.size] != data[: HEADER.size]:
             return None
         found: list[bytes] = []
         done = 0
-        for start in range(_HEADER.size, last, _PIECE):
+        for start in range(HEADER.size, last, _PIECE):
             if old[start : start + _PIECE] == data[start : start + _PIECE]:
                 continue
             number = max(done, bisect_right(offsets, start) - 1)
@@ -211,7 +217,7 @@ class Index:
                 number += 1
                 end = offsets[number] if number < len(offsets) else last
                 if old[at:end] != data[at:end]:
-                    if old[at + _FLAGS : end] != data[at + _FLAGS : end]:
+                    if old[at + FLAGS : end] != data[at + FLAGS : end]:
                         return None
                     found.append(self._path(at))
             done = number
@@ -233,7 +239,7 @@ class Index:
         found = Index(self._tree)
         pieces: list[bytes | memoryview] = [b""]
         offsets = array("I")
-        old, first, size = memoryview(self.data), 0, _HEADER.size
+        old, first, size = memoryview(self.data), 0, HEADER.size
         for path in sorted(changes):
             entry, at = changes[path], self._at(path)
             number = self._number(path) if at < 0 else bisect_left(self._offsets, at)
@@ -246,7 +252,7 @@ class Index:
                 size += len(entry)
         size = self._copy(old, first, len(self._offsets), size, pieces, offsets)
         version = 3 if self.data[4:8] == b"\0\0\0\3" else 2
-        pieces[0] = _HEADER.pack(b"DIRC", version, len(offsets))
+        pieces[0] = HEADER.pack(b"DIRC", version, len(offsets))
         digest = hashlib.sha1(usedforsecurity=False)
         for piece in pieces:
             digest.update(piece)
@@ -287,63 +293,22 @@ class Index:
                 now = status_of(os.stat(self._tree.absolute(f"../{os.fsdecode(path)}"), follow_symlinks=False))
             except (FileNotFoundError, NotADirectoryError):
                 continue
-            known = _STATUS.unpack_from(self.data, at)
+            known = STATUS.unpack_from(self.data, at)
             if (now[2:4] != known[2:4] or now[9] != known[9]) or (path in suspects and not is_same(path, entry)):
-                raw = self.data[at : at + self._length(at)]
-                found[path] = raw[:_SIZE] + b"\0\0\0\0" + raw[_OID:]
+                raw = self.data[at : at + entries.length_at(self.data, at)]
+                found[path] = raw[:SIZE] + b"\0\0\0\0" + raw[OID:]
         return found
 
-    # -- parsing -----------------------------------------------------------------------------------
+    # -- finding -----------------------------------------------------------------------------------
 
     def _parse(self) -> None:
-        data = self.data
-        if len(data) < _HEADER.size + 20:
-            raise self._damaged()
-        magic, version, count = _HEADER.unpack_from(data)
-        if magic != b"DIRC" or version not in (2, 3, 4):
-            raise self._damaged()
-        self._require_sound()
-        if version == 4:
-            data = self.data = _expanded(data, count)
-            version = 3
-        offsets, at, find = array("I"), _HEADER.size, data.find
-        for _ in range(count):
-            offsets.append(at)
-            start = at + (_NAME if version == 2 or not data[at + _FLAGS] & _EXTENDED else _NAME + 2)
-            end = find(b"\0", start)
-            if end < 0:
-                raise self._damaged()
-            at += (end - at) // 8 * 8 + 8
-        self._offsets, self._end = offsets, at
-        if any(data[at + _FLAGS] & _STAGE for at in offsets):
-            raise RepositoryState(
-                f"{self._tree.root}/index has conflicts of a merge. Settle them and git add what you chose, or give "
-                f"the merge up: git merge --abort",
-                path=f"{self._tree.root}/index",
-                reason="conflicts",
-            )
-        self._require_whole(at)
-        second = struct.pack(">I", (self.signature.mtime if self.signature else 0) // 10**9 & _MAX)
-        self.racy = {self._path(at) for at in offsets if data[at + 8 : at + 12] >= second}
+        self.data, self._offsets, self._end = entries.parse(self.data, self._file)
+        second = struct.pack(">I", (self.signature.mtime if self.signature else 0) // 10**9 & MAX)
+        self.racy = {self._path(at) for at in self._offsets if self.data[at + 8 : at + 12] >= second}
 
-    def _require_sound(self) -> None:
-        """The checksum at its end is right, or left out (``index.skipHash``)."""
-        checksum = self.data[-20:]
-        if any(checksum) and hashlib.sha1(memoryview(self.data)[:-20], usedforsecurity=False).digest() != checksum:
-            raise self._damaged()
-
-    def _require_whole(self, end: int) -> None:
-        """What comes after the entries may be left out, or must be understood."""
-        while end + 8 <= len(self.data) - 20:
-            name, size = struct.unpack_from(">4sI", self.data, end)
-            if not name[:1].isupper():
-                raise RepositoryState(
-                    f"{self._tree.root}/index is of a kind that fsstore does not write ({name.decode('latin-1')}: "
-                    f"split or sparse). Turn it off: git update-index --no-split-index; git sparse-checkout disable",
-                    path=f"{self._tree.root}/index",
-                    reason="unknown index",
-                )
-            end += 8 + size
+    @property
+    def _file(self) -> str:
+        return f"{self._tree.root}/index"
 
     def _at(self, path: bytes) -> int:
         """Where the entry of a path is; -1 if there is none."""
@@ -357,23 +322,18 @@ class Index:
     def _number(self, path: bytes) -> int:
         """How many entries come before this path."""
         data, find = self.data, self.data.find
-        if data[4:8] != _PLAIN_VERSION:
+        if data[4:8] != PLAIN_VERSION:
             return bisect_left(self._offsets, path, key=self._path)
-        return bisect_left(self._offsets, path, key=lambda at: data[at + _NAME : find(b"\0", at + _NAME)])
+        return bisect_left(self._offsets, path, key=lambda at: data[at + NAME : find(b"\0", at + NAME)])
 
     def _path(self, at: int) -> bytes:
-        start = at + (_NAME + 2 if self.data[at + _FLAGS] & _EXTENDED else _NAME)
-        return self.data[start : self.data.index(b"\0", start)]
+        return entries.path_at(self.data, at)
 
     def _entry(self, at: int) -> Entry | None:
-        if self.data[at + _FLAGS] & _EXTENDED and self.data[at + _NAME] & _INTENT:
+        if self.data[at + FLAGS] & EXTENDED and self.data[at + NAME] & INTENT:
             return None
-        mode = int.from_bytes(self.data[at + _MODE : at + _MODE + 4])
-        return b"%o" % mode, self.data[at + _OID : at + _OID + 20]
-
-    def _length(self, at: int) -> int:
-        start = at + (_NAME + 2 if self.data[at + _FLAGS] & _EXTENDED else _NAME)
-        return (self.data.index(b"\0", start) - at) // 8 * 8 + 8
+        mode = int.from_bytes(self.data[at + MODE : at + MODE + 4])
+        return b"%o" % mode, self.data[at + OID : at + OID + 20]
 
     # -- what is kept beside it --------------------------------------------------------------------
 
@@ -398,13 +358,13 @@ class Index:
             head, _, offsets = self._tree.read(_OFFSETS, _LIMIT).partition(b"\n")
             *signature, digest, end, racy, checksum = orjson.loads(head)
             found = array("I", offsets)
-            if len(found) != _HEADER.unpack_from(self.data)[2] or zlib.crc32(offsets) != checksum:
+            if len(found) != HEADER.unpack_from(self.data)[2] or zlib.crc32(offsets) != checksum:
                 return False
             before = self._offsets, self._end, self.racy
             self._offsets, self._end, self.racy = found, end, {bytes.fromhex(path) for path in racy}
             if tuple(signature) == self.signature and bytes.fromhex(digest) == self.data[-20:]:
                 return True
-            self._require_sound()
+            entries.require_sound(self.data, self._file)
             kept = self._tree.read(_KEPT, _LIMIT)
             differing = self._differing(kept) if kept[-20:].hex() == digest else None
         except (OSError, ValueError, struct.error):
@@ -412,74 +372,16 @@ class Index:
         if differing is None:
             self._offsets, self._end, self.racy = before
             return False
-        self._require_whole(self._end)
+        entries.require_whole(self.data, self._end, self._file)
         self.racy = self._racy_of({*self.racy, *differing})
         return True
 
     def _racy_of(self, paths: set[bytes]) -> set[bytes]:
         """Those of these paths that were written in the second of the index, or later."""
-        second = (self.signature.mtime if self.signature else 0) // 10**9 & _MAX
+        second = (self.signature.mtime if self.signature else 0) // 10**9 & MAX
         return {path for path in paths if (status := self.status(path)) and status[2] >= second}
-
-    def _damaged(self) -> DamagedHistory:
-        path = f"{self._tree.root}/index"
-        return DamagedHistory(
-            f"{path} is damaged. Nothing is lost with it: remove it, and make it anew with: git reset", path=path
-        )
-
-
-def entry_of(path: bytes, status: Status, oid: bytes) -> bytes:
-    """The index's entry for a file."""
-    raw = _ENTRY.pack(*status, oid, min(len(path), 0xFFF)) + path
-    return raw + b"\0" * (8 - len(raw) % 8)
-
-
-def unknown(mode: bytes) -> Status:
-    """The status of a file that nobody has looked at: whoever wants to know compares its content."""
-    return (0, 0, 0, 0, 0, 0, int(mode, 8), 0, 0, 0)
-
-
-def status_of(found: os.stat_result) -> Status:
-    """A file's status as the index keeps it."""
-    mode = found.st_mode
-    kept = 0o120000 if mode & 0o170000 == 0o120000 else 0o100755 if mode & 0o100 else 0o100644
-    return (
-        found.st_ctime_ns // 10**9 & _MAX,
-        found.st_ctime_ns % 10**9,
-        found.st_mtime_ns // 10**9 & _MAX,
-        found.st_mtime_ns % 10**9,
-        found.st_dev & _MAX,
-        found.st_ino & _MAX,
-        kept,
-        found.st_uid & _MAX,
-        found.st_gid & _MAX,
-        found.st_size & _MAX,
-    )
 
 
 def _signature(tree: Tree) -> Signature:
     status = tree.stat("index")
     return Signature(status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _expanded(data: bytes, count: int) -> bytes:
-    """An index of version 4, whose paths say only how they differ from the one before, as one of version 3."""
-    pieces, path, at = [_HEADER.pack(b"DIRC", 3, count)], b"", _HEADER.size
-    for _ in range(count):
-        start = at + (_NAME + 2 if data[at + _FLAGS] & _EXTENDED else _NAME)
-        head = data[at:start]
-        strip, start = _offset_number(data, start)
-        end = data.index(b"\0", start)
-        path = path[: len(path) - strip] + data[start:end]
-        raw = head + path
-        pieces.append(raw + b"\0" * (8 - len(raw) % 8))
-        at = end + 1
-    return b"".join([*pieces, data[at:]])
-
-
-def _offset_number(data: bytes, at: int) -> tuple[int, int]:
-    value = data[at] & 0x7F
-    while data[at] & 0x80:
-        at += 1
-        value = (value + 1 << 7) | data[at] & 0x7F
-    return value, at + 1

@@ -15,7 +15,8 @@ from collections.abc import Callable, Container, Mapping
 from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.durable import sync_all
 from fsstore.errors import DamagedHistory, RepositoryState
-from fsstore.history.index import Index, entry_of, unknown
+from fsstore.history.entries import entry_of, unknown
+from fsstore.history.index import Index
 from fsstore.history.objects import Entry, Objects, RawCommit, Signature
 from fsstore.history.packing import Record, sync_directory, write_pack
 from fsstore.history.refs import Head, Moved, Refs

@@ -26,10 +26,11 @@ from fsstore.history.authorship import Authorship, with_sidecars
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
 from fsstore.history.edits import Edits
+from fsstore.history.entries import entry_of, unknown
 from fsstore.history.groups import PERSON, Change, Group, Groups
 from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
 from fsstore.history.ignoring import Ignoring
-from fsstore.history.index import Index, entry_of, unknown
+from fsstore.history.index import Index
 from fsstore.history.log import commit_of
 from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
 from fsstore.history.packing import Record, record_of
