@@ -209,10 +209,11 @@ class Store(Namespace):
 
         At its end what the run changed is committed, as the agent's; a run that changed nothing commits nothing. If
         the block raises, its writes stay (``on_error="keep"``, the commit says ``Status: failed``), or the keys get
-        back what they held before it (``"rollback"``); those that somebody else has written since are left, and
-        named in a note of the error. After kill -9 the writes stay, and the next snapshot commits them as killed.
-        ``input`` is what the agent was given: its digest is noted. Runs may be nested and parallel; each commit has
-        the keys of its own run. Raises `Conflict` if a run of this id is under way.
+        back what they held before it (``"rollback"``), which is its author's again; those that somebody else has
+        written since are left, and named in a note of the error. After kill -9 the writes stay, and the next snapshot
+        commits them as killed. ``input`` is what the agent was given: its digest is noted. Runs may be nested and
+        parallel; each commit has the keys of its own run. A forked child that leaves the block ends nothing. Raises
+        `Conflict` if a run of this id is under way, `InvalidName` for names that no program can be told.
         """
         from fsstore.running import Running
 
@@ -230,9 +231,10 @@ class Store(Namespace):
         """Commit all that changed since the last snapshot, but for what runs under way wrote; the newest commit.
 
         ``None`` if nothing had changed. Each author has a commit of their own: first people's edits, under git's
-        ``user.name``, then agents'. ``message`` is for what this handle's agent wrote. Edits in place are searched
-        for once a minute (the setting ``sweep_seconds``), others each time; ``verify`` looks at every file. What a
-        person has staged is left to them. It survives a loss of power, unless the store's durability is "process".
+        ``user.name``, then agents'. ``message`` is for what this handle's agent wrote in its run; where that is
+        nothing, for a person's edits, or else the newest commit. Edits in place are searched for once a minute (the
+        setting ``sweep_seconds``), others each time; ``verify`` looks at every file. What a person has staged is left
+        to them. It survives a loss of power, unless the store's durability is "process".
 
         Raises `RepositoryState` in the middle of a person's merge and the like, or with a detached HEAD;
         `RepositoryBusy` while another program of git keeps its locks; nothing is changed then.

@@ -18,6 +18,7 @@ from fsstore.history.packs import object_id
 _log = logging.getLogger("fsstore")
 
 _LIMIT = 1 << 30
+_TOO_LARGE = f"it is larger than {_LIMIT >> 20} MiB"
 _YOUNG = 0.05  # seconds: a file so young may be half written
 _GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -47,7 +48,7 @@ def capture(tree: Tree, path: str) -> Captured | None:
         try:
             fd = tree.open(path, READ)
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in _GONE or _is_behind_link(tree, path):
                 return None
             if error.errno == errno.ELOOP and (link := _link(tree, path)):
                 return link
@@ -63,7 +64,7 @@ def capture(tree: Tree, path: str) -> Captured | None:
         except (IrregularFile, OSError) as error:
             if error.errno in _OURS:
                 raise
-            raise Unreadable(error.strerror or str(error)) from None
+            raise Unreadable(_TOO_LARGE if error.errno == errno.EFBIG else error.strerror or str(error)) from None
         finally:
             os.close(fd)
         if len(raw) == status.st_size and before.st_mtime_ns == status.st_mtime_ns:
@@ -89,6 +90,12 @@ def capture_whole(tree: Tree, path: str) -> Captured | None:
                 _log.warning("%s/%s %s", tree.root, path, told)
                 return found
         time.sleep(0.005)
+
+
+def _is_behind_link(tree: Tree, path: str) -> bool:
+    """Whether a directory above a file is a symbolic link: to git no file is there."""
+    parents = path.split("/")[:-1]
+    return any(os.path.islink(f"{tree.root}/{'/'.join(parents[: end + 1])}") for end in range(len(parents)))
 
 
 def _link(tree: Tree, path: str) -> Captured | None:

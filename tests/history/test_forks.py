@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fsstore.engines.files.runs import Runs
 from fsstore.history.index import Index
 from fsstore.history.snapshots import _Step
 
@@ -134,3 +135,38 @@ def test_a_child_that_leaves_the_block_does_not_end_the_run(repo: StoreRepo) -> 
     assert repo.commits(before) == ["parent: A default/a.json, A default/b.json"]
     assert repo.git("log", "-1", "--format=%(trailers:key=Status,valueonly)").strip() == "ok"
     repo.check()
+
+
+def test_a_run_whose_process_is_killed_is_over_though_a_child_of_it_lives(repo: StoreRepo) -> None:
+    assert _after_a_kill(repo) == ["killed: A default/a.json"]
+    assert repo.git("log", "-1", "--format=%(trailers:key=Status,valueonly)").strip() == "killed"
+
+
+def test_a_flaw_that_lets_children_keep_runs_is_noticed(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Runs, "start_over", lambda self: None)
+    assert _after_a_kill(repo) == []
+
+
+def _after_a_kill(repo: StoreRepo) -> list[str]:
+    """What is committed of a run whose process is killed, with a child of it alive."""
+    before = repo.head()
+    reader, writer = os.pipe()
+
+    def parent() -> None:
+        signal.alarm(0)
+        store = repo.open()
+        store.run("killed").__enter__().set("a", 1)
+        os.write(writer, b"%d" % _fork(lambda: time.sleep(9)))
+        time.sleep(60)
+
+    pid = _fork(parent)
+    child = int(os.read(reader, 100))
+    os.kill(pid, signal.SIGKILL)
+    _status(pid)
+    try:
+        repo.snapshot()
+        return repo.commits(before)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.close(reader)
+        os.close(writer)

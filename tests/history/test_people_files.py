@@ -291,3 +291,21 @@ def test_whose_edits_they_are(repo: StoreRepo, where: str) -> None:
     }
     assert repo.git("log", "-1", "--format=%an <%ae>").strip() == expected[where]
     repo.check()
+
+
+def test_a_namespace_that_becomes_a_symbolic_link_and_back(repo: StoreRepo) -> None:
+    with repo.open() as store:
+        store.use_namespace("other").set_many({"a:b": 1, "c": 2}, metadata={"m": 1})
+        store.snapshot()
+    away = repo.root.parent / "away"
+    (repo.root / "other").rename(away)
+    (repo.root / "other").symlink_to(away)
+    before = repo.head()
+    repo.snapshot()
+    repo.check()
+    (repo.root / "other").unlink()
+    away.rename(repo.root / "other")
+    repo.snapshot()
+    repo.check()
+    gone = "D other/.meta/a/b.json, D other/.meta/c.json, D other/a/b.json, D other/c.json"
+    assert repo.commits(before) == [f"Ann: A other, {gone}", f"Ann: D other, {gone.replace('D ', 'A ')}"]

@@ -29,6 +29,7 @@ def _by_hand_again(repo: StoreRepo) -> list[str]:
     repo.write("a", "2\n")
     repo.snapshot()
     before = repo.head()
+    time.sleep(0.05)
     repo.write("a", "1\n")
     repo.snapshot()
     return repo.commits(before)

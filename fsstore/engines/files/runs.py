@@ -12,6 +12,7 @@ import hashlib
 import math
 import os
 import shutil
+import weakref
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -43,6 +44,9 @@ class Image(NamedTuple):
     """Who had left it so."""
 
 
+_everywhere: weakref.WeakSet[Runs] = weakref.WeakSet()
+
+
 class Runs:
     """The runs of one store."""
 
@@ -50,6 +54,7 @@ class Runs:
         self._tree = tree
         self._held: dict[str, int] = {}
         """Descriptors of this process's runs."""
+        _everywhere.add(self)
 
     def begin(self, run: Run) -> None:
         """Note a run that begins. Raises `Conflict` if one of that id is under way."""
@@ -95,6 +100,12 @@ class Runs:
             unlock_descriptor(fd)  # closing is not enough where a child was forked meanwhile
             os.close(fd)
         shutil.rmtree(f"{self._tree.root}/{_images(run.id)}", ignore_errors=True)
+
+    def start_over(self) -> None:
+        """In a forked child: its parent's runs are not its own, and end with the parent, though the child goes on."""
+        held, self._held = self._held, {}
+        for fd in held.values():
+            os.close(fd)  # which unlocks nothing while the parent has it
 
     def forget(self, runs: list[Run]) -> None:
         """Take runs that ended off the list, but for those whose id is in use again."""
@@ -178,6 +189,14 @@ class Runs:
             namespace, key, size, below, *author = orjson.loads(head)
             raw = None if size is None else rest[:size]
             yield Image(namespace, key, raw, None if below is None else rest[size or 0 :], Author(*author))
+
+
+def _after_fork_in_child() -> None:
+    for runs in list(_everywhere):
+        runs.start_over()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def _read(fd: int) -> Run | None:
