@@ -54,7 +54,7 @@ def test_history_with_what_was_changed(past: Path, cli: Command) -> None:
 def test_a_version_that_is_no_value_is_told(past: Path, cli: Command) -> None:
     (past / "default" / "greeting.json").write_text("[1,]")
     with fsstore.open(past) as store:
-        store.snapshot()
+        store.snapshot(verify=True)
     first = cli.ok("history", "greeting", "--limit", "1").split("\t")
     assert first[3] == "changed"
     assert first[4].startswith("(no value: ")
