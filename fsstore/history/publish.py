@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.durable import sync_all
@@ -43,13 +43,16 @@ class Publisher:
         self._refs = refs
         self._objects = objects
 
-    def objects(self, records: list[Record], *, sync: bool) -> None:
-        """Write new objects; nothing names them yet. With ``sync`` those that they build upon are on the disk too."""
+    def objects(self, records: list[Record], *, sync: bool, on_others: bool) -> None:
+        """Write new objects; nothing names them yet. With ``sync`` those that they build upon are on the disk too.
+
+        ``on_others``: they build upon commits of git's, which by itself syncs only some of its objects.
+        """
         mark = self._tree.absolute(_UNSYNCED)
         if not sync and records and not os.path.lexists(mark):
             self._tree.stage(mark, b"")
-        elif sync and os.path.lexists(mark):
-            sync_all(self._tree, [f"objects/pack/{name}" for name in os.listdir(f"{self._tree.root}/objects/pack")])
+        elif sync and (on_others or os.path.lexists(mark)):
+            sync_all(self._tree, _objects(self._tree))
             discard(mark)
         batch: list[Record] = []
         size = 0
@@ -152,6 +155,13 @@ class Publisher:
             old = self._objects.commit(bytes.fromhex(base)).tree if base else None
             self.catch_up(tip, {name: {before} for name, before, _ in differences(self._objects, old, tip.tree)})
         discard(path)
+
+
+def _objects(tree: Tree) -> Iterator[str]:
+    """The files of all objects; looked for where the file system does not sync as a whole."""
+    for parent, _, names in os.walk(f"{tree.root}/objects"):
+        for name in names:
+            yield f"{parent[len(tree.root) + 1 :]}/{name}"
 
 
 def _is_same(one: bytes, other: bytes) -> bool:

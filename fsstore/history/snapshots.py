@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from fsstore.commits import Commit, make_commit
+from fsstore.commits import Commit
 from fsstore.engines.files import layout
-from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.worktree import Marks, WorkTree
 from fsstore.errors import DamagedHistory, RepositoryBusy
@@ -25,23 +24,21 @@ from fsstore.history import waiting
 from fsstore.history.authorship import Authorship, with_sidecars
 from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
+from fsstore.history.checkpoint import before_snapshot
+from fsstore.history.committing import Making
 from fsstore.history.edits import Edits
 from fsstore.history.entries import entry_of, unknown
-from fsstore.history.groups import PERSON, Change, Group, Groups
-from fsstore.history.identity import STORE, STORE_ADDRESS, of_agent, of_person, signature
+from fsstore.history.groups import Change, Group, Groups
 from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index
 from fsstore.history.log import commit_of
-from fsstore.history.objects import REPOSITORY, Entry, Signature, commit_content
+from fsstore.history.objects import REPOSITORY, Entry
 from fsstore.history.packing import Record, record_of
-from fsstore.history.packs import Object, object_id
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
-from fsstore.history.session import Session
 from fsstore.history.state import Memory, State
 from fsstore.history.superseded import is_put_back, note
-from fsstore.history.trees import differences, splice
 from fsstore.history.upkeep import join
 from fsstore.records import Author, Run
 
@@ -49,7 +46,6 @@ _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 50
 _SWEEP_AFTER = 60.0  # seconds
-_SYNC_AFTER = 256  # snapshots
 _NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
@@ -193,10 +189,14 @@ class _Step:
                 swept=now if sweeps else state.swept,
                 unsynced=self._state.unsynced,
                 replaced=self._replaced,
+                head=commits[-1].id if commits else self._head_id(),
             )
         )
         self._work.runs.forget([run for run in self._runs.values() if run.status != "running"])
         return commits
+
+    def _head_id(self) -> str:
+        return "" if self._head.commit is None else self._head.commit.hex()
 
     def _remember(self, state: State) -> None:
         """Note where this snapshot left off; it is made, and the next one finds out what could not be noted."""
@@ -344,38 +344,26 @@ class _Step:
         if not groups and not entries:
             return []
         index = self._index.replaced(entries, self._is_same)
-        made: list[_Made] = []
-        tree, parent = self._base, self._head.commit
+        making = Making(self._repository, self._head, self._base, self._records)
         asked = self._groups.asked_for(groups)
-        committer = signature(STORE, STORE_ADDRESS, time.time())
         for group in groups:
-            changes = {os.fsencode(change.path): change.new for change in group.changes}
-            objects: dict[bytes, Object] = {}
-            tree = splice(self._objects, tree, changes, objects) or _empty(objects)
-            trailers = self._request.trailers if group is asked else ()
-            message = group.message(self._request.message if group is asked else None, trailers)
-            author = self._author(group, committer)
-            raw = commit_content(tree, parent, author, committer, message)
-            oid = object_id(b"commit", raw)
-            objects[oid] = (b"commit", raw)
-            self._records |= {name: record_of(name, *content) for name, content in objects.items()}
-            parents = () if parent is None else (parent,)
-            commit = make_commit(oid, parents, author.name, author.email, author.time, message)
-            made.append(_Made(oid, parent, changes, commit))
-            parent = oid
-        self._publish(made, index, committer)
-        if parent is not None:
-            self._all._newest = parent, tree
-        return [one.commit for one in made]
+            wants = group is asked
+            making.add(group, self._request.message if wants else None, self._request.trailers if wants else ())
+        self._publish(making, index)
+        if making.parent is not None:
+            self._all._newest = making.parent, making.tree
+        return [one.commit for one in making.made]
 
-    def _publish(self, made: list[_Made], index: Index, committer: Signature) -> None:
-        sync = self._request.durable
+    def _publish(self, making: Making, index: Index) -> None:
+        sync, made = self._request.durable, making.made
+        head, state = self._head.commit, self._state
         if sync and made:
-            self._begin_session()
+            state.unsynced = before_snapshot(self._repository, self._work, head, self._base, state.unsynced)
         publisher = self._all._publisher
-        publisher.objects(list(self._records.values()), sync=sync)
+        others = head is not None and head.hex() != state.head
+        publisher.objects(list(self._records.values()), sync=sync, on_others=others)
         told = [(one.id, one.commit.summary) for one in made]
-        publisher.move(self._head, told, self._index, index, committer, sync=sync)
+        publisher.move(self._head, told, self._index, index, making.committer, sync=sync)
         index.settle()
         self._replaced = note(self._replaced, self._index, {path for one in made for path in one.changes}, time.time())
         self._all._index = self._index = index
@@ -386,47 +374,9 @@ class _Step:
         for one in made:
             self._all._changes.append(one.parent, one.id, one.changes)
 
-    def _begin_session(self) -> None:
-        """Note from which commit on the files may be older than the history, should the power fail."""
-        tree = self._repository.tree
-        found, id = sessions.load(tree), sessions.now(tree)
-        if found is None or found.id != id or self._state.unsynced >= _SYNC_AFTER:
-            if found is not None and found.id == id:
-                sync_all(self._tree, self._changed_since(found.since))
-            since = None if self._head.commit is None else self._head.commit.hex()
-            sessions.save(tree, Session(id, since))
-            self._state.unsynced = 0
-        self._state.unsynced += 1
-
-    def _changed_since(self, since: str | None) -> Iterator[str]:
-        """Found out as it is asked for: where the file system syncs as a whole, nobody asks."""
-        old = None if since is None else self._objects.commit(bytes.fromhex(since)).tree
-        for path, _, _ in differences(self._objects, old, self._base):
-            yield os.fsdecode(path)
-
     def _is_same(self, path: bytes, entry: Entry) -> bool:
         """Whether a file still has the content that the index says."""
         with contextlib.suppress(Unreadable):
             found = capture(self._tree, os.fsdecode(path))
             return found is not None and found.entry == entry
         return False
-
-    def _author(self, group: Group, committer: Signature) -> Signature:
-        if group.kind == PERSON:
-            at = min(group.time or committer.time, committer.time)
-            return signature(*of_person(self._repository.directory), at)
-        return signature(*of_agent(group.author.agent), committer.time) if group.kind == "agent" else committer
-
-
-class _Made(NamedTuple):
-    id: bytes
-    parent: bytes | None
-    changes: dict[bytes, Entry | None]
-    commit: Commit
-
-
-def _empty(objects: dict[bytes, Object]) -> bytes:
-    """The tree of nothing."""
-    oid = object_id(b"tree", b"")
-    objects[oid] = (b"tree", b"")
-    return oid

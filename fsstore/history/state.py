@@ -38,6 +38,7 @@ class State:
         swept: float = 0.0,
         unsynced: int = 0,
         replaced: Noted | None = None,
+        head: str = "",
     ) -> None:
         self.store = store
         """Which store this is of: a repository may have been copied into another."""
@@ -56,6 +57,8 @@ class State:
         """When the snapshot began, in seconds since the epoch."""
         self.swept = swept
         """When every file was last looked at, in seconds since the epoch."""
+        self.head = head
+        """The branch's newest commit (40 digits)."""
         self.replaced = {} if replaced is None else replaced
         """Entries of the index that the last snapshots replaced."""
         self.unsynced = unsynced

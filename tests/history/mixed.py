@@ -27,6 +27,7 @@ AGENTS, KEYS = 4, 3
 EVERYTHING = "*"
 _EXPECTED = (
     "index.lock",
+    "File exists",
     "cannot lock ref",
     "nothing to commit",
     "Changes to be committed",

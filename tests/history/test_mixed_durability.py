@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def _unsynced(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch, *durabilities: s
         synced.add(os.fstat(fd).st_ino)
         fsync(fd)
 
-    def noting_all(tree: Tree, paths: list[str]) -> None:
+    def noting_all(tree: Tree, paths: Iterable[str]) -> None:
+        paths = list(paths)
         synced.update((repo.root / ".git" / path).stat().st_ino for path in paths)
         sync_all(tree, paths)
 
@@ -49,3 +51,24 @@ def test_without_it_nothing_is(scratch: Path, monkeypatch: pytest.MonkeyPatch) -
     repo = StoreRepo(scratch / "store")
     assert len(_unsynced(repo, monkeypatch, "process", "process")) == 2
     repo.check()
+
+
+def test_what_git_committed_is_synced_before_a_snapshot_builds_upon_it(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = StoreRepo(scratch / "store")
+    repo.write("by-hand", "1\n")
+    repo.git("add", "-A")
+    repo.git("commit", "-qm", "by hand")
+    synced: list[str] = []
+
+    def noting(tree: Tree, paths: Iterable[str]) -> None:
+        synced.extend(paths)
+
+    monkeypatch.setattr(publish, "sync_all", noting)
+    repo.run("agent", a=1)
+    head = repo.git("rev-parse", "HEAD~1").strip()
+    assert f"objects/{head[:2]}/{head[2:]}" in synced
+    synced.clear()
+    repo.run("agent", a=2)
+    assert synced == []
