@@ -129,12 +129,9 @@ class Edits:
         except OSError:  # gone this moment
             return False
         found = self.found
-        for name, status, (changed, changed_ns, written, written_ns, _, inode, mode, _, _, size) in zip(
-            names, statuses, known, strict=True
-        ):
+        for name, status, (changed, within, inode, mode, size) in zip(names, statuses, known, strict=True):
             if (
-                written * _SECOND + written_ns != status.st_mtime_ns
-                or changed * _SECOND + changed_ns != status.st_ctime_ns
+                changed * _SECOND + within != status.st_ctime_ns  # whatever changes mtime changes ctime
                 or inode != status.st_ino & _MAX
                 or size != status.st_size & _MAX
                 or (mode ^ status.st_mode) & 0o140100  # the kind too, and whether it is a program

@@ -46,6 +46,8 @@ _LIMIT = 1 << 34
 _OFFSETS, _KEPT = "fsstore/offsets", "fsstore/index"
 _PIECE = 4096  # bytes that are compared at once
 _AFTER_SLASH = b"0"
+_SHORT = struct.Struct(">II12xII8xI")
+"""Of a `Status`, what tells whether a file was changed."""
 
 
 class Signature(NamedTuple):
@@ -143,10 +145,10 @@ class Index:
                 number += 1
         return found
 
-    def files(self, directory: bytes) -> tuple[list[str], list[Status]] | None:
-        """Names and statuses of what lies in a directory, in order; ``None`` if there is another one in it.
+    def files(self, directory: bytes) -> tuple[list[str], list[tuple[int, int, int, int, int]]] | None:
+        """What lies in a directory, in order, in half the time of `below`; ``None`` if there is another one in it.
 
-        It says the same as `below` in half the time.
+        Names, and of each file the seconds and nanoseconds of its ctime, inode, mode and size.
         """
         data, find, start = self.data, self.data.find, NAME + len(directory)
         if data[4:8] != PLAIN_VERSION or not directory:
@@ -155,7 +157,7 @@ class Index:
         names = os.fsdecode(b"\0".join([data[at + start : find(b"\0", at + start)] for at in offsets]))
         if not names or "/" in names:
             return None
-        unpack = STATUS.unpack_from
+        unpack = _SHORT.unpack_from
         return names.split("\0"), [unpack(data, at) for at in offsets]
 
     def paths(self, directory: bytes = b"") -> Iterator[bytes]:
