@@ -33,8 +33,23 @@ def lost(outcome: Outcome, found: set[str]) -> list[Write | Act]:
 def _is_replaced(staged: Act, later: list[Act], writes: list[Write]) -> bool:
     """Whether the person staged something else, before an agent wrote the key and committed what was staged first."""
     until = next((act.begun for act in later if act.key in (staged.key, EVERYTHING) and act.name in ON_INDEX), None)
-    mine = [write for write in writes if write.key == staged.key and write.begun > staged.done]
+    mine = [
+        write
+        for write in writes
+        if write.key == staged.key and write.begun > staged.done and not _is_taken_away(write, later)
+    ]
     return until is not None and not any(write.committed < until for write in mine)
+
+
+def _is_taken_away(write: Write, acts: list[Act]) -> bool:
+    """Whether the file may have been another by the time of the commit, so that what was staged was left as it is."""
+    return any(
+        act.key in (write.key, EVERYTHING)
+        and act.name in ("move", "stash", "pop", *ON_FILES)
+        and act.done >= write.begun
+        and act.begun <= write.committed
+        for act in acts
+    )
 
 
 def _is_given_up(write: Write, acts: list[Act]) -> bool:
