@@ -54,14 +54,14 @@ class History:
         """Why there is no history; empty if there is, or with ``make`` if there can be."""
         if not self._enabled:
             return "it is turned off (git=False, or the setting of fsstore.json)"
-        if repositories.exists(self._root) or not make:
+        if repositories.exists(self._root):
             return repositories.why_not(self._root)
         if (outer := repositories.larger_repository(self._root)) is not None:
             return (
                 f"it lies inside the repository {outer}, whose history is not the store's. Give it its own with: "
                 f"fsstore init --git {self._root}"
             )
-        return ""
+        return "" if make else repositories.why_not(self._root)
 
     def snapshot(
         self,

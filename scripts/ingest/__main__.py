@@ -12,6 +12,7 @@ import time
 import warnings
 
 import fsstore
+from fsstore.store import init_git
 
 from .progress import shown
 from .workflow import AGENTS, ingest
@@ -56,6 +57,8 @@ def parse_arguments() -> argparse.Namespace:
 
 def work(directory: str, tree: str, source: str) -> None:
     start = time.perf_counter()
+    fsstore.open(directory).close()
+    init_git(directory, force=True)  # also inside of a repository, such as this project's
     with fsstore.open(directory) as store:
         print(f"{source} -> {directory}", flush=True)
         with shown() as stage:

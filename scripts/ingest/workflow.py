@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ SHARDS = 2
 
 async def ingest(store: fsstore.Store, tree: str, source: str, stage: Stage) -> dict[str, int]:
     """Index a source tree, derive what follows from it, answer the questions; the indexers' counts."""
+    parsing = threading.Lock()  # Python 3.11 counts the depth of `ast.parse` for all threads together
 
     async def run(agent: str, label: str, name: str | None = None, **more: Any) -> dict[str, Any]:
-        input, tools = {"tree": tree, **more}, {"progress": stage(label)}
+        input, tools = {"tree": tree, **more}, {"progress": stage(label), "parsing": parsing}
         path = AGENTS / f"{agent}.py"
         result: dict[str, Any] = await fsstore.run_agent_async(path, input, store=store, name=name, tools=tools)
         return result

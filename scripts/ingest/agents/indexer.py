@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import hashlib
 import os
 import zlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Finding(NamedTuple):
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
     tree, shard, shards = input_dict["tree"], input_dict.get("shard", 0), input_dict.get("shards", 1)
     progress = tools.get("progress", lambda done, total: None)
+    parsing = tools.get("parsing", contextlib.nullcontext())
     files, outlines = data_store.use_namespace(f"files:{tree}"), data_store.use_namespace(f"outlines:{tree}")
 
     def mine(key: str) -> bool:
@@ -62,7 +65,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     keys = list(paths)
     for start in range(0, len(keys), CHUNK):
         chunk = {key: paths[key] for key in keys[start : start + CHUNK]}
-        found = await asyncio.to_thread(examine, chunk, known)
+        found = await asyncio.to_thread(examine, chunk, known, parsing)
         # The outlines first: a record says that all the rest about its file is there.
         await outlines.aio.set_many({key: new.outline for key, new in found.items() if new.outline is not None})
         await outlines.aio.delete_many([key for key, new in found.items() if new.outline is None])
@@ -93,8 +96,8 @@ def is_left_out(directory: str) -> bool:
     return hidden or directory.endswith(tuple(f"/{name}" for name in LEFT_OUT))
 
 
-def examine(chunk: dict[str, str], known: Known) -> dict[str, Finding]:
-    """What is new in these files; the unchanged ones are missing in the answer."""
+def examine(chunk: dict[str, str], known: Known, parsing: AbstractContextManager[object]) -> dict[str, Finding]:
+    """What is new in these files; the unchanged ones are missing in the answer. One parses at a time."""
     found = {}
     for key, path in chunk.items():
         record: dict[str, Any] = {"path": key.removeprefix(PREFIX)}
@@ -106,7 +109,7 @@ def examine(chunk: dict[str, str], known: Known) -> dict[str, Finding]:
             continue
         record |= {"size": len(raw), "lines": len(raw.splitlines()), "sha256": hashlib.sha256(raw).hexdigest()}
         if not is_current(record, known.records.get(key), outlined=key in known.outlined):
-            found[key] = parse(record, raw)
+            found[key] = parse(record, raw, parsing)
     return found
 
 
@@ -118,9 +121,11 @@ def is_current(record: dict[str, Any], stored: Any, *, outlined: bool) -> bool:
     return known == record and ("problem" in stored) != outlined
 
 
-def parse(record: dict[str, Any], raw: bytes) -> Finding:
+def parse(record: dict[str, Any], raw: bytes, parsing: AbstractContextManager[object]) -> Finding:
     try:
-        return Finding(record, outline(ast.parse(raw)))
+        with parsing:
+            module = ast.parse(raw)
+        return Finding(record, outline(module))
     except SyntaxError as error:
         return Finding({**record, "problem": f"line {error.lineno}: {storable(error.msg)}"}, None)
     except (ValueError, RecursionError, MemoryError) as error:  # null bytes, or too deep for this interpreter
