@@ -168,12 +168,6 @@ class Index:
                 return
             yield path
 
-    def statuses(self) -> Iterator[tuple[bytes, Status]]:
-        """Every path with what is known of its file, in order."""
-        data, unpack = self.data, STATUS.unpack_from
-        for at in self._offsets:
-            yield self._path(at), unpack(data, at)
-
     def suspects(self) -> list[bytes]:
         """Paths whose files may have been written again, within one tick of the clock, after they were looked at."""
         if self.signature is None or not self.tick:
