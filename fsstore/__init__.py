@@ -31,6 +31,7 @@ from fsstore.errors import (
     UnknownRevision,
     Unsupported,
     UnsupportedType,
+    WaitTimeout,
 )
 from fsstore.reading import Operation
 from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, Usage
@@ -38,6 +39,7 @@ from fsstore.store import Namespace, Store, open
 
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
+    from fsstore.events import Event, WatchStatus
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
@@ -58,6 +60,7 @@ __all__ = [
     "DamagedHistory",
     "Difference",
     "DiskFull",
+    "Event",
     "Finding",
     "HistoryUnavailable",
     "Holder",
@@ -91,6 +94,8 @@ __all__ = [
     "UnsupportedType",
     "Usage",
     "Version",
+    "WaitTimeout",
+    "WatchStatus",
     "data_store",
     "open",
     "run_agent",
@@ -101,6 +106,7 @@ __version__ = "0.1.0"
 
 _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
+    **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
     "Past": "history.view",

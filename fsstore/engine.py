@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from fsstore.errors import Conflict, NestedWrite, TooLarge, Unsupported
+from fsstore.errors import Conflict, NestedWrite, StoreError, TooLarge, Unsupported
 from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Run, Undone, Usage
+
+if TYPE_CHECKING:
+    from fsstore.events import Event, Told, WatchStatus
 
 
 class Expect(Enum):
@@ -285,8 +288,76 @@ class Reader(Protocol):
         ...
 
 
+class Sink(Protocol):
+    """What a feed tells of changes, one at a time."""
+
+    def put(self, event: Event, mark: bytes) -> None:
+        """Take an event, and the mark of the content it tells of (empty: there is none). Must not wait."""
+        ...
+
+    def end(self, error: StoreError | None) -> None:
+        """Nothing more will come; with the error why, if it was not asked for."""
+        ...
+
+
+class Feed(Protocol):
+    """The changes of what an engine holds, as this process observes them, whoever makes them."""
+
+    def attach(self, sink: Sink, namespace: str | None = None, since: Told | None = None) -> Told:
+        """Tell a sink of every change from now on, in one namespace or in all, and begin to watch if nobody does.
+
+        First, before this returns, it is told of all that differs from ``since`` (``{}``: of every key there is).
+        Without ``since`` it is told of nothing first. Returns what is there as the sink knows it then.
+        """
+        ...
+
+    def detach(self, sink: Sink) -> None:
+        """Tell it nothing more; the last one ends the watching. Nothing, if it is not attached."""
+        ...
+
+    def told(self, namespace: str | None = None) -> Told:
+        """What all have been told that was there. To be called within ``put``, or it is late already."""
+        ...
+
+    def sync(self, timeout: float) -> None:
+        """Return when every change that was complete before the call has been put. Raises `WaitTimeout`."""
+        ...
+
+    def status(self) -> WatchStatus:
+        """How it goes."""
+        ...
+
+
+class Cursor(Protocol):
+    """What a watcher with a name has handled, kept for the time when it comes back."""
+
+    def load(self) -> Told | None:
+        """What it had handled; ``None`` if it is new."""
+        ...
+
+    def reset(self, told: Told) -> None:
+        """It has handled all of this, and nothing else."""
+        ...
+
+    def note(self, namespace: str, key: str, mark: bytes) -> None:
+        """It has handled this; with an empty mark, that the key is gone."""
+        ...
+
+    def close(self) -> None:
+        """Free the name for others. Twice is nothing."""
+        ...
+
+
 class Engine(Reader, Protocol):
     """A reader that can be written."""
+
+    def feed(self) -> Feed:
+        """The changes. Nothing is watched before somebody is attached."""
+        ...
+
+    def cursor(self, name: str) -> Cursor:
+        """The cursor of this name, for one watcher at a time. Raises `Conflict` if another one has it."""
+        ...
 
     def commit(
         self, ops: Sequence[Op], author: Author, *, durability: str | None = None, claim: Claim | None = None

@@ -12,6 +12,7 @@
     ├── NameCollision      FileExistsError    the file system takes two names for one
     ├── Blocked            FileExistsError    something that is no record sits in the way of a key's file
     ├── LockTimeout        TimeoutError       another writer held the key or the name too long
+    ├── WaitTimeout        TimeoutError       what was waited for did not come in time
     ├── LeaseLost          RuntimeError       a lease that expired, or that somebody else has now
     ├── NestedWrite        RuntimeError       a write inside the function of an update
     ├── ReadOnly           PermissionError    a write through a handle that only reads
@@ -148,6 +149,12 @@ class LockTimeout(StoreError, TimeoutError):
     pid: int | None = None
     agent: str | None = None
     since: str | None = None
+
+
+class WaitTimeout(StoreError, TimeoutError):
+    """What was waited for did not come within ``seconds``."""
+
+    seconds: float
 
 
 class LeaseLost(StoreError, RuntimeError):

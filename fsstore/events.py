@@ -1,0 +1,81 @@
+"""What a watcher is told: changes of keys, and how the watching goes; pure data. It watches nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+from fsstore.errors import StoreError
+from fsstore.records import Author
+
+Kind = Literal["created", "updated", "deleted", "invalid", "ready", "resync"]
+
+Told = dict[str, dict[str, bytes]]
+"""What somebody has been told of: by namespace and key the mark of the content, as an engine made it.
+
+The last `REVISION` bytes of a mark are the revision. What precedes them, if anything does, is the engine's own.
+"""
+
+REVISION = 20
+"""Bytes of a revision in a mark: half as many as the digits that it has elsewhere."""
+
+
+class Event(NamedTuple):
+    """One observed change of one key, or of how it is watched.
+
+    ``ready`` comes after the last event of an initial state. ``resync`` comes when there were more changed keys than
+    the subscription may hold: what was to be told is dropped, and the state has to be read anew. Both are of no key.
+    """
+
+    kind: Kind
+    namespace: str = ""
+    key: str = ""
+    value: Any = None
+    """The new value; ``None`` where there is none to be told."""
+    revision: str | None = None
+    """Of the new content; ``None`` where there is none."""
+    old_revision: str | None = None
+    """Of the content that this watcher was told of before; ``None`` where there was none, or it is not known."""
+    source: Author = Author()
+    """Who made the change: agent and run, or ``by_hand`` for a person."""
+    time: str = ""
+    """When, as far as it can be known: ISO 8601, UTC."""
+    commit: str | None = None
+    """The same for all keys that one call or transaction changed together; ``None`` for a key alone."""
+    own: bool = False
+    """Whether this process made the change, through fsstore."""
+    merged: int = 0
+    """How many earlier changes of the key that were not told are in this one."""
+    error: StoreError | None = None
+    """Of kind ``invalid``: why the file cannot be read, a `BadValue` with line and column if it is no JSON."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event as a JSON object."""
+        source = self.source
+        fields: dict[str, Any] = {**self._asdict(), "agent": source.agent, "run": source.run, "by_hand": source.by_hand}
+        fields["error"] = None if self.error is None else str(self.error)
+        del fields["source"]
+        return fields
+
+
+class WatchStatus(NamedTuple):
+    """How the watching of a store goes, in this process."""
+
+    mode: Literal["off", "inotify", "polling", "memory"]
+    """``off``: nobody watches. ``polling``: by looking at every file, again and again."""
+    reason: str = ""
+    """Why it is polled; empty if it is not."""
+    keys: int = 0
+    """How many are known."""
+    directories: int = 0
+    unwatched: tuple[str, ...] = ()
+    """Directories, relative to the store, that the kernel refused to watch: they are polled."""
+    overflows: int = 0
+    """How often the kernel's queue was too short; each time everything was looked at anew."""
+    rescans: int = 0
+    held: int = 0
+    """Files that are not told yet, because somebody may still be writing them, or about to put them back."""
+    lag: float = 0.0
+    """Seconds that the oldest change which is not told yet has waited."""
+    subscriptions: int = 0
+    missing: bool = False
+    """Whether the store's directory is not there; nothing is told until it is back."""
