@@ -303,11 +303,14 @@ class Sink(Protocol):
 class Feed(Protocol):
     """The changes of what an engine holds, as this process observes them, whoever makes them."""
 
-    def attach(self, sink: Sink, namespace: str | None = None, since: Told | None = None) -> Told:
+    def attach(
+        self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
+    ) -> Told | None:
         """Tell a sink of every change from now on, in one namespace or in all, and begin to watch if nobody does.
 
         First, before this returns, it is told of all that differs from ``since`` (``{}``: of every key there is).
-        Without ``since`` it is told of nothing first. Returns what is there as the sink knows it then.
+        Without ``since`` it is told of nothing first. Returns, if asked to ``tell``, what is there as the sink knows
+        it then.
         """
         ...
 

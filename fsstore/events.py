@@ -12,7 +12,8 @@ Kind = Literal["created", "updated", "deleted", "invalid", "ready", "resync"]
 Told = dict[str, dict[str, bytes]]
 """What somebody has been told of: by namespace and key the mark of the content, as an engine made it.
 
-The last `REVISION` bytes of a mark are the revision. What precedes them, if anything does, is the engine's own.
+The last `REVISION` bytes of a mark are the revision, zero where it is not known. What precedes them, if anything does,
+is the engine's own.
 """
 
 REVISION = 20
