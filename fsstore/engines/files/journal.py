@@ -26,7 +26,8 @@ _log = logging.getLogger("fsstore")
 
 _COMPACT_AT = 256 * 1024
 _LOOK_EVERY = 64  # appends of a process to one journal
-_CLOCK = 0.02  # seconds: how far a file's modification time may lie behind the clock
+CLOCK = 0.02
+"""Seconds that a file's modification time may lie behind the clock."""
 _LIMIT = 1 << 30
 _RARE = ("by_hand", "undoing")
 _FEW = 8  # paths: to look for so many is quicker than to parse all lines
@@ -100,7 +101,7 @@ class Journal:
     def lines_of(self, number: int, paths: Collection[str]) -> dict[str, list[Line]]:
         """The same for several paths of one stripe, whose file is read once."""
         try:
-            raw = self._tree.read(self._path(number), _LIMIT)
+            raw = self._tree.read(self.path(number), _LIMIT)
         except FileNotFoundError:
             raw = b""
         if len(paths) <= _FEW:
@@ -134,7 +135,7 @@ class Journal:
         if now == mark:
             return [], mark
         try:
-            fd = self._tree.open(self._path(number), READ)
+            fd = self._tree.open(self.path(number), READ)
         except FileNotFoundError:
             return [], (0, 0)
         try:
@@ -152,12 +153,13 @@ class Journal:
 
     def _mark(self, number: int) -> Mark:
         try:
-            status = self._tree.stat(self._path(number))
+            status = self._tree.stat(self.path(number))
         except FileNotFoundError:
             return 0, 0
         return status.st_ino, status.st_size
 
-    def _path(self, number: int) -> str:
+    def path(self, number: int) -> str:
+        """The file of one journal, relative to the store."""
         return f"{self._directory}/{number:02x}.ndjson"
 
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
@@ -177,7 +179,7 @@ class Journal:
                 of_path.append(line)
                 if len(of_path) > 3:
                     del of_path[1]
-        since = min(self._snapshot_time(), self._oldest_run() - _CLOCK)
+        since = min(self._snapshot_time(), self._oldest_run() - CLOCK)
         lines = [
             line
             for path, of_path in kept.items()
@@ -202,7 +204,7 @@ class Journal:
     def _snapshot_time(self) -> float:
         """When the last snapshot was made; infinite without any."""
         try:
-            return self._tree.stat(self._snapshot).st_mtime - _CLOCK
+            return self._tree.stat(self._snapshot).st_mtime - CLOCK
         except OSError:
             return math.inf
 
@@ -260,7 +262,7 @@ def writer(lines: list[Line], revision: str | None, mtime: float) -> Line | None
     other content is a person's, who also may have brought back what an agent once wrote.
     """
     for index, line in enumerate(reversed(lines)):
-        if line.revision == revision and (index == 0 or abs(line.time - mtime) < _CLOCK):
+        if line.revision == revision and (index == 0 or abs(line.time - mtime) < CLOCK):
             return None if line.by_hand else line
     return None
 

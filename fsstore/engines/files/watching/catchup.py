@@ -1,0 +1,176 @@
+"""What a watcher that comes, or comes back, has to be told first: how the store differs from what it knew."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from fsstore import values
+from fsstore.engines.files import failures
+from fsstore.engines.files.atomic import READ, Tree, read_descriptor
+from fsstore.engines.files.journal import Line, writer
+from fsstore.engines.files.watching.directories import SIGNATURE, UNKNOWN, Directory, revision_in, signature
+from fsstore.events import REVISION, Event, Told
+from fsstore.keys import path_of
+from fsstore.records import Author, timestamp
+from fsstore.revisions import revision as revision_of
+
+Lines = Callable[[list[str]], dict[str, list[Line]]]
+_PERSON = Author(by_hand=True)
+_YOUNG = 0.4  # seconds: what makes no sense, and is no older, may still become whole
+_BATCH = 1000
+
+
+class Found(NamedTuple):
+    """A key that may be another than it was."""
+
+    namespace: str
+    key: str
+    directory: Directory
+    name: str
+    old: bytes | None
+    """The mark that the watcher had of it."""
+
+
+class CatchUp:
+    """The comparison of a store with what one watcher knew of it."""
+
+    def __init__(self, tree: Tree, limit: int, directories: dict[str, Directory], lines: Lines) -> None:
+        """``lines`` gives the journals' lines of some paths."""
+        self._tree, self._limit, self._directories, self._lines = tree, limit, directories, lines
+        self.doubtful: list[str] = []
+        """Paths of files that are to be looked at again: they are changing just now."""
+
+    def told(self, namespace: str | None) -> Told:
+        """All that is known."""
+        found: Told = {}
+        for directory in self._directories.values():
+            if directory.namespace is not None and namespace in (None, directory.namespace):
+                of_namespace = found.setdefault(directory.namespace, {})
+                for key, name in directory.keys():
+                    of_namespace[key] = directory.files[name]
+        return {name: marks for name, marks in found.items() if marks}
+
+    def events(self, namespace: str | None, since: Told) -> Iterator[tuple[Event, bytes]]:
+        """What differs, with the new marks. Revisions that the watcher knew are learned from it."""
+        changed, gone = self._differing(namespace, since)
+        for start in range(0, len(changed), _BATCH):
+            piece = changed[start : start + _BATCH]
+            lines = self._lines([found.directory.prefix + found.name for found in piece])
+            for found in piece:
+                yield from self._event(found, lines.get(found.directory.prefix + found.name, []))
+        for start in range(0, len(gone), _BATCH):
+            some = gone[start : start + _BATCH]
+            lines = self._lines([path for _, _, path, _ in some])
+            for name, key, path, old in some:
+                yield self._deleted(name, key, old, lines.get(path, [])), b""
+
+    def _differing(self, namespace: str | None, since: Told) -> tuple[list[Found], list[tuple[str, str, str, bytes]]]:
+        changed: list[Found] = []
+        left = {name: dict(marks) for name, marks in since.items() if namespace in (None, name)}
+        nothing: dict[str, bytes] = {}
+        for directory in list(self._directories.values()):
+            name = directory.namespace
+            if name is None or namespace not in (None, name):
+                continue
+            known, files = left.get(name, nothing), directory.files
+            for key, file in directory.keys():
+                old, mark = known.pop(key, None), files[file]
+                if old is not None and (
+                    old[:SIGNATURE] == mark[:SIGNATURE] if len(old) > REVISION else old == mark[SIGNATURE:]
+                ):
+                    if mark[SIGNATURE:] == UNKNOWN:
+                        files[file] = old
+                else:
+                    changed.append(Found(name, key, directory, file, old))
+        return changed, [
+            (name, key, path_of(name, key), mark) for name, marks in left.items() for key, mark in marks.items()
+        ]
+
+    def _event(self, found: Found, lines: list[Line]) -> Iterator[tuple[Event, bytes]]:
+        directory, name = found.directory, found.name
+        path = directory.prefix + name
+        try:
+            fd = self._tree.open(path, READ)
+            try:
+                status = os.fstat(fd)
+                raw = read_descriptor(fd, self._limit)
+                now = signature(os.fstat(fd))
+            finally:
+                os.close(fd)
+            if now != signature(status) or not directory.files.get(name, b"").startswith(now):
+                self.doubtful.append(path)  # what changes now is told to all
+                return
+            value = values.decode(raw)
+        except (OSError, values.Malformed) as error:
+            yield from self._bad(found, error)
+            return
+        revision = revision_of(raw)
+        mark = directory.files[name] = now + bytes.fromhex(revision)
+        if found.old is not None and found.old[-REVISION:] == mark[-REVISION:]:
+            return
+        line = writer(lines, revision, status.st_mtime)
+        at, source = (status.st_mtime, _PERSON) if line is None else (line.time, line.author)
+        kind = "created" if found.old is None else "updated"
+        yield (
+            Event(
+                kind,  # type: ignore[arg-type]
+                found.namespace,
+                found.key,
+                value,
+                revision,
+                _old(found.old),
+                source,
+                timestamp(at),
+                None if line is None else line.commit,
+            ),
+            mark,
+        )
+
+    def _bad(self, found: Found, error: OSError | values.Malformed) -> Iterator[tuple[Event, bytes]]:
+        """It cannot be read: told, unless it is so young that it may be half written, or is gone."""
+        directory, name = found.directory, found.name
+        path = directory.prefix + name
+        mark = directory.files.get(name)
+        try:
+            status = self._tree.stat(path)
+        except OSError:
+            mark = None
+        if mark is None:
+            self.doubtful.append(path)
+            return
+        if isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG:
+            directory.files[name] = bytes(SIGNATURE) + UNKNOWN
+            self.doubtful.append(path)
+            return
+        told = failures.reading(error, found.namespace, found.key, f"{self._tree.root}/{path}", self._limit)
+        yield (
+            Event(
+                "invalid",
+                found.namespace,
+                found.key,
+                old_revision=_old(found.old),
+                source=_PERSON,
+                time=timestamp(status.st_mtime),
+                error=told,
+            ),
+            mark,
+        )
+
+    def _deleted(self, namespace: str, key: str, old: bytes, lines: list[Line]) -> Event:
+        line = lines[-1] if lines and lines[-1].revision is None else None
+        return Event(
+            "deleted",
+            namespace,
+            key,
+            old_revision=_old(old),
+            source=_PERSON if line is None else line.author,
+            time=timestamp(time.time() if line is None else line.time),
+            commit=None if line is None else line.commit,
+        )
+
+
+def _old(mark: bytes | None) -> str | None:
+    return mark.hex() if mark is not None and len(mark) == REVISION else revision_in(mark)

@@ -1,0 +1,86 @@
+"""What is known of a store's directories: of each file in them a mark of the content that was told. It looks at none."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from fsstore import keys
+from fsstore.keys import ROOT, Level
+
+_SIGNATURE = struct.Struct("=QqqQ")
+SIGNATURE = _SIGNATURE.size
+"""Bytes of a file's signature, which a mark begins with."""
+UNKNOWN = bytes(20)
+"""The revision in the mark of a file that has not been read."""
+UNREADABLE = b"\xff" * 20
+"""The revision in the mark of what cannot be read."""
+
+
+def signature(status: os.stat_result, pack: struct.Struct = _SIGNATURE) -> bytes:
+    """Inode, times and size: as long as they are the same, so is the content."""
+    return pack.pack(status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+
+
+def revision_in(mark: bytes | None) -> str | None:
+    """The revision that a mark tells, if it does."""
+    if mark is None:
+        return None
+    raw = mark[SIGNATURE:]
+    return None if raw == UNKNOWN or raw == UNREADABLE else raw.hex()
+
+
+class Directory:
+    """One directory of the store."""
+
+    __slots__ = ("below", "files", "level", "namespace", "path", "prefix", "watch")
+
+    def __init__(self, path: str, namespace: str | None, level: Level | None) -> None:
+        self.path = path
+        """Relative to the store; empty for its root."""
+        self.prefix = f"{path}/" if path else ""
+        self.namespace = namespace
+        self.level = level
+        """Where it is in its namespace; ``None`` where no key can lie in it."""
+        self.watch = -1
+        """The kernel's number for it; -1 where it does not watch it."""
+        self.below: set[str] = set()
+        """Names of the directories in it."""
+        self.files: dict[str, bytes] = {}
+        """By name, the marks of the files that are keys, or would be if their names were canonical."""
+
+    @classmethod
+    def root(cls) -> Directory:
+        """The store's own."""
+        return cls("", None, None)
+
+    def child(self, name: str) -> Directory:
+        """A directory in this one."""
+        path = self.prefix + name
+        if self.namespace is not None:
+            return Directory(
+                path, self.namespace, None if self.level is None else keys.decode_directory(self.level, name)
+            )
+        if self.path and not self.path.endswith("%"):
+            return Directory(path, None, None)
+        namespace = keys.decode_namespace(path)  # also of the chunks of a long name
+        return Directory(path, namespace, None if namespace is None else ROOT)
+
+    def key(self, name: str) -> str | None:
+        """The key whose file has this name here, if it is one's."""
+        if self.level is None:
+            return None
+        if len(self.prefix) + len(name) > keys.MAX_PATH // 4 and len(os.fsencode(self.prefix + name)) > keys.MAX_PATH:
+            return None
+        return keys.decode_leaf(self.level, name)
+
+    def keys(self) -> list[tuple[str, str]]:
+        """The keys in it, with the names of their files."""
+        if self.level is None:
+            return []
+        names = list(self.files)
+        if len(self.prefix) < keys.MAX_PATH // 8:
+            decoded = keys.decode_leaves(self.level, names)
+            if decoded is not None:
+                return list(zip(decoded, names, strict=True))
+        return [(key, name) for name in names if (key := self.key(name)) is not None]

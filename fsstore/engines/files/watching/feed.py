@@ -1,0 +1,120 @@
+"""The changes of a store in a directory, as the handles of one process see them: all share one observer."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+
+from fsstore.engine import Sink
+from fsstore.engines.files.watching.hub import Hub, Watched
+from fsstore.events import Told, WatchStatus
+
+
+class FileFeed:
+    """What one engine's watchers are attached to."""
+
+    def __init__(self, watched: Watched) -> None:
+        self._watched = watched
+        self._mutex = threading.Lock()
+        self._hub: Hub | None = None
+        self._sinks: list[Sink] = []
+        _everywhere.add(self)
+
+    def attach(
+        self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
+    ) -> Told | None:
+        """Tell a sink of every change from now on; first of all that differs."""
+        with self._mutex:
+            if self._hub is None:
+                self._hub = _join(self._watched)
+            self._sinks.append(sink)
+            hub = self._hub
+        try:
+            return hub.attach(sink, namespace, since, tell=tell)
+        except BaseException:
+            self.detach(sink)
+            raise
+
+    def detach(self, sink: Sink) -> None:
+        """Tell it nothing more; the last one of the process ends the thread."""
+        with self._mutex:
+            hub = self._hub
+            if hub is None or sink not in self._sinks:
+                return
+            self._sinks.remove(sink)
+            if not self._sinks:
+                self._hub = None
+        hub.detach(sink)
+        if self._hub is None:
+            _leave(self._watched.tree.root, hub)
+
+    def told(self, namespace: str | None = None) -> Told:
+        """What is known to be there."""
+        return {} if self._hub is None else self._hub.told(namespace)
+
+    def sync(self, timeout: float) -> None:
+        """Return when every change that was complete before the call has been put."""
+        if (hub := self._hub) is not None:
+            hub.sync(timeout)
+
+    def status(self) -> WatchStatus:
+        """How it goes."""
+        hub = self._hub
+        return WatchStatus("off") if hub is None else hub.status(len(self._sinks))
+
+    def edits(self, since: float) -> set[str] | None:
+        """Paths of files with any hint since a time (seconds since the epoch); ``None`` if that is not known for all."""
+        hub = _hubs.get(self._watched.tree.root)
+        return None if hub is None else hub.edits(since)
+
+    def close(self) -> None:
+        """Detach all; each is told that it has ended."""
+        for sink in list(self._sinks):
+            self.detach(sink)
+            sink.end(None)
+
+    def start_over(self) -> None:
+        """In a forked child: nobody watches here."""
+        self._mutex = threading.Lock()
+        self._hub, self._sinks = None, []
+
+
+_hubs: dict[str, Hub] = {}
+_registry_lock = threading.Lock()
+_everywhere: weakref.WeakSet[FileFeed] = weakref.WeakSet()
+
+
+def _join(watched: Watched) -> Hub:
+    """The observer of a store, with one user more."""
+    root = watched.tree.root
+    with _registry_lock:
+        hub = _hubs.get(root)
+        if hub is None or hub.has_ended:
+            hub = _hubs[root] = Hub(watched)
+        hub.users += 1
+        return hub
+
+
+def _leave(root: str, hub: Hub) -> None:
+    """One user less; the last one stops it."""
+    with _registry_lock:
+        hub.users -= 1
+        if hub.users:
+            return
+        if _hubs.get(root) is hub:
+            del _hubs[root]
+    hub.stop()
+
+
+def _after_fork_in_child() -> None:
+    global _registry_lock
+    _registry_lock = threading.Lock()
+    for feed in list(_everywhere):
+        feed.start_over()
+    for hub in _hubs.values():
+        hub.abandon()
+    _hubs.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,421 @@
+"""The one thread of a process that observes a store: it waits for hints, compares, and tells all sinks.
+
+Other threads ask it to do things between two rounds, so that what it knows is touched by nobody else.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from fsstore.engine import Sink
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.journal import Journal
+from fsstore.engines.files.watching.authors import Writers
+from fsstore.engines.files.watching.catchup import CatchUp, Lines
+from fsstore.engines.files.watching.inotify import Inotify
+from fsstore.engines.files.watching.learning import Learning
+from fsstore.engines.files.watching.mounts import why_polled
+from fsstore.engines.files.watching.reconcile import Reconciler
+from fsstore.errors import Closed, StorageFailure, StoreError, WaitTimeout
+from fsstore.events import Event, Told, WatchStatus
+
+_log = logging.getLogger("fsstore")
+_T = TypeVar("_T")
+
+_BURST = 4096  # bytes of hints: then all are taken out of the kernel's queue, which is finite, before any file is read
+_DRAIN = 0.02  # seconds
+_POLL, _POLL_SHARE = 0.5, 20
+"""Seconds between two looks at what is not watched, at least, and how many times as long as such a look takes."""
+_BACK = 0.05  # seconds between two looks whether the store is back
+
+
+class Watched(NamedTuple):
+    """The store that is watched."""
+
+    tree: Tree
+    limit: int
+    """The largest size of a value's file, in bytes."""
+    settings: dict[str, Any]
+    journal: Journal
+    stripe: Callable[[str], int]
+    """The journal that a path of a key's file has its lines in."""
+    lines: Lines
+
+
+class Hub:
+    """The observer of one store, for all sinks of this process."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.users = 0
+        self._watched = watched
+        self._sinks: list[tuple[Sink, str | None]] = []
+        self._calls: collections.deque[_Call[Any]] = collections.deque()
+        self._syncs: list[_Sync] = []
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self._touched_from = (0.0, 0)
+        self._wake, self._waker = _pipe()
+        self._notifier, self._reason = _notifier(watched)
+        journal = watched.journal
+        self._writers = Writers(watched.tree, journal, watched.stripe)
+        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, journal.is_own, self._notifier)
+        self._learning = Learning(watched.tree, watched.limit, self._state)
+        self._next_poll = 0.0
+        self._thread = threading.Thread(target=self._run, name="fsstore-watch", daemon=True)
+        self._thread.start()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it observes nothing any more."""
+        return self._failure is not None or self._stopping
+
+    # -- what other threads ask for ----------------------------------------------------------------
+
+    def attach(self, sink: Sink, namespace: str | None, since: Told | None, *, tell: bool) -> Told | None:
+        """Tell a sink what differs, and then all that comes."""
+
+        def attach() -> Told | None:
+            catch_up = self._catch_up()
+            if since is not None:
+                for event, mark in catch_up.events(namespace, since):
+                    sink.put(event, mark)
+            told = catch_up.told(namespace) if tell else None
+            self._sinks.append((sink, namespace))
+            self._state.doubt(catch_up.doubtful)
+            return told
+
+        return self._ask(attach)
+
+    def detach(self, sink: Sink) -> None:
+        """Tell it nothing more."""
+
+        def detach() -> None:
+            self._sinks = [each for each in self._sinks if each[0] is not sink]
+
+        self._ask(detach)
+
+    def told(self, namespace: str | None) -> Told:
+        """What is known now."""
+        return self._ask(lambda: self._catch_up().told(namespace))
+
+    def sync(self, timeout: float) -> None:
+        """Return when all that was complete before the call has been put."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("sync() within the telling of a change would wait for itself")
+        sync = _Sync()
+        self._send(lambda: self._syncs.append(sync))
+        if not sync.done.wait(timeout):
+            raise WaitTimeout(
+                f"{self._watched.tree.root}: not all changes could be told within {timeout:g} s. watch_status() tells "
+                f"what is held back, and whether the store is there.",
+                seconds=timeout,
+            )
+        if self._failure is not None:
+            raise self._failed()
+
+    def edits(self, since: float) -> set[str] | None:
+        """Paths of files with any hint since a time; ``None`` if not every change since then gave one."""
+
+        def begin() -> bool:
+            if self._state.touched is None:
+                self._state.touched = {}
+                self._touched_from = (time.time(), self._state.overflows)
+            return True
+
+        self._ask(begin)
+        self.sync(60)
+
+        def edits() -> set[str] | None:
+            state, (begun, overflows) = self._state, self._touched_from
+            if self._notifier is None or state.unwatched or state.is_missing or state.touched is None:
+                return None
+            if overflows != state.overflows:  # some hints are lost: it begins again
+                state.touched, self._touched_from = {}, (time.time(), state.overflows)
+                return None
+            return None if since <= begun else {path for path, at in state.touched.items() if at >= since - 1}
+
+        return self._ask(edits)
+
+    def status(self, subscriptions: int) -> WatchStatus:
+        """How it goes; what is read may be a moment old."""
+        state = self._state
+        oldest = state.held.oldest() if state.held.paths else None
+        return WatchStatus(
+            mode="polling" if self._notifier is None else "inotify",
+            reason=self._reason,
+            keys=sum(len(each.files) for each in list(state.directories.values())),
+            directories=len(state.directories),
+            unwatched=tuple(sorted(state.unwatched)),
+            overflows=state.overflows,
+            rescans=state.rescans,
+            held=len(state.held.paths),
+            lag=0.0 if oldest is None else (time.monotonic_ns() - oldest) / 1e9,
+            subscriptions=subscriptions,
+            missing=state.is_missing,
+        )
+
+    def stop(self) -> None:
+        """End the thread and close what is open. Not to be called by a sink."""
+        self._stopping = True
+        self._awake()
+        self._thread.join()
+
+    def _ask(self, do: Callable[[], _T]) -> _T:
+        """Let the thread do something between two rounds, and return what comes of it."""
+        return do() if threading.current_thread() is self._thread else self._send(do).result()
+
+    def _send(self, do: Callable[[], _T]) -> _Call[_T]:
+        """The same without waiting for it."""
+        call = _Call(do)
+        self._calls.append(call)
+        self._awake()
+        if not self._thread.is_alive():
+            raise self._failed() if self._failure else _closed(self._watched.tree.root)
+        return call
+
+    def _awake(self) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._waker, b"\0\0\0\0\0\0\0\1")
+
+    def _failed(self) -> StoreError:
+        error = StorageFailure(
+            f"watching {self._watched.tree.root} failed: {self._failure!r}. Watch it anew.",
+            path=self._watched.tree.root,
+            reason=repr(self._failure),
+        )
+        error.__cause__ = self._failure
+        return error
+
+    # -- the thread --------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._begin()
+            while not self._stopping:
+                self._round()
+        except BaseException as failure:  # told to all who wait, whatever it is
+            self._failure = failure
+            _log.exception("watching %s failed", self._watched.tree.root)
+        finally:
+            self._end()
+
+    def _begin(self) -> None:
+        state = self._state
+        self._writers.begin()
+        state.is_root_in_doubt = True
+        state.rescan()
+        state.flush()
+        state.is_baseline = False
+        poll = self._poll = select.poll()
+        poll.register(self._wake, select.POLLIN)
+        if self._notifier is not None:
+            poll.register(self._notifier.fd, select.POLLIN)
+
+    def _round(self) -> None:
+        """Wait for something to do, and do it."""
+        ready = self._poll.poll(self._timeout())
+        woken = False
+        for fd, _ in ready:
+            if fd == self._wake:
+                woken = True
+                os.read(fd, 65536)
+        calls = [self._calls.popleft() for _ in range(len(self._calls))] if woken else []
+        if ready:
+            self._drain(all_of_it=woken)
+        self._look_at_unwatched(now=bool(woken and calls))
+        if self._state.is_missing:
+            self._state.is_root_in_doubt = True
+        self._state.flush()
+        for call in calls:
+            call.run()
+        if calls:
+            self._state.flush()
+        if self._syncs:
+            self._finish_syncs()
+        if not ready and self._learning.goes_on:
+            self._learning.step()
+
+    def _drain(self, *, all_of_it: bool) -> None:
+        """Take hints out of the kernel's queue: it is finite, and they are cheap."""
+        notifier, hint = self._notifier, self._state.hint
+        if notifier is None:
+            return
+        until = None
+        while raw := notifier.read():
+            hint(raw)
+            if not all_of_it:
+                if len(raw) < _BURST:
+                    return
+                now = time.monotonic()
+                until = until or now + _DRAIN
+                if now > until:
+                    return
+
+    def _timeout(self) -> float | None:
+        """Milliseconds until there is something to do without a hint."""
+        state = self._state
+        if self._learning.goes_on:
+            return 0
+        if state.is_missing:
+            return _BACK * 1000
+        times = []
+        if (held := state.held.next_time()) is not None:
+            times.append((held - time.monotonic_ns()) / 1e6)
+        if self._notifier is None or state.unwatched:
+            times.append((self._next_poll - time.monotonic()) * 1000)
+        return max(0.0, min(times)) if times else None
+
+    def _look_at_unwatched(self, *, now: bool) -> None:
+        """Look at what gives no hints, from time to time, and when somebody wants to know."""
+        state = self._state
+        if (self._notifier is not None and not state.unwatched) or state.is_missing:
+            return
+        begun = time.monotonic()
+        if not now and begun < self._next_poll:
+            return
+        if self._notifier is None:
+            state.is_root_in_doubt = True
+            if state.is_there():
+                state.rescan()
+        else:
+            for path in list(state.unwatched):
+                state.look(path)
+        took = time.monotonic() - begun
+        self._next_poll = time.monotonic() + max(_POLL, took * _POLL_SHARE)
+
+    def _finish_syncs(self) -> None:
+        """Let those go on for whom all has been told."""
+        state = self._state
+        waiting = state.held.paths
+        left = []
+        for sync in self._syncs:
+            if sync.waits_for is None:
+                sync.waits_for = {path: hold.first for path, hold in waiting.items()}
+            else:
+                sync.waits_for = {
+                    path: first
+                    for path, first in sync.waits_for.items()
+                    if path in waiting and waiting[path].first == first
+                }
+            if sync.waits_for or state.is_missing:
+                left.append(sync)
+            else:
+                sync.done.set()
+        self._syncs = left
+
+    def _tell(self, event: Event, mark: bytes) -> None:
+        for sink, namespace in self._sinks:
+            if namespace is None or namespace == event.namespace:
+                try:
+                    sink.put(event, mark)
+                except Exception:
+                    _log.exception("a watcher could not take a change")  # its failure is its own
+
+    def _catch_up(self) -> CatchUp:
+        watched = self._watched
+        return CatchUp(watched.tree, watched.limit, self._state.directories, watched.lines)
+
+    def _end(self) -> None:
+        if self._notifier is not None:
+            self._notifier.close()
+        self._writers.close()
+        self._stopping = True
+        for sync in self._syncs:
+            sync.done.set()
+        while self._calls:
+            self._calls.popleft().fail(self._failed() if self._failure else _closed(self._watched.tree.root))
+        sinks, self._sinks = self._sinks, []
+        for sink, _ in sinks:
+            sink.end(self._failed() if self._failure else None)
+        _close(self._wake, self._waker)
+
+    def abandon(self) -> None:
+        """In a forked child: the thread is the parent's, and so is what it reads."""
+        if self._notifier is not None:
+            self._notifier.close()
+        self._writers.close()
+        _close(self._wake, self._waker)
+        sinks, self._sinks = self._sinks, []
+        for sink, _ in sinks:
+            sink.end(_closed(self._watched.tree.root))
+
+
+class _Call(Generic[_T]):
+    """Something that the thread is asked to do."""
+
+    def __init__(self, do: Callable[[], _T]) -> None:
+        self._do = do
+        self._done = threading.Event()
+        self._result: list[_T] = []
+        self._error: BaseException | None = None
+
+    def run(self) -> None:
+        """Do it; what it raises is the caller's."""
+        try:
+            self._result.append(self._do())
+        except BaseException as error:
+            self._error = error
+        self._done.set()
+
+    def fail(self, error: BaseException) -> None:
+        """It will not be done."""
+        self._error = error
+        self._done.set()
+
+    def result(self) -> _T:
+        """Wait for what comes of it."""
+        self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class _Sync:
+    """Somebody who waits until all has been told that was to be told when they asked."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.waits_for: dict[str, int] | None = None
+        """Files that were held back then, and since when."""
+
+
+def _notifier(watched: Watched) -> tuple[Inotify | None, str]:
+    """The kernel's hints, or why there are none to rely on."""
+    root = watched.tree.root
+    if watched.settings.get("watch") == "polling":
+        reason = 'the setting "watch" is "polling"'
+    elif not (reason := why_polled(root)):
+        try:
+            return Inotify(), ""
+        except OSError as error:
+            reason = f"the kernel gives no inotify instance: {error.strerror}"
+    _log.warning("%s is watched by looking at all files again and again: %s", root, reason)
+    return None, reason
+
+
+def _pipe() -> tuple[int, int]:
+    """Two descriptors, or twice the same: what is written to the second wakes who polls the first."""
+    if hasattr(os, "eventfd"):
+        fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        return fd, fd
+    wake, waker = os.pipe()
+    os.set_blocking(wake, False)
+    return wake, waker
+
+
+def _close(*descriptors: int) -> None:
+    for fd in set(descriptors):
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+def _closed(root: str) -> Closed:
+    return Closed(f"{root} is watched no more, here. Watch it anew.")

@@ -1,0 +1,102 @@
+"""The kernel's hints: one inotify descriptor, through watchdog's binding of the three calls, or the C library's.
+
+Only module-level names of watchdog are used; where a later version has them no more, they are bound here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import struct
+from collections.abc import Callable
+
+MODIFY, CLOSE_WRITE = 0x2, 0x8
+MOVED_FROM, MOVED_TO = 0x40, 0x80
+CREATE, DELETE, DELETE_SELF, MOVE_SELF = 0x100, 0x200, 0x400, 0x800
+UNMOUNT, OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
+_ONLYDIR, _DONT_FOLLOW, _EXCL_UNLINK = 0x1000000, 0x2000000, 0x4000000
+ISDIR = 0x40000000
+WHOLE = CLOSE_WRITE | MOVED_TO
+"""After these nobody need be writing the file any more."""
+_WANTED = (
+    MODIFY | WHOLE | MOVED_FROM | CREATE | DELETE | DELETE_SELF | MOVE_SELF | _ONLYDIR | _DONT_FOLLOW | _EXCL_UNLINK
+)
+HEADER = struct.Struct("iIII")
+"""Watch, mask, cookie and length of the name that follows."""
+_BUFFER = 1 << 18
+
+Calls = tuple[Callable[[], int], Callable[[int, bytes, int], int], Callable[[int, int], int]]
+
+
+class LimitReached(OSError):
+    """The kernel watches no more directories for this user."""
+
+
+class Inotify:
+    """One inotify instance. Raises `OSError` where the kernel has none to give."""
+
+    def __init__(self) -> None:
+        make, self._add, self._remove = calls()
+        self.fd: int = make()
+        if self.fd < 0:
+            _fail("inotify")
+        os.set_inheritable(self.fd, False)
+        os.set_blocking(self.fd, False)
+
+    def add(self, directory: bytes) -> int:
+        """Watch a directory; the same number for one that is watched already, under whatever path.
+
+        Raises `LimitReached`, or what the system says of the path.
+        """
+        number: int = self._add(self.fd, directory, _WANTED)
+        if number < 0:
+            _fail(os.fsdecode(directory))
+        return number
+
+    def remove(self, number: int) -> None:
+        """Watch it no more; nothing, if it is not watched."""
+        self._remove(self.fd, number)
+
+    def read(self) -> bytes:
+        """What has happened since; empty for nothing."""
+        try:
+            return os.read(self.fd, _BUFFER)
+        except BlockingIOError:
+            return b""
+
+    def close(self) -> None:
+        """Watch nothing any more. Twice is nothing."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _fail(what: str) -> None:
+    code = ctypes.get_errno()
+    kind = LimitReached if code == errno.ENOSPC else OSError
+    raise kind(code, os.strerror(code), what)
+
+
+def calls() -> Calls:
+    """The three calls of inotify, which return -1 and set ctypes' errno. Raises `OSError` where there are none."""
+    try:
+        from watchdog.observers import inotify_c as binding
+
+        return binding.inotify_init, binding.inotify_add_watch, binding.inotify_rm_watch
+    except (ImportError, AttributeError):  # also what watchdog raises where the C library has none
+        return bound_here()
+
+
+def bound_here() -> Calls:
+    """The same without watchdog."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    try:
+        make, add, remove = libc.inotify_init, libc.inotify_add_watch, libc.inotify_rm_watch
+    except AttributeError:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), "inotify") from None
+    add.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_uint32)
+    remove.argtypes = (ctypes.c_int, ctypes.c_int)
+    return make, add, remove

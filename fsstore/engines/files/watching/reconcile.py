@@ -1,0 +1,364 @@
+"""From hints to changes: every file that may have changed is compared with what was told of it last.
+
+A hint says that something moved, the file says what is. So hints may come late, twice, merged or for nothing, and
+nothing depends on how they are paired. No thread here, and no watcher: whoever uses this hands hints in and gets
+events out.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fsstore import values
+from fsstore.engines.files import failures
+from fsstore.engines.files.atomic import Tree, irregular
+from fsstore.engines.files.layout import MARKER
+from fsstore.engines.files.watching import held
+from fsstore.engines.files.watching import inotify as hints
+from fsstore.engines.files.watching.authors import Writers, Written
+from fsstore.engines.files.watching.directories import SIGNATURE, UNREADABLE, Directory, revision_in, signature
+from fsstore.engines.files.watching.held import Held
+from fsstore.engines.files.watching.scan import Scan
+from fsstore.errors import StoreError
+from fsstore.events import Event
+from fsstore.records import Author, timestamp
+
+_log = logging.getLogger("fsstore")
+
+_GONE = (FileNotFoundError, NotADirectoryError)
+_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR})
+_WRITING = hints.MODIFY | hints.CREATE
+_ROUNDS = 1000
+_PERSON = Author(by_hand=True)
+
+Tell = Callable[[Event, bytes], None]
+
+
+class Reconciler(Scan):
+    """The told state of one store, and the changes of it."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        limit: int,
+        writers: Writers,
+        tell: Tell,
+        is_own: Callable[[str, float], bool],
+        notifier: hints.Inotify | None,
+    ) -> None:
+        """``limit`` is the largest size of a value's file, ``is_own`` tells a write of this process by path and time.
+
+        Without a notifier there are no hints: `rescan` finds all.
+        """
+        super().__init__(tree, notifier)
+        self.held = Held()
+        self.touched: dict[str, float] | None = None
+        """When a file of the watched directories had its last hint, by path, in seconds since the epoch."""
+        self.overflows = 0
+        self._limit, self._writers, self._tell, self._is_own = limit, writers, tell, is_own
+        self._read_file = tree.open_file
+        self._base = tree.absolute("")
+
+    # -- hints -------------------------------------------------------------------------------------
+
+    def hint(self, raw: bytes) -> None:
+        """Note what the kernel says; nothing is looked at."""
+        at, end = 0, len(raw)
+        header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched
+        now = time.time()
+        while at < end:
+            number, mask, _, length = header(raw, at)
+            at += 16
+            directory = watched.get(number)
+            if directory is None:
+                if mask & hints.OVERFLOW:
+                    self.overflows += 1
+                    self._everything = True
+            elif not length:
+                self._hint_itself(directory, mask)
+            else:
+                name = os.fsdecode(raw[at : raw.index(b"\0", at)])
+                if mask & hints.ISDIR:
+                    if name[0] != ".":
+                        self._dirty_directories[directory.prefix + name] = None
+                else:
+                    path = directory.prefix + name
+                    if name[-5:] == ".json" and name[0] != ".":
+                        before = dirty.get(path, 0)
+                        if mask & _WRITING:
+                            before &= ~hints.WHOLE
+                        dirty[path] = before | mask
+                    if touched is not None:
+                        touched[path] = now
+                    if path == MARKER:
+                        self.is_root_in_doubt = True
+            at += length
+
+    def _hint_itself(self, directory: Directory, mask: int) -> None:
+        """Something happened to a watched directory, or to its watch."""
+        if directory.path == "":
+            self.is_root_in_doubt = True
+        if mask & hints.IGNORED:
+            self._watched.pop(directory.watch, None)
+            directory.watch = -1
+            self._dirty_directories[directory.path] = None
+
+    # -- what became of them -----------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Look at all that may have changed, and tell what did."""
+        for path in self.held.due():
+            self._dirty.setdefault(path, 0)
+        for _ in range(_ROUNDS):
+            if self.is_root_in_doubt and not self._find_root():
+                return
+            if self._everything:
+                self._everything = False
+                self.rescan()
+            if self._dirty_directories:
+                directories, self._dirty_directories = list(self._dirty_directories), {}
+                for path in directories:
+                    if not path or path.rpartition("/")[0] in self.directories:
+                        self.look(path)
+            if not self._dirty:
+                if not self._dirty_directories and not self._everything:
+                    return
+                continue
+            dirty, self._dirty = self._dirty, {}
+            for path, mask in dirty.items():
+                self._settle(path, mask)
+
+    def doubt(self, paths: list[str]) -> None:
+        """Look at these files again in the next round."""
+        for path in paths:
+            self._dirty.setdefault(path, 0)
+
+    def _find_root(self) -> bool:
+        """Whether the store is where it was; if it is not, nothing in it is believed to be deleted."""
+        self.is_root_in_doubt = False
+        if self.is_there():
+            self._dirty_directories[""] = None  # it may be another directory by now
+            if self.is_missing:
+                _log.warning("%s is back; it is looked through for what changed", self._tree.root)
+                self.is_missing, self._everything = False, True
+            return True
+        if not self.is_missing:
+            _log.warning("%s is a store no more; nothing is told until it is back", self._tree.root)
+        self.is_missing = True
+        self._dirty.clear()
+        self._dirty_directories.clear()
+        self.held.clear()
+        self._everything = False
+        return False
+
+    def _settle(self, path: str, mask: int) -> None:
+        """Compare one file with what was told of it."""
+        parent, _, name = path.rpartition("/")
+        directory = self.directories.get(parent)
+        if directory is None or directory.level is None or self.is_root_in_doubt:
+            if self.is_root_in_doubt:
+                self._dirty.setdefault(path, mask)
+            return
+        if self.held.paths and (hold := self.held.paths.get(path)) is not None:
+            if not mask:
+                mask = hold.hints
+            elif mask & (hints.MODIFY | hints.CREATE | hints.WHOLE | hints.DELETE | hints.MOVED_FROM) == hints.MODIFY:
+                if time.monotonic_ns() < hold.until:
+                    hold.hints = mask  # it is being written: not yet
+                    return
+            elif not mask & _WRITING:
+                mask |= hold.hints & ~_WRITING
+        known = directory.files.get(name)
+        try:
+            fd = self._read_file(self._base + os.fsencode(path))
+        except _GONE:
+            self._absent(directory, name, mask)
+            return
+        except OSError as error:
+            self._unreadable(directory, name, mask, error)
+            return
+        try:
+            status = os.fstat(fd)
+            now = signature(status)
+            if known is not None and known.startswith(now):
+                self.held.drop(path)
+                return
+            size = status.st_size
+            if size > self._limit or (wrong := irregular(status.st_mode)):
+                error = OSError(errno.EFBIG, str(size)) if size > self._limit else wrong or OSError()
+                self._unreadable(directory, name, mask, error, now)
+                return
+            raw = os.read(fd, size + 1)
+            while 0 < len(raw) < size and (piece := os.read(fd, size - len(raw) + 1)):
+                raw += piece
+            digest = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
+            written = self._writers.of(path, digest.hexdigest(), status.st_mtime)
+            if written is None and not self._is_whole(path, mask, status, now, fd, len(raw)):
+                return
+        except OSError as error:
+            self._unreadable(directory, name, mask, error)
+            return
+        finally:
+            os.close(fd)
+        revision = digest.digest()
+        try:
+            value = values.decode(raw)
+        except values.Malformed as error:
+            self._senseless(directory, name, mask, error, now + revision)
+            return
+        self.held.drop(path)
+        directory.files[name] = now + revision
+        if known is None or known[-20:] != revision:
+            self._changed(directory, name, known, value, digest.hexdigest(), written, status.st_mtime)
+
+    def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
+        """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
+
+        The last change of a file that somebody writes in place is one of its content, so that mtime is ctime. After
+        a rename, or a change of its mode, it is not, and then nothing is being written.
+        """
+        if status.st_ctime_ns <= status.st_mtime_ns:
+            age = time.time_ns() - status.st_mtime_ns
+            needed = held.AFTER_CLOSE if mask & hints.WHOLE else held.SETTLED
+            hold = self.held.paths.get(path)
+            waited = hold is not None and hold.signature == now and time.monotonic_ns() - hold.since >= needed
+            if age < needed and not waited:  # the clock of the day may be wrong, so that no age is ever enough
+                self.held.wait(path, mask, min(needed, needed - age) + held.MILLISECOND // 3, now)
+                return False
+        if size != status.st_size or signature(os.fstat(fd)) != now:
+            self.held.wait(path, mask, held.MILLISECOND, now)
+            return False
+        return True
+
+    def _absent(self, directory: Directory, name: str, mask: int) -> None:
+        """There is no such file."""
+        path = directory.prefix + name
+        if name not in directory.files:
+            self.held.drop(path)
+            return
+        if not self.is_there():
+            self.is_root_in_doubt = True
+            return
+        if mask & hints.MOVED_FROM and not mask & hints.DELETE:
+            hold = self.held.paths.get(path)
+            if hold is None or not hold.gone:
+                self.held.wait(path, mask, held.PUT_BACK, gone=True)
+                return
+            if time.monotonic_ns() < hold.until:
+                return
+        self.held.drop(path)
+        self.gone(directory, name)
+
+    def gone(self, directory: Directory, name: str) -> None:
+        """Tell that a file is no more."""
+        known = directory.files.pop(name)
+        self.held.drop(directory.prefix + name)
+        now = time.time()
+        written = self._writers.of(directory.prefix + name, None, now)
+        self._emit("deleted", directory, name, known, written, now, b"")
+
+    def _senseless(self, directory: Directory, name: str, mask: int, error: values.Malformed, mark: bytes) -> None:
+        """It holds no JSON; told when it has been so for a while."""
+        path = directory.prefix + name
+        now = mark[:SIGNATURE]
+        waited = self.held.waited(path, now)
+        if waited < held.INVALID_AFTER:
+            self.held.wait(path, mask, min(held.SETTLED, 2 * held.MILLISECOND + waited), now)
+            return
+        self._tell_invalid(directory, name, error, mark)
+
+    def _unreadable(self, directory: Directory, name: str, mask: int, error: OSError, now: bytes | None = None) -> None:
+        """It cannot be read: told at once, unless it is this process that lacks something."""
+        path = directory.prefix + name
+        if error.errno in _SCARCE:
+            if path not in self.held.paths:
+                _log.warning("%s was not looked at, and will be again: %s", path, error)
+            self.held.wait(path, mask, 100 * held.MILLISECOND)
+            return
+        if now is None:
+            try:
+                now = signature(self._tree.stat(path))
+            except OSError:
+                self._absent(directory, name, mask)
+                return
+        self._tell_invalid(directory, name, error, now + UNREADABLE)
+
+    def _tell_invalid(self, directory: Directory, name: str, error: OSError | values.Malformed, mark: bytes) -> None:
+        self.held.drop(directory.prefix + name)
+        known = directory.files.get(name)
+        directory.files[name] = mark
+        if known is not None and known[-20:] == mark[-20:] != UNREADABLE:
+            return
+        if known is not None and known == mark:
+            return
+        key = directory.key(name)
+        if key is None or directory.namespace is None:
+            return
+        path = f"{self._tree.root}/{directory.prefix}{name}"
+        told = failures.reading(error, directory.namespace, key, path, self._limit)
+        self._emit("invalid", directory, name, known, None, time.time(), mark, error=told)
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _changed(
+        self,
+        directory: Directory,
+        name: str,
+        known: bytes | None,
+        value: Any,
+        revision: str,
+        written: Written | None,
+        mtime: float,
+    ) -> None:
+        """Tell a new value."""
+        if self.is_baseline:
+            return
+        namespace, key = directory.namespace, directory.key(name)
+        if namespace is None or key is None:
+            return
+        at, source, commit, own = mtime, _PERSON, None, False
+        if written is not None:
+            at, source, commit = written.time, written.author, written.commit
+            own = self._is_own(directory.prefix + name, at)
+        kind = "created" if known is None else "updated"
+        old = revision_in(known)
+        event = Event(kind, namespace, key, value, revision, old, source, timestamp(at), commit, own)  # type: ignore[arg-type]
+        self._tell(event, directory.files[name])
+
+    def _emit(
+        self,
+        kind: Any,
+        directory: Directory,
+        name: str,
+        known: bytes | None,
+        written: Written | None,
+        at: float,
+        mark: bytes,
+        error: StoreError | None = None,
+    ) -> None:
+        """Tell what has no value."""
+        namespace, key = directory.namespace, directory.key(name)
+        if self.is_baseline or namespace is None or key is None:
+            return
+        source = _PERSON if written is None else written.author
+        self._tell(
+            Event(
+                kind,
+                namespace,
+                key,
+                revision=revision_in(mark or None),
+                old_revision=revision_in(known),
+                source=source,
+                time=timestamp(at if written is None else written.time),
+                commit=None if written is None else written.commit,
+                own=written is not None and self._is_own(directory.prefix + name, written.time),
+                error=error,
+            ),
+            mark,
+        )

@@ -1,0 +1,215 @@
+"""Looking through directories: each is watched first and listed then, so that nothing falls between the two."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator
+
+from fsstore.engines.files.atomic import DIRECTORY, Tree
+from fsstore.engines.files.layout import MARKER
+from fsstore.engines.files.watching.directories import UNKNOWN, Directory, signature
+from fsstore.engines.files.watching.inotify import Inotify, LimitReached
+
+_log = logging.getLogger("fsstore")
+
+
+class Scan:
+    """The directories of one store as they are known, and what in them has to be looked at."""
+
+    def __init__(self, tree: Tree, notifier: Inotify | None) -> None:
+        self._tree, self._notifier = tree, notifier
+        self._marker = tree.absolute(MARKER)
+        self.directories: dict[str, Directory] = {}
+        """All but those whose names begin with a dot, and what is below them; by path."""
+        self.unwatched: set[str] = set()
+        """Paths of those that the kernel refused to watch."""
+        self.is_baseline = True
+        """Whether what is found is how it was before, and no change."""
+        self.is_missing = False
+        """Whether the store is not where it was."""
+        self.is_root_in_doubt = False
+        self.rescans = 0
+        self._watched: dict[int, Directory] = {}
+        self._dirty: dict[str, int] = {}
+        """Paths of files that may have changed, with the hints about them."""
+        self._dirty_directories: dict[str, None] = {}
+        self._everything = False
+        self._unlearned: deque[str] = deque()
+
+    def found_first(self) -> Iterator[str]:
+        """Paths of the directories that there were when it began, each once."""
+        while self._unlearned:
+            yield self._unlearned.popleft()
+
+    def rescan(self) -> None:
+        """Look through all directories."""
+        self.rescans += 1
+        self.unwatched.clear()
+        self.look("", deep=True)
+
+    def look(self, path: str, *, deep: bool = False) -> None:
+        """Look through one directory and those that are new in it; ``deep``: all below."""
+        todo = [(path, deep)]
+        while todo:
+            path, deep = todo.pop()
+            directory = self._find(path)
+            if directory is None:
+                continue
+            try:
+                fd = self._tree.open(self._tree.absolute(path).rstrip(b"/"), DIRECTORY)
+                number = self._watch(path)
+            except OSError as error:
+                self._drop_unless_scarce(path, error)
+                continue
+            try:
+                deep = self._note_watch(directory, number) or deep
+                below = self._compare(directory, fd)
+            finally:
+                os.close(fd)
+            for name in directory.below - below:
+                self.drop(directory.prefix + name)
+            todo += [(directory.prefix + name, deep) for name in below if deep or name not in directory.below]
+            directory.below |= below
+
+    def _find(self, path: str) -> Directory | None:
+        """The directory, made known if its parent is; its place among the known ones."""
+        directory = self.directories.get(path)
+        if directory is not None:
+            return directory
+        if not path:
+            directory = Directory.root()
+        else:
+            parent, _, name = path.rpartition("/")
+            above = self.directories.get(parent)
+            if above is None:
+                return None
+            directory = above.child(name)
+        self.directories[path] = directory
+        if self.is_baseline:
+            self._unlearned.append(path)
+        return directory
+
+    def _watch(self, path: str) -> int:
+        """Let the kernel watch it; -1 if it does not."""
+        if self._notifier is None:
+            return -1
+        try:
+            number = self._notifier.add(self._tree.absolute(path).rstrip(b"/"))
+        except LimitReached:
+            if not self.unwatched:
+                _log.warning(
+                    "%s: the limit of watched directories is reached (sysctl fs.inotify.max_user_watches); %s and others "
+                    "are polled",
+                    self._tree.root,
+                    path or "the store's root",
+                )
+            self.unwatched.add(path)
+            return -1
+        self.unwatched.discard(path)
+        return number
+
+    def _note_watch(self, directory: Directory, number: int) -> bool:
+        """Remember by which number its hints come; whether it is another directory than before under that path."""
+        if number == directory.watch:
+            return False
+        if directory.watch >= 0:
+            self._unwatch(directory)
+        other = self._watched.get(number)
+        if (
+            other is not None and other is not directory
+        ):  # it was moved here from a place that is not known to be empty yet
+            other.watch = -1
+            self._dirty_directories[other.path] = None
+        directory.watch = number
+        if number >= 0:
+            self._watched[number] = directory
+        return True
+
+    def _unwatch(self, directory: Directory) -> None:
+        if self._watched.get(directory.watch) is directory:
+            del self._watched[directory.watch]
+            if self._notifier is not None:
+                self._notifier.remove(directory.watch)
+        directory.watch = -1
+
+    def _compare(self, directory: Directory, fd: int) -> set[str]:
+        """Compare the files with the known ones; the names of the directories in it."""
+        files, prefix = directory.files, directory.prefix
+        tracked, is_baseline, dirty = directory.level is not None, self.is_baseline, self._dirty
+        below: set[str] = set()
+        count = 0
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                name = entry.name
+                if name[0] == ".":
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    below.add(name)
+                elif tracked and name[-5:] == ".json":
+                    try:
+                        now = signature(entry.stat(follow_symlinks=False))
+                    except OSError:
+                        dirty.setdefault(prefix + name, 0)
+                        continue
+                    known = files.get(name)
+                    if known is None:
+                        if is_baseline:
+                            files[name] = now + UNKNOWN
+                        else:
+                            dirty.setdefault(prefix + name, 0)
+                            continue
+                    elif not known.startswith(now):
+                        dirty.setdefault(prefix + name, 0)
+                    count += 1
+        if count != len(files):
+            self._find_missing(directory, fd)
+        return below
+
+    def _find_missing(self, directory: Directory, fd: int) -> None:
+        there = set(os.listdir(fd))
+        for name in directory.files:
+            if name not in there:
+                self._dirty.setdefault(directory.prefix + name, 0)
+
+    def _drop_unless_scarce(self, path: str, error: OSError) -> None:
+        """It cannot be opened: it is gone, unless this process lacks what it takes to open it."""
+        try:
+            is_there = os.path.isdir(self._tree.absolute(path)) and not os.path.islink(self._tree.absolute(path))
+        except (OSError, ValueError):
+            is_there = False
+        if is_there:
+            if path not in self.unwatched:
+                _log.warning("%s/%s was not looked through, and will be again: %s", self._tree.root, path, error)
+            self.unwatched.add(path)
+        else:
+            self.drop(path)
+
+    def is_there(self) -> bool:
+        """Whether there is a store where it is watched."""
+        return os.path.lexists(self._marker)
+
+    def drop(self, path: str) -> None:
+        """A directory is gone: so is all that was in it."""
+        if not self.is_there():
+            self.is_root_in_doubt = True
+            return
+        todo = [path]
+        while todo:
+            at = todo.pop()
+            self.unwatched.discard(at)
+            directory = self.directories.pop(at, None)
+            if directory is None:
+                continue
+            self._unwatch(directory)
+            todo += [directory.prefix + name for name in directory.below]
+            for name in list(directory.files):
+                self.gone(directory, name)
+        parent, _, name = path.rpartition("/")
+        if (above := self.directories.get(parent)) is not None:
+            above.below.discard(name)
+
+    def gone(self, directory: Directory, name: str) -> None:
+        """Tell that a file is no more."""
+        raise NotImplementedError
