@@ -20,6 +20,7 @@ from fsstore.history.repository import Repository
 from fsstore.records import Author, Finding, Run
 
 if TYPE_CHECKING:
+    from fsstore.events import Told
     from fsstore.history.consulting import Reading
     from fsstore.history.past import PastEngine
     from fsstore.history.snapshots import Snapshots
@@ -149,6 +150,13 @@ class History:
     def at(self, revision: str) -> PastEngine:
         """A reader of one commit."""
         return self._read().at(revision)
+
+    def told(self, revision: str) -> Told:
+        """What a watcher has been told of who knows one commit: the ids of all its keys. Raises `UnknownRevision`."""
+        from fsstore.history.treekeys import revisions_in
+
+        reading = self._read()
+        return revisions_in(reading.objects, reading.commit(revision).tree)
 
     def diff(self, a: str | None, b: str | None) -> list[Change]:
         """What differs between two revisions, or from one to the files as they are now; see `Store.diff`."""

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterator
 
 from fsstore import keys
-from fsstore.history.objects import DIRECTORY, Entry, Objects
+from fsstore.events import Told
+from fsstore.history.objects import DIRECTORY, REPOSITORY, Entry, Objects
+
+_NO_FILE = frozenset({DIRECTORY, REPOSITORY})
 
 
 def keys_in(objects: Objects, tree: bytes | None, path: str) -> Iterator[tuple[str, Entry]]:
@@ -44,3 +47,16 @@ def namespaces_in(objects: Objects, tree: bytes) -> Iterator[tuple[str, str, byt
                 todo.append((f"{path}/", oid))
             elif (namespace := keys.decode_namespace(path)) is not None:
                 yield namespace, path, oid
+
+
+def revisions_in(objects: Objects, tree: bytes) -> Told:
+    """By namespace and key the ids of the files in a store's tree: what a watcher knows who was told of that commit.
+
+    Of a symbolic link it is that of its target's name, which no content has.
+    """
+    found: Told = {}
+    for namespace, path, below in namespaces_in(objects, tree):
+        ids = {key: oid for key, (mode, oid) in keys_in(objects, below, path) if mode not in _NO_FILE}
+        if ids:
+            found[namespace] = ids
+    return found

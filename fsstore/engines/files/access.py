@@ -44,7 +44,7 @@ class FileAccess:
         self._known = self._places.known
         self._sidecars = Sidecars(tree, self._limit)
         self._runs = Runs(tree)
-        self._journal = Journal(tree, layout.JOURNAL, layout.TMP, layout.SNAPSHOT, self._runs.oldest)
+        self._journal = Journal(tree, self._runs.oldest, stripes.own)
         self._listings = Listings(tree)
         self._gate = stripes.gate
         self._intents = Intents(tree)

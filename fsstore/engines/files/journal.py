@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 import orjson
 from filelock import lock_descriptor
 
+from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import APPEND, READ, Tree, discard
+from fsstore.engines.files.ownlines import OwnLines
 from fsstore.engines.files.stripes import Stripe
 from fsstore.records import Author
 
@@ -29,7 +31,7 @@ _LOOK_EVERY = 64  # appends of a process to one journal
 CLOCK = 0.02
 """Seconds that a file's modification time may lie behind the clock."""
 _LIMIT = 1 << 30
-_RARE = ("by_hand", "undoing")
+_RARE = ("by_hand", "undoing", "commit")
 _FEW = 8  # paths: to look for so many is quicker than to parse all lines
 
 
@@ -55,6 +57,8 @@ class Line(NamedTuple):
     """Whether it was a person's content that was put back: then it is theirs again."""
     undoing: str | None = None
     """The run whose rolling back put it back."""
+    commit: str | None = None
+    """The same for all that was written together, in one call or transaction; ``None`` for a key alone."""
 
     @property
     def author(self) -> Author:
@@ -74,16 +78,16 @@ class Origin(NamedTuple):
 class Journal:
     """The journal of one store, one file per stripe."""
 
-    def __init__(self, tree: Tree, directory: str, tmp: str, snapshot: str, oldest_run: Callable[[], float]) -> None:
-        """``snapshot`` is the path of a file whose mtime is that of the newest snapshot of the history.
-
-        ``oldest_run`` tells when the first of the runs began that are under way, infinite without any.
-        """
-        self._tree, self._directory, self._tmp, self._snapshot = tree, directory, tmp, snapshot
-        self._oldest_run = oldest_run
+    def __init__(self, tree: Tree, oldest_run: Callable[[], float], own: OwnLines) -> None:
+        """``oldest_run`` tells when the first of the runs began that are under way, infinite without any."""
+        self._tree, self._oldest_run = tree, oldest_run
+        self.own = own
+        """The lines that this process writes, for who asks that they be noted."""
 
     def append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
         """Add lines (the fields of `Line`) to a held stripe, all or none as far as a process crash goes."""
+        if self.own.noted is not None:  # before anybody can find them in the file
+            self.own.note(lines)
         data = b"\n" + b"\n".join(map(orjson.dumps, lines))
         if os.write(stripe.fd, data) != len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -158,9 +162,10 @@ class Journal:
             return 0, 0
         return status.st_ino, status.st_size
 
-    def path(self, number: int) -> str:
+    @staticmethod
+    def path(number: int) -> str:
         """The file of one journal, relative to the store."""
-        return f"{self._directory}/{number:02x}.ndjson"
+        return f"{layout.JOURNAL}/{number:02x}.ndjson"
 
     def _compact(self, stripe: Stripe, coming: set[str]) -> None:
         """Keep, of each path that exists or is coming into being, the line of its making and the last two.
@@ -187,7 +192,7 @@ class Journal:
             for line in of_path
         ]
         data = b"".join([b"\n" + orjson.dumps(_fields(line)) for line in lines])
-        staged = self._tree.absolute(f"{self._tmp}/{self._tree.new_name(stripe.number)}")
+        staged = self._tree.absolute(f"{layout.TMP}/{self._tree.new_name(stripe.number)}")
         fd = -1
         try:
             self._tree.stage(staged, b'{"compacted":%d}' % len(data) + data)
@@ -202,9 +207,9 @@ class Journal:
             raise
 
     def _snapshot_time(self) -> float:
-        """When the last snapshot was made; infinite without any."""
+        """When the last snapshot was made, by the mtime of the file that says so; infinite without any."""
         try:
-            return self._tree.stat(self._snapshot).st_mtime - CLOCK
+            return self._tree.stat(layout.SNAPSHOT).st_mtime - CLOCK
         except OSError:
             return math.inf
 

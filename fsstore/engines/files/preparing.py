@@ -225,6 +225,9 @@ class Preparing(FileReader):
         if author.run is not None and self._runs.keeps_images(author.run):
             self._keep_images([work for work in works if work.note], author.run)
         lines: dict[int, list[dict[str, Any]]] = {}
+        rare: dict[str, Any] = {"by_hand": author.by_hand, "undoing": author.undoing} if author.undoing else {}
+        if len(works) > 1 and sum(1 for work in works if work.note) > 1:
+            rare["commit"] = os.urandom(6).hex()
         for work in works:
             if not work.note:
                 continue
@@ -238,8 +241,8 @@ class Preparing(FileReader):
                 "run": author.run,
                 "time": work.time,
             }
-            if author.undoing:
-                line |= {"by_hand": author.by_hand, "undoing": author.undoing}
+            if rare:
+                line |= rare
             lines.setdefault(work.place.stripe, []).append(line)
         for stripe in held:
             if of_stripe := lines.get(stripe.number):

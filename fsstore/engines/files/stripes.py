@@ -21,6 +21,7 @@ from fsstore.engine import nested
 from fsstore.engines.files.atomic import APPEND, Tree
 from fsstore.engines.files.gate import COUNT, Gate
 from fsstore.engines.files.log import Log
+from fsstore.engines.files.ownlines import OwnLines
 from fsstore.engines.files.waiting import holder_of, pauses
 from fsstore.errors import LockTimeout, Unsupported
 
@@ -68,6 +69,7 @@ class Stripes:
         runtime = os.path.dirname(directory)
         self.gate = Gate(tree, f"{runtime}/gate")
         self.log = Log(tree, runtime, self.gate)
+        self.own = OwnLines()
         self._tree = tree
         self._directory = directory
         self._users = 0
@@ -202,6 +204,7 @@ class Stripes:
     def start_over(self) -> None:
         """In a forked child: the parent's locks are not ours, nor are its threads here to release them."""
         self._inside.clear()
+        self.own.noted = None
         self.gate.start_over()
         self.log.start_over()
         for stripe in self._stripes:
