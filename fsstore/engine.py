@@ -162,6 +162,17 @@ def already_under_way(run: str) -> Conflict:
     )
 
 
+def cursor_in_use(name: str) -> Conflict:
+    """The error for the cursor of a watcher that is there already."""
+    return Conflict(
+        f"another watcher uses the cursor {name!r} now. Close it first, or give this one a name of its own.",
+        namespace="",
+        key=name,
+        expected=None,
+        actual=None,
+    )
+
+
 MAX_VALUE_BYTES = 64 * 1024 * 1024
 """The largest value an engine stores unless it is told otherwise, in bytes of JSON."""
 

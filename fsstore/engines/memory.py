@@ -7,7 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from fsstore import values
 from fsstore.engine import (
@@ -23,7 +23,6 @@ from fsstore.engine import (
     Put,
     Update,
     Verdict,
-    already_under_way,
     nested,
     require_expected,
     require_metadata,
@@ -32,19 +31,13 @@ from fsstore.engine import (
 )
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
+from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
+from fsstore.engines.memory_feed import Cell, MemoryFeed
+from fsstore.engines.memory_runs import MemoryRuns
 from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
 from fsstore.records import Author, Backup, Claim, Finding, Record, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
-
-
-class _Cell(NamedTuple):
-    raw: bytes
-    metadata: dict[str, Any]
-    created_at: float
-    created_by: str | None
-    updated_at: float
-    updated_by: str | None
 
 
 class MemoryEngine(Claiming):
@@ -57,17 +50,15 @@ class MemoryEngine(Claiming):
             read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
         )
         self.place = f":memory:{id(self)}"
-        self._cells: dict[str, dict[str, _Cell]] = {}
+        self._cells: dict[str, dict[str, Cell]] = {}
         self._lock = threading.RLock()
         self._commits = 0
         self._writing = False
         self._closed = False
         self._locks = MemoryLocks()
-        self._runs: dict[str, dict[tuple[str, str], tuple[_Cell | None, str | None]]] = {}
-        """What the keys of the runs under way were before them; empty for those that cannot be taken back."""
-        self._undoable: set[str] = set()
-        self._writers: dict[tuple[str, str], str | None] = {}
-        """The run that wrote a key last, while any is under way."""
+        self._runs: MemoryRuns[Cell] = MemoryRuns()
+        self._feed = MemoryFeed(self._cells, self._lock)
+        self._cursors = MemoryCursors()
         _all.add(self)
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +80,7 @@ class MemoryEngine(Claiming):
         self._require_open()
         return self._commits
 
-    def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, _Cell]:
+    def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, Cell]:
         with self._lock:
             cells = self._of(namespace)
             found = {}
@@ -170,9 +161,13 @@ class MemoryEngine(Claiming):
                 changes = [self._checked(op) for op in ops]
                 now = time.time()
                 self._commits += len(ops) > 1
+                names = [(op.namespace, op.key) for op in changes if isinstance(op, Put | Delete)]
                 if self._runs:
-                    self._keep_images([op for op in changes if isinstance(op, Put | Delete)], author.run)
-                return [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
+                    self._runs.keep(author.run, [(name, self._cell(*name)) for name in names])
+                before = self._feed.before(names)
+                outcomes = [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
+                self._feed.tell(before, author, now)
+                return outcomes
             finally:
                 self._writing = False
 
@@ -195,7 +190,7 @@ class MemoryEngine(Claiming):
         require_expected(op.namespace, op.key, op.expect, revision)
         return op
 
-    def _decided(self, op: Update, cell: _Cell | None) -> Put | Delete | Outcome:
+    def _decided(self, op: Update, cell: Cell | None) -> Put | Delete | Outcome:
         wanted = op.change(MISSING if cell is None else values.decode(cell.raw))
         if isinstance(wanted, bytes):
             require_size(op.namespace, op.key, wanted, MAX_VALUE_BYTES)
@@ -209,44 +204,36 @@ class MemoryEngine(Claiming):
         """Note a run that begins."""
         with self._lock:
             self._require_open()
-            if run.id in self._runs:
-                raise already_under_way(run.id)
-            self._runs[run.id] = {}
-            if run.undoable:
-                self._undoable.add(run.id)
+            self._runs.begin(run)
 
     def end_run(self, run: Run) -> None:
         """Forget the run."""
         with self._lock:
-            self._runs.pop(run.id, None)
-            self._undoable.discard(run.id)
-            if not self._runs:
-                self._writers.clear()
+            self._runs.end(run)
 
     def undo_run(self, run: Run) -> Undone:
         """Put back what its keys were."""
-        done = Undone([], [])
         with self._lock:
-            for (namespace, key), (cell, writer) in self._runs.get(run.id, {}).items():
-                if self._writers.get((namespace, key)) != run.id:
-                    done.left.append((namespace, key))
-                    continue
-                done.restored.append((namespace, key))
-                self._writers[namespace, key] = writer
-                cells = self._cells.setdefault(namespace, {})
+            images, left = self._runs.images(run)
+            before = self._feed.before(images)
+            for (namespace, key), cell in images.items():
                 if cell is None:
-                    cells.pop(key, None)
+                    self._cells.get(namespace, {}).pop(key, None)
                 else:
-                    cells[key] = cell
-        return done
+                    self._cells.setdefault(namespace, {})[key] = cell
+            self._feed.tell(before, Author(run.agent, run.id, undoing=run.id), time.time())
+            return Undone(list(images), left)
 
-    def _keep_images(self, changes: list[Put | Delete], run: str | None) -> None:
-        for op in changes:
-            name = op.namespace, op.key
-            if run in self._undoable:
-                before = self._cells.get(op.namespace, {}).get(op.key), self._writers.get(name)
-                self._runs[run].setdefault(name, before)
-            self._writers[name] = run
+    def feed(self) -> MemoryFeed:
+        """The changes, in the order of the commits."""
+        self._require_open()
+        return self._feed
+
+    def cursor(self, name: str) -> MemoryCursor:
+        """The cursor of this name."""
+        with self._lock:
+            self._require_open()
+            return self._cursors.open(name)
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """There are no files to copy."""
@@ -256,6 +243,7 @@ class MemoryEngine(Claiming):
     def close(self) -> None:
         """Forget everything."""
         self._closed = True
+        self._feed.end()
         self._locks.close()
         self._cells.clear()
 
@@ -264,6 +252,8 @@ class MemoryEngine(Claiming):
         self._lock = threading.RLock()
         self._writing = False
         self._locks.start_over()
+        self._feed.start_over(self._lock)
+        self._cursors.start_over()
 
     def _do(self, op: Put | Delete | Outcome, author: Author, now: float) -> Outcome:
         if isinstance(op, Outcome):
@@ -276,7 +266,7 @@ class MemoryEngine(Claiming):
         given = values.decode(values.encode(dict(op.metadata or {})))
         metadata = given if old is None else {**old.metadata, **given}
         if old is None:
-            cells[op.key] = _Cell(op.raw, metadata, now, author.agent, now, author.agent)
+            cells[op.key] = Cell(op.raw, metadata, now, author.agent, now, author.agent)
             return Outcome.CREATED
         if old.raw == op.raw and values.encode(old.metadata) == values.encode(metadata):
             return Outcome.UNCHANGED
@@ -284,10 +274,12 @@ class MemoryEngine(Claiming):
         return Outcome.UPDATED
 
     def _delete(self, op: Delete) -> Outcome:
-        cells = self._cells.get(op.namespace, {})
-        return Outcome.MISSING if cells.pop(op.key, None) is None else Outcome.DELETED
+        return Outcome.MISSING if self._cells.get(op.namespace, {}).pop(op.key, None) is None else Outcome.DELETED
 
-    def _of(self, namespace: str) -> dict[str, _Cell]:
+    def _cell(self, namespace: str, key: str) -> Cell | None:
+        return self._cells.get(namespace, {}).get(key)
+
+    def _of(self, namespace: str) -> dict[str, Cell]:
         self._require_open()
         path_of(namespace, "")
         return self._cells.get(namespace, {})

@@ -148,8 +148,8 @@ def test_it_is_exact_to_the_byte_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_flaw_that_keeps_the_last_image_is_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a key written twice the state before the first write counts."""
-    from fsstore.engines import memory
     from fsstore.engines.files.runs import Runs
+    from fsstore.engines.memory_runs import MemoryRuns
 
     keep = Runs.keep
 
@@ -158,13 +158,13 @@ def test_a_flaw_that_keeps_the_last_image_is_noticed(store: Store, monkeypatch: 
             file.unlink()
         keep(self, run, image, stripe)
 
-    def careless(self: Any, changes: Any, run: str) -> None:
-        for op in changes:
-            self._writers[op.namespace, op.key] = run
-            self._runs.get(run, {})[op.namespace, op.key] = self._cells.get(op.namespace, {}).get(op.key), None
+    def careless(self: Any, run: str, names: Any) -> None:
+        for name, there in names:
+            self._writers[name] = run
+            self._images.get(run, {})[name] = there, None
 
     monkeypatch.setattr(Runs, "keep", forgetful)
-    monkeypatch.setattr(memory.MemoryEngine, "_keep_images", careless)
+    monkeypatch.setattr(MemoryRuns, "keep", careless)
     store.set("k", 0)
 
     def work(run: Any) -> None:

@@ -1,0 +1,160 @@
+"""What is told of a store in memory. It decides nothing, and changes no key."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from fsstore import values
+from fsstore.engine import Sink
+from fsstore.errors import WaitTimeout
+from fsstore.events import Event, Kind, Told, WatchStatus
+from fsstore.records import Author, timestamp
+from fsstore.revisions import revision
+
+
+class Cell(NamedTuple):
+    """What a key holds."""
+
+    raw: bytes
+    metadata: dict[str, Any]
+    created_at: float
+    created_by: str | None
+    updated_at: float
+    updated_by: str | None
+
+
+Cells = Mapping[str, Mapping[str, Cell]]
+
+
+class Changed(NamedTuple):
+    """A key that a commit may have changed, and what was there before."""
+
+    namespace: str
+    key: str
+    raw: bytes | None
+
+
+class MemoryFeed:
+    """The changes of one store. The store's lock is held whenever anything is told, so the order is that of commits."""
+
+    def __init__(self, cells: Cells, lock: threading.RLock) -> None:
+        self._cells = cells
+        self._lock = lock
+        self._sinks: list[tuple[Sink, str | None]] = []
+
+    def attach(self, sink: Sink, namespace: str | None = None, since: Told | None = None) -> Told:
+        """Tell a sink of all that differs from ``since``, and of every change from now on."""
+        with self._held():
+            if since is not None:
+                for event in self._differences(since, namespace):
+                    sink.put(event, b"" if event.revision is None else bytes.fromhex(event.revision))
+            self._sinks.append((sink, namespace))
+            return self.told(namespace)
+
+    def detach(self, sink: Sink) -> None:
+        """Tell it nothing more."""
+        with self._held():
+            self._sinks = [each for each in self._sinks if each[0] is not sink]
+
+    def told(self, namespace: str | None = None) -> Told:
+        """What is there: here nobody is ever late."""
+        with self._held():
+            return {
+                name: {key: _mark(cell.raw) for key, cell in self._cells.get(name, {}).items()}
+                for name in self._names(namespace)
+                if self._cells.get(name)
+            }
+
+    def sync(self, timeout: float) -> None:
+        """Return when no commit is under way. Raises `WaitTimeout`."""
+        with self._held(timeout):
+            return
+
+    def status(self) -> WatchStatus:
+        """Whether anybody watches, and what there is."""
+        with self._held():
+            keys = sum(len(cells) for cells in self._cells.values())
+            return WatchStatus("memory" if self._sinks else "off", keys=keys, subscriptions=len(self._sinks))
+
+    def before(self, names: Iterable[tuple[str, str]]) -> list[Changed]:
+        """What these keys are, for `tell` after they were changed; nothing if nobody is told. The lock is held."""
+        if not self._sinks:
+            return []
+        found = [(name, key, self._cells.get(name, {}).get(key)) for name, key in names]
+        return [Changed(name, key, None if cell is None else cell.raw) for name, key, cell in found]
+
+    def tell(self, changed: list[Changed], author: Author, now: float) -> None:
+        """Tell what became of these keys; they are one commit. The lock is held."""
+        commit = os.urandom(6).hex() if len(changed) > 1 else None
+        for name, key, old in changed:
+            cell = self._cells.get(name, {}).get(key)
+            new = None if cell is None else cell.raw
+            if new == old:
+                continue
+            was = None if old is None else revision(old)
+            for sink, namespace in tuple(self._sinks):
+                if namespace is None or namespace == name:  # each gets a value of its own
+                    event = _event(name, key, new, was, source=author, time=timestamp(now), commit=commit, own=True)
+                    sink.put(event, b"" if new is None else _mark(new))
+
+    def end(self) -> None:
+        """The store is closed."""
+        with self._held():
+            sinks, self._sinks = self._sinks, []
+        for sink, _ in sinks:
+            sink.end(None)
+
+    def start_over(self, lock: threading.RLock) -> None:
+        """In a forked child: who watched is in the parent."""
+        self._lock = lock
+        self._sinks = []
+
+    def _differences(self, since: Told, namespace: str | None) -> Iterator[Event]:
+        for name in self._names(namespace, since):
+            cells, known = self._cells.get(name, {}), since.get(name, {})
+            for key in sorted({*cells, *known}):
+                was = known[key][-20:].hex() if key in known else None
+                cell = cells.get(key)
+                if cell is None:
+                    yield _event(name, key, None, was)
+                elif was != revision(cell.raw):
+                    source = Author(cell.updated_by)
+                    yield _event(name, key, cell.raw, was, source=source, time=timestamp(cell.updated_at))
+
+    def _names(self, namespace: str | None, since: Told | None = None) -> list[str]:
+        return sorted({*self._cells, *(since or ())}) if namespace is None else [namespace]
+
+    @contextlib.contextmanager
+    def _held(self, timeout: float = -1) -> Iterator[None]:
+        if not self._lock.acquire(timeout=timeout):
+            raise WaitTimeout(
+                f"a commit was under way for {timeout:g} s. Is its update function waiting?", seconds=timeout
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+def _mark(raw: bytes) -> bytes:
+    return bytes.fromhex(revision(raw))
+
+
+def _event(
+    namespace: str,
+    key: str,
+    raw: bytes | None,
+    was: str | None,
+    *,
+    source: Author = Author(),  # noqa: B008
+    time: str = "",
+    commit: str | None = None,
+    own: bool = False,
+) -> Event:
+    kind: Kind = "deleted" if raw is None else "created" if was is None else "updated"
+    value, now = (None, None) if raw is None else (values.decode(raw), revision(raw))
+    return Event(kind, namespace, key, value, now, was, source, time, commit, own)
