@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from fsstore.engine import Capabilities
 from fsstore.engines.files import failures, layout
@@ -14,6 +15,9 @@ from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.engines.files.writer import FileWriter
 from fsstore.records import Run, Undone
+
+if TYPE_CHECKING:
+    from fsstore.engines.files.watching.feed import FileFeed
 
 
 class FileEngine(FileWriter):
@@ -33,6 +37,7 @@ class FileEngine(FileWriter):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
             stripes = Stripes.shared(tree, layout.JOURNAL)
             self._marker = marker
+            self._feed: FileFeed | None = None
             try:
                 super().__init__(tree, marker, stripes, durability=durability or marker.durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
@@ -89,6 +94,21 @@ class FileEngine(FileWriter):
             self._recovery.replayed,
         )
 
+    def feed(self) -> FileFeed:
+        """The changes, as this process observes them."""
+        self._require_open()
+        if self._feed is None:
+            from fsstore.engines.files.watching.feed import FileFeed
+            from fsstore.engines.files.watching.hub import Watched
+
+            work = self.work_tree()
+            self._feed = FileFeed(
+                Watched(
+                    self._tree, self._limit, self._marker.settings, self._journal, self._places.stripe, work.lines_of
+                )
+            )
+        return self._feed
+
     @contextlib.contextmanager
     def _quiet(self, numbers: list[int]) -> Iterator[None]:
         with self._writing(), self._holding(numbers):
@@ -97,6 +117,8 @@ class FileEngine(FileWriter):
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
         if not self._closed:
+            if self._feed is not None:
+                self._feed.close()
             self._locks.close()
             super().close()
             self._stripes.leave()

@@ -82,6 +82,8 @@ class Places:
         require_short(path, namespace, key)
         absolute = self._tree.absolute(path)
         parent, _, name = absolute.rpartition(b"/")
-        # Keys that a folding file system takes for one must share a lock.
-        stripe = zlib.crc32((fold(path) if self._folds else path).encode()) % COUNT
-        return Place(namespace, key, path, absolute, parent, name, directory, stripe)
+        return Place(namespace, key, path, absolute, parent, name, directory, self.stripe(path))
+
+    def stripe(self, path: str) -> int:
+        """The lock of a key by its path: keys that a folding file system takes for one share it."""
+        return zlib.crc32((fold(path) if self._folds else path).encode("utf-8", "surrogateescape")) % COUNT

@@ -12,7 +12,7 @@ from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, read_descriptor
 from fsstore.engines.files.journal import Line, writer
 from fsstore.engines.files.watching.directories import SIGNATURE, UNKNOWN, Directory, revision_in, signature
-from fsstore.events import REVISION, Event, Told
+from fsstore.events import REVISION, Event, Kind, Told
 from fsstore.keys import path_of
 from fsstore.records import Author, timestamp
 from fsstore.revisions import revision as revision_of
@@ -49,7 +49,7 @@ class CatchUp:
         for directory in self._directories.values():
             if directory.namespace is not None and namespace in (None, directory.namespace):
                 of_namespace = found.setdefault(directory.namespace, {})
-                for key, name in directory.keys():
+                for key, name in directory.named():
                     of_namespace[key] = directory.files[name]
         return {name: marks for name, marks in found.items() if marks}
 
@@ -76,7 +76,7 @@ class CatchUp:
             if name is None or namespace not in (None, name):
                 continue
             known, files = left.get(name, nothing), directory.files
-            for key, file in directory.keys():
+            for key, file in directory.named():
                 old, mark = known.pop(key, None), files[file]
                 if old is not None and (
                     old[:SIGNATURE] == mark[:SIGNATURE] if len(old) > REVISION else old == mark[SIGNATURE:]
@@ -113,10 +113,10 @@ class CatchUp:
             return
         line = writer(lines, revision, status.st_mtime)
         at, source = (status.st_mtime, _PERSON) if line is None else (line.time, line.author)
-        kind = "created" if found.old is None else "updated"
+        kind: Kind = "created" if found.old is None else "updated"
         yield (
             Event(
-                kind,  # type: ignore[arg-type]
+                kind,
                 found.namespace,
                 found.key,
                 value,

@@ -1,4 +1,4 @@
-"""What is known of a store's directories: of each file in them a mark of the content that was told. It looks at none."""
+"""What is known of a store's directories: of each file a mark of the content that was told. It looks at none."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def revision_in(mark: bytes | None) -> str | None:
     if mark is None:
         return None
     raw = mark[SIGNATURE:]
-    return None if raw == UNKNOWN or raw == UNREADABLE else raw.hex()
+    return None if raw in (UNKNOWN, UNREADABLE) else raw.hex()
 
 
 class Directory:
@@ -74,8 +74,8 @@ class Directory:
             return None
         return keys.decode_leaf(self.level, name)
 
-    def keys(self) -> list[tuple[str, str]]:
-        """The keys in it, with the names of their files."""
+    def named(self) -> list[tuple[str, str]]:
+        """The keys in it, each with the name of its file."""
         if self.level is None:
             return []
         names = list(self.files)

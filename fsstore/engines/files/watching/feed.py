@@ -64,7 +64,7 @@ class FileFeed:
         return WatchStatus("off") if hub is None else hub.status(len(self._sinks))
 
     def edits(self, since: float) -> set[str] | None:
-        """Paths of files with any hint since a time (seconds since the epoch); ``None`` if that is not known for all."""
+        """Paths of files with any hint since a time, in seconds since the epoch; ``None`` if not all gave one."""
         hub = _hubs.get(self._watched.tree.root)
         return None if hub is None else hub.edits(since)
 

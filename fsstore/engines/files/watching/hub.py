@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from fsstore import values
 from fsstore.engine import Sink
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
@@ -66,7 +67,8 @@ class Hub:
         self._notifier, self._reason = _notifier(watched)
         journal = watched.journal
         self._writers = Writers(watched.tree, journal, watched.stripe)
-        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, journal.is_own, self._notifier)
+        journal.own.noted = {}
+        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._is_own, self._notifier)
         self._learning = Learning(watched.tree, watched.limit, self._state)
         self._next_poll = 0.0
         self._thread = threading.Thread(target=self._run, name="fsstore-watch", daemon=True)
@@ -311,13 +313,21 @@ class Hub:
                 sync.done.set()
         self._syncs = left
 
-    def _tell(self, event: Event, mark: bytes) -> None:
+    def _tell(self, event: Event, mark: bytes, raw: bytes = b"") -> None:
+        given = False
         for sink, namespace in self._sinks:
             if namespace is None or namespace == event.namespace:
+                if given and raw:  # each gets a value of its own
+                    event = event._replace(value=values.decode(raw))
+                given = True
                 try:
                     sink.put(event, mark)
                 except Exception:
                     _log.exception("a watcher could not take a change")  # its failure is its own
+
+    def _is_own(self, path: str, at: float) -> bool:
+        noted = self._watched.journal.own.noted
+        return noted is not None and noted.pop((path, at), self) is None
 
     def _catch_up(self) -> CatchUp:
         watched = self._watched
@@ -327,6 +337,7 @@ class Hub:
         if self._notifier is not None:
             self._notifier.close()
         self._writers.close()
+        self._watched.journal.own.noted = None
         self._stopping = True
         for sync in self._syncs:
             sync.done.set()

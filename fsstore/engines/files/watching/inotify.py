@@ -11,6 +11,7 @@ import errno
 import os
 import struct
 from collections.abc import Callable
+from typing import cast
 
 MODIFY, CLOSE_WRITE = 0x2, 0x8
 MOVED_FROM, MOVED_TO = 0x40, 0x80
@@ -85,7 +86,7 @@ def calls() -> Calls:
     try:
         from watchdog.observers import inotify_c as binding
 
-        return binding.inotify_init, binding.inotify_add_watch, binding.inotify_rm_watch
+        return cast("Calls", (binding.inotify_init, binding.inotify_add_watch, binding.inotify_rm_watch))
     except (ImportError, AttributeError):  # also what watchdog raises where the C library has none
         return bound_here()
 

@@ -13,7 +13,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from fsstore import values
 from fsstore.engines.files import failures
@@ -26,7 +26,7 @@ from fsstore.engines.files.watching.directories import SIGNATURE, UNREADABLE, Di
 from fsstore.engines.files.watching.held import Held
 from fsstore.engines.files.watching.scan import Scan
 from fsstore.errors import StoreError
-from fsstore.events import Event
+from fsstore.events import Event, Kind
 from fsstore.records import Author, timestamp
 
 _log = logging.getLogger("fsstore")
@@ -37,7 +37,11 @@ _WRITING = hints.MODIFY | hints.CREATE
 _ROUNDS = 1000
 _PERSON = Author(by_hand=True)
 
-Tell = Callable[[Event, bytes], None]
+
+class Tell(Protocol):
+    """Who takes the events: with the new mark, and the bytes of the value."""
+
+    def __call__(self, event: Event, mark: bytes, raw: bytes = ...) -> None: ...
 
 
 class Reconciler(Scan):
@@ -190,9 +194,9 @@ class Reconciler(Scan):
                 self.held.drop(path)
                 return
             size = status.st_size
-            if size > self._limit or (wrong := irregular(status.st_mode)):
-                error = OSError(errno.EFBIG, str(size)) if size > self._limit else wrong or OSError()
-                self._unreadable(directory, name, mask, error, now)
+            wrong = irregular(status.st_mode) or (OSError(errno.EFBIG, str(size)) if size > self._limit else None)
+            if wrong is not None:
+                self._unreadable(directory, name, mask, wrong, now)
                 return
             raw = os.read(fd, size + 1)
             while 0 < len(raw) < size and (piece := os.read(fd, size - len(raw) + 1)):
@@ -215,7 +219,7 @@ class Reconciler(Scan):
         self.held.drop(path)
         directory.files[name] = now + revision
         if known is None or known[-20:] != revision:
-            self._changed(directory, name, known, value, digest.hexdigest(), written, status.st_mtime)
+            self._changed(directory, name, known, value, raw, written, status.st_mtime)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
@@ -312,7 +316,7 @@ class Reconciler(Scan):
         name: str,
         known: bytes | None,
         value: Any,
-        revision: str,
+        raw: bytes,
         written: Written | None,
         mtime: float,
     ) -> None:
@@ -326,14 +330,14 @@ class Reconciler(Scan):
         if written is not None:
             at, source, commit = written.time, written.author, written.commit
             own = self._is_own(directory.prefix + name, at)
-        kind = "created" if known is None else "updated"
-        old = revision_in(known)
-        event = Event(kind, namespace, key, value, revision, old, source, timestamp(at), commit, own)  # type: ignore[arg-type]
-        self._tell(event, directory.files[name])
+        kind: Kind = "created" if known is None else "updated"
+        mark = directory.files[name]
+        new, old = revision_in(mark), revision_in(known)
+        self._tell(Event(kind, namespace, key, value, new, old, source, timestamp(at), commit, own), mark, raw)
 
     def _emit(
         self,
-        kind: Any,
+        kind: Kind,
         directory: Directory,
         name: str,
         known: bytes | None,

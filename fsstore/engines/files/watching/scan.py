@@ -100,8 +100,8 @@ class Scan:
         except LimitReached:
             if not self.unwatched:
                 _log.warning(
-                    "%s: the limit of watched directories is reached (sysctl fs.inotify.max_user_watches); %s and others "
-                    "are polled",
+                    "%s: the limit of watched directories is reached (sysctl fs.inotify.max_user_watches); %s and "
+                    "others are polled",
                     self._tree.root,
                     path or "the store's root",
                 )
