@@ -71,7 +71,6 @@ class Scan:
             for name in directory.below - below:
                 self.drop(directory.prefix + name)
             todo += [(directory.prefix + name, deep) for name in below if deep or name not in directory.below]
-            directory.below |= below
 
     def _find(self, path: str) -> Directory | None:
         """The directory, made known if its parent is; its place among the known ones."""
@@ -86,6 +85,7 @@ class Scan:
             if above is None:
                 return None
             directory = above.child(name)
+            above.below.add(name)
         self.directories[path] = directory
         if self.is_baseline:
             self._unlearned.append(path)
