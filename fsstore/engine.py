@@ -302,8 +302,8 @@ class Reader(Protocol):
 class Sink(Protocol):
     """What a feed tells of changes, one at a time."""
 
-    def put(self, event: Event, mark: bytes) -> None:
-        """Take an event, and the mark of the content it tells of (empty: there is none). Must not wait."""
+    def put(self, event: Event) -> None:
+        """Take an event. Must not wait."""
         ...
 
     def end(self, error: StoreError | None) -> None:

@@ -5,19 +5,28 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from fsstore.errors import StoreError
-from fsstore.records import Author
+from fsstore.records import Author, timestamp
 
 Kind = Literal["created", "updated", "deleted", "invalid", "ready", "resync"]
 
 Told = dict[str, dict[str, bytes]]
 """What somebody has been told of: by namespace and key the mark of the content, as an engine made it.
 
-The last `REVISION` bytes of a mark are the revision, zero where it is not known. What precedes them, if anything does,
-is the engine's own.
+The last `REVISION` bytes of a mark are the revision. What precedes them, if anything does, is the engine's own.
 """
 
 REVISION = 20
 """Bytes of a revision in a mark: half as many as the digits that it has elsewhere."""
+UNKNOWN = bytes(REVISION)
+"""The revision in the mark of what has not been read."""
+UNREADABLE = b"\xff" * REVISION
+"""The revision in the mark of what cannot be read."""
+
+
+def revision_of(mark: bytes) -> str | None:
+    """The revision that a mark tells, if it does; an empty one is that of nothing."""
+    raw = mark[-REVISION:]
+    return None if raw in (b"", UNKNOWN, UNREADABLE) else raw.hex()
 
 
 class Event(NamedTuple):
@@ -32,30 +41,56 @@ class Event(NamedTuple):
     key: str = ""
     value: Any = None
     """The new value; ``None`` where there is none to be told."""
-    revision: str | None = None
-    """Of the new content; ``None`` where there is none."""
-    old_revision: str | None = None
-    """Of the content that this watcher was told of before; ``None`` where there was none, or it is not known."""
+    mark: bytes = b""
+    """What a cursor keeps of the new content; empty where there is none."""
+    old_mark: bytes = b""
+    """The mark of what this watcher was told before; empty where there was nothing."""
     source: Author = Author()
     """Who made the change: agent and run, or ``by_hand`` for a person."""
-    time: str = ""
-    """When, as far as it can be known: ISO 8601, UTC."""
+    at: float = 0.0
+    """When, as far as it can be known, in seconds since the epoch."""
     commit: str | None = None
     """The same for all keys that one call or transaction changed together; ``None`` for a key alone."""
     own: bool = False
     """Whether this process made the change, through fsstore."""
-    merged: int = 0
-    """How many earlier changes of the key that were not told are in this one."""
     error: StoreError | None = None
     """Of kind ``invalid``: why the file cannot be read, a `BadValue` with line and column if it is no JSON."""
+    merged: int = 0
+    """How many earlier changes of the key that were not told are in this one."""
+
+    @property
+    def revision(self) -> str | None:
+        """Of the new content; ``None`` where there is none."""
+        return revision_of(self.mark)
+
+    @property
+    def old_revision(self) -> str | None:
+        """Of the content that this watcher was told of before; ``None`` where there was none, or it is not known."""
+        return revision_of(self.old_mark)
+
+    @property
+    def time(self) -> str:
+        """When, as far as it can be known: ISO 8601, UTC."""
+        return timestamp(self.at)
 
     def as_dict(self) -> dict[str, Any]:
         """The event as a JSON object."""
-        source = self.source
-        fields: dict[str, Any] = {**self._asdict(), "agent": source.agent, "run": source.run, "by_hand": source.by_hand}
-        fields["error"] = None if self.error is None else str(self.error)
-        del fields["source"]
-        return fields
+        return {
+            "kind": self.kind,
+            "namespace": self.namespace,
+            "key": self.key,
+            "value": self.value,
+            "revision": self.revision,
+            "old_revision": self.old_revision,
+            "agent": self.source.agent,
+            "run": self.source.run,
+            "by_hand": self.source.by_hand,
+            "time": self.time,
+            "commit": self.commit,
+            "own": self.own,
+            "merged": self.merged,
+            "error": None if self.error is None else str(self.error),
+        }
 
 
 class WatchStatus(NamedTuple):

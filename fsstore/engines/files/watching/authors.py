@@ -29,6 +29,8 @@ class Written(NamedTuple):
     time: float
     author: Author
     commit: str | None
+    before: Written | None
+    """An earlier line of the same path that waits, too."""
 
 
 class Writers:
@@ -38,12 +40,13 @@ class Writers:
         """``stripe`` tells in which journal the lines of a path are."""
         self._tree, self._journal, self._stripe = tree, journal, stripe
         self._tails: dict[int, _Tail] = {}
-        self._waiting: dict[str, list[Written]] = {}
         self._authors: dict[tuple[Any, ...], Author] = {}
+        self.waiting: dict[str, Written] = {}
+        """The newest line of each path."""
 
     def begin(self) -> None:
         """Pass over what the journals have until now."""
-        self._waiting.clear()
+        self.waiting.clear()
         self._close()
         now = time.time() - CLOCK
         self._tails = {number: _Tail(mark, now) for number, mark in self._journal.marks(range(COUNT)).items()}
@@ -54,20 +57,28 @@ class Writers:
         The newest line of the path counts, or an older one that was written when the file was: then the writer of the
         newest is about to rename its own.
         """
-        lines = self._waiting.get(path)
-        if lines is None or lines[-1].revision != revision:
+        line = self.waiting.get(path)
+        if line is None or line.revision != revision:
             self._catch_up(self._stripe(path))
-            lines = self._waiting.get(path)
-            if lines is None:
-                return None
-        for index in range(len(lines) - 1, -1, -1):
-            line = lines[index]
-            if line.revision == revision and (index == len(lines) - 1 or abs(line.time - mtime) < CLOCK):
-                del lines[: index + 1]
-                if not lines:
-                    del self._waiting[path]
+            line = self.waiting.get(path)
+        newer: list[Written] = []
+        while line is not None:
+            if line.revision == revision and (not newer or abs(line.time - mtime) < CLOCK):
+                self._keep(path, newer)
                 return None if line.author.by_hand else line
+            newer.append(line)
+            line = line.before
         return None
+
+    def _keep(self, path: str, newer: list[Written]) -> None:
+        """Only these lines of a path wait on."""
+        line = None
+        for each in reversed(newer):
+            line = each._replace(before=line)
+        if line is None:
+            self.waiting.pop(path, None)
+        else:
+            self.waiting[path] = line
 
     def _catch_up(self, number: int) -> None:
         """Read on in one journal."""
@@ -90,6 +101,7 @@ class Writers:
 
     def _take(self, tail: _Tail, raw: bytes) -> None:
         end = len(raw)
+        waiting, authors, after = self.waiting, self._authors, tail.after
         for text in raw.split(b"\n"):
             if not text:
                 continue
@@ -98,25 +110,24 @@ class Writers:
                 path, at = line["path"], line["time"]
             except (ValueError, TypeError, KeyError):
                 continue  # a header; or the piece ends in it
-            if at <= tail.after:
+            if at <= after:
                 continue
-            written = Written(line["revision"], at, self._author(line), line.get("commit"))
-            self._waiting.setdefault(path, []).append(written)
-            tail.newest = max(tail.newest, at)
+            name = line["agent"], line["run"], line.get("by_hand", False)
+            author = authors.get(name) or self._author(name)
+            waiting[path] = Written(line["revision"], at, author, line.get("commit"), waiting.get(path))
+            if at > tail.newest:
+                tail.newest = at
         if not raw.endswith(b"}"):
             cut = raw.rfind(b"\n")
             end = cut if cut > 0 else end  # a line that is not whole is read again
         tail.at += end
-        if len(self._waiting) > _KEPT:
-            self._waiting.pop(next(iter(self._waiting)))
+        while len(waiting) > _KEPT:
+            waiting.pop(next(iter(waiting)))
 
-    def _author(self, line: dict[str, Any]) -> Author:
-        name = line["agent"], line["run"], line.get("by_hand", False)
-        found = self._authors.get(name)
-        if found is None:
-            if len(self._authors) > _KEPT:
-                self._authors.clear()
-            found = self._authors[name] = Author(*name)
+    def _author(self, name: tuple[Any, ...]) -> Author:
+        if len(self._authors) > _KEPT:
+            self._authors.clear()
+        found = self._authors[name] = Author(*name)
         return found
 
     def close(self) -> None:

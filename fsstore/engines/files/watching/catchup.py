@@ -11,10 +11,10 @@ from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, read_descriptor
 from fsstore.engines.files.journal import Line, writer
-from fsstore.engines.files.watching.directories import SIGNATURE, UNKNOWN, Directory, revision_in, signature
-from fsstore.events import REVISION, Event, Kind, Told
+from fsstore.engines.files.watching.directories import SIGNATURE, Directory, signature
+from fsstore.events import REVISION, UNKNOWN, Event, Kind, Told
 from fsstore.keys import path_of
-from fsstore.records import Author, timestamp
+from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 
 Lines = Callable[[list[str]], dict[str, list[Line]]]
@@ -53,8 +53,8 @@ class CatchUp:
                     of_namespace[key] = directory.files[name]
         return {name: marks for name, marks in found.items() if marks}
 
-    def events(self, namespace: str | None, since: Told) -> Iterator[tuple[Event, bytes]]:
-        """What differs, with the new marks. Revisions that the watcher knew are learned from it."""
+    def events(self, namespace: str | None, since: Told) -> Iterator[Event]:
+        """What differs. Revisions that the watcher knew are learned from it."""
         changed, gone = self._differing(namespace, since)
         for start in range(0, len(changed), _BATCH):
             piece = changed[start : start + _BATCH]
@@ -65,7 +65,7 @@ class CatchUp:
             some = gone[start : start + _BATCH]
             lines = self._lines([path for _, _, path, _ in some])
             for name, key, path, old in some:
-                yield self._deleted(name, key, old, lines.get(path, [])), b""
+                yield _deleted(name, key, old, lines.get(path, []))
 
     def _differing(self, namespace: str | None, since: Told) -> tuple[list[Found], list[tuple[str, str, str, bytes]]]:
         changed: list[Found] = []
@@ -89,7 +89,7 @@ class CatchUp:
             (name, key, path_of(name, key), mark) for name, marks in left.items() for key, mark in marks.items()
         ]
 
-    def _event(self, found: Found, lines: list[Line]) -> Iterator[tuple[Event, bytes]]:
+    def _event(self, found: Found, lines: list[Line]) -> Iterator[Event]:
         directory, name = found.directory, found.name
         path = directory.prefix + name
         try:
@@ -114,22 +114,10 @@ class CatchUp:
         line = writer(lines, revision, status.st_mtime)
         at, source = (status.st_mtime, _PERSON) if line is None else (line.time, line.author)
         kind: Kind = "created" if found.old is None else "updated"
-        yield (
-            Event(
-                kind,
-                found.namespace,
-                found.key,
-                value,
-                revision,
-                _old(found.old),
-                source,
-                timestamp(at),
-                None if line is None else line.commit,
-            ),
-            mark,
-        )
+        commit = None if line is None else line.commit
+        yield Event(kind, found.namespace, found.key, value, mark, found.old or b"", source, at, commit)
 
-    def _bad(self, found: Found, error: OSError | values.Malformed) -> Iterator[tuple[Event, bytes]]:
+    def _bad(self, found: Found, error: OSError | values.Malformed) -> Iterator[Event]:
         """It cannot be read: told, unless it is so young that it may be half written, or is gone."""
         directory, name = found.directory, found.name
         path = directory.prefix + name
@@ -146,31 +134,12 @@ class CatchUp:
             self.doubtful.append(path)
             return
         told = failures.reading(error, found.namespace, found.key, f"{self._tree.root}/{path}", self._limit)
-        yield (
-            Event(
-                "invalid",
-                found.namespace,
-                found.key,
-                old_revision=_old(found.old),
-                source=_PERSON,
-                time=timestamp(status.st_mtime),
-                error=told,
-            ),
-            mark,
-        )
-
-    def _deleted(self, namespace: str, key: str, old: bytes, lines: list[Line]) -> Event:
-        line = lines[-1] if lines and lines[-1].revision is None else None
-        return Event(
-            "deleted",
-            namespace,
-            key,
-            old_revision=_old(old),
-            source=_PERSON if line is None else line.author,
-            time=timestamp(time.time() if line is None else line.time),
-            commit=None if line is None else line.commit,
-        )
+        old = found.old or b""
+        yield Event("invalid", found.namespace, found.key, None, mark, old, _PERSON, status.st_mtime, error=told)
 
 
-def _old(mark: bytes | None) -> str | None:
-    return mark.hex() if mark is not None and len(mark) == REVISION else revision_in(mark)
+def _deleted(namespace: str, key: str, old: bytes, lines: list[Line]) -> Event:
+    line = lines[-1] if lines and lines[-1].revision is None else None
+    if line is None:
+        return Event("deleted", namespace, key, old_mark=old, source=_PERSON, at=time.time())
+    return Event("deleted", namespace, key, None, b"", old, line.author, line.time, line.commit)

@@ -11,23 +11,11 @@ from fsstore.keys import ROOT, Level
 _SIGNATURE = struct.Struct("=QqqQ")
 SIGNATURE = _SIGNATURE.size
 """Bytes of a file's signature, which a mark begins with."""
-UNKNOWN = bytes(20)
-"""The revision in the mark of a file that has not been read."""
-UNREADABLE = b"\xff" * 20
-"""The revision in the mark of what cannot be read."""
 
 
 def signature(status: os.stat_result, pack: struct.Struct = _SIGNATURE) -> bytes:
     """Inode, times and size: as long as they are the same, so is the content."""
     return pack.pack(status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
-
-
-def revision_in(mark: bytes | None) -> str | None:
-    """The revision that a mark tells, if it does."""
-    if mark is None:
-        return None
-    raw = mark[SIGNATURE:]
-    return None if raw in (UNKNOWN, UNREADABLE) else raw.hex()
 
 
 class Directory:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import heapq
 import time
 
+from fsstore.engines.files.watching.inotify import CREATE, DELETE, MODIFY, MOVED_FROM, WHOLE
+
+_WRITING = MODIFY | CREATE
+_ANY = _WRITING | WHOLE | DELETE | MOVED_FROM
+
 MILLISECOND = 1_000_000
 AFTER_CLOSE = 6 * MILLISECOND
 """A file written in place is believed whole so long after it was closed, by its mtime."""
@@ -28,6 +33,19 @@ class Hold:
         self.hints = 0
         self.gone = False
         """Whether it is its absence that waits."""
+
+    def is_early(self, hints: int) -> bool:
+        """Whether it need not be looked at now: somebody goes on writing it. That is noted."""
+        if hints & _ANY != MODIFY or time.monotonic_ns() >= self.until:
+            return False
+        self.hints = hints
+        return True
+
+    def together(self, hints: int) -> int:
+        """What counts when new hints come (0: its time has come): who opens a file anew has not closed it."""
+        if not hints:
+            return self.hints
+        return hints if hints & _WRITING else hints | self.hints & ~_WRITING
 
 
 class Held:

@@ -87,8 +87,8 @@ class Hub:
         def attach() -> Told | None:
             catch_up = self._catch_up()
             if since is not None:
-                for event, mark in catch_up.events(namespace, since):
-                    sink.put(event, mark)
+                for event in catch_up.events(namespace, since):
+                    sink.put(event)
             told = catch_up.told(namespace) if tell else None
             self._sinks.append((sink, namespace))
             self._state.doubt(catch_up.doubtful)
@@ -313,7 +313,7 @@ class Hub:
                 sync.done.set()
         self._syncs = left
 
-    def _tell(self, event: Event, mark: bytes, raw: bytes = b"") -> None:
+    def _tell(self, event: Event, raw: bytes = b"") -> None:
         given = False
         for sink, namespace in self._sinks:
             if namespace is None or namespace == event.namespace:
@@ -321,7 +321,7 @@ class Hub:
                     event = event._replace(value=values.decode(raw))
                 given = True
                 try:
-                    sink.put(event, mark)
+                    sink.put(event)
                 except Exception:
                     _log.exception("a watcher could not take a change")  # its failure is its own
 

@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator
 
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.watching.directories import SIGNATURE, UNKNOWN, signature
+from fsstore.engines.files.watching.directories import SIGNATURE, signature
 from fsstore.engines.files.watching.scan import Scan
+from fsstore.events import UNKNOWN
 
 _STEP = 50  # files
 

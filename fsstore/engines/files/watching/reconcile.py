@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from fsstore import values
 from fsstore.engines.files import failures
@@ -21,13 +20,12 @@ from fsstore.engines.files.atomic import Tree, irregular
 from fsstore.engines.files.layout import MARKER
 from fsstore.engines.files.watching import held
 from fsstore.engines.files.watching import inotify as hints
-from fsstore.engines.files.watching.authors import Writers, Written
-from fsstore.engines.files.watching.directories import SIGNATURE, UNREADABLE, Directory, revision_in, signature
+from fsstore.engines.files.watching.authors import Writers
+from fsstore.engines.files.watching.directories import SIGNATURE, Directory, signature
 from fsstore.engines.files.watching.held import Held
 from fsstore.engines.files.watching.scan import Scan
-from fsstore.errors import StoreError
-from fsstore.events import Event, Kind
-from fsstore.records import Author, timestamp
+from fsstore.events import REVISION, UNREADABLE, Event, Kind
+from fsstore.records import Author
 
 _log = logging.getLogger("fsstore")
 
@@ -38,10 +36,8 @@ _ROUNDS = 1000
 _PERSON = Author(by_hand=True)
 
 
-class Tell(Protocol):
-    """Who takes the events: with the new mark, and the bytes of the value."""
-
-    def __call__(self, event: Event, mark: bytes, raw: bytes = ...) -> None: ...
+Tell = Callable[[Event, bytes], None]
+"""Who takes the events, each with the bytes of the value."""
 
 
 class Reconciler(Scan):
@@ -66,7 +62,7 @@ class Reconciler(Scan):
         """When a file of the watched directories had its last hint, by path, in seconds since the epoch."""
         self.overflows = 0
         self._limit, self._writers, self._tell, self._is_own = limit, writers, tell, is_own
-        self._read_file = tree.open_file
+        self._open = tree.open_file
         self._base = tree.absolute("")
 
     # -- hints -------------------------------------------------------------------------------------
@@ -75,37 +71,35 @@ class Reconciler(Scan):
         """Note what the kernel says; nothing is looked at."""
         at, end = 0, len(raw)
         header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched
-        now = time.time()
+        decode, now = os.fsdecode, time.time()
         while at < end:
             number, mask, _, length = header(raw, at)
-            at += 16
+            at += 16 + length
             directory = watched.get(number)
-            if directory is None:
-                if mask & hints.OVERFLOW:
-                    self.overflows += 1
-                    self._everything = True
-            elif not length:
+            if directory is None or not length:
                 self._hint_itself(directory, mask)
-            else:
-                name = os.fsdecode(raw[at : raw.index(b"\0", at)])
-                if mask & hints.ISDIR:
-                    if name[0] != ".":
-                        self._dirty_directories[directory.prefix + name] = None
-                else:
-                    path = directory.prefix + name
-                    if name[-5:] == ".json" and name[0] != ".":
-                        before = dirty.get(path, 0)
-                        if mask & _WRITING:
-                            before &= ~hints.WHOLE
-                        dirty[path] = before | mask
-                    if touched is not None:
-                        touched[path] = now
-                    if path == MARKER:
-                        self.is_root_in_doubt = True
-            at += length
+                continue
+            name = decode(raw[at - length : raw.index(b"\0", at - length)])
+            if mask & hints.ISDIR:
+                if name[0] != ".":
+                    self._dirty_directories[directory.prefix + name] = None
+                continue
+            path = directory.prefix + name
+            if name[-5:] == ".json" and name[0] != ".":
+                before = dirty.get(path, 0)
+                dirty[path] = mask | (before & ~hints.WHOLE if mask & _WRITING else before)
+            if path == MARKER:
+                self.is_root_in_doubt = True
+            if touched is not None:
+                touched[path] = now
 
-    def _hint_itself(self, directory: Directory, mask: int) -> None:
-        """Something happened to a watched directory, or to its watch."""
+    def _hint_itself(self, directory: Directory | None, mask: int) -> None:
+        """Something happened to a watched directory, or to its watch, or to the queue."""
+        if mask & hints.OVERFLOW:
+            self.overflows += 1
+            self._everything = True
+        if directory is None:  # watched no more
+            return
         if directory.path == "":
             self.is_root_in_doubt = True
         if mask & hints.IGNORED:
@@ -119,24 +113,27 @@ class Reconciler(Scan):
         """Look at all that may have changed, and tell what did."""
         for path in self.held.due():
             self._dirty.setdefault(path, 0)
+        settle = self._settle
         for _ in range(_ROUNDS):
             if self.is_root_in_doubt and not self._find_root():
                 return
-            if self._everything:
-                self._everything = False
-                self.rescan()
-            if self._dirty_directories:
-                directories, self._dirty_directories = list(self._dirty_directories), {}
-                for path in directories:
-                    if not path or path.rpartition("/")[0] in self.directories:
-                        self.look(path)
+            if self._everything or self._dirty_directories:
+                self._look_through()
             if not self._dirty:
-                if not self._dirty_directories and not self._everything:
-                    return
-                continue
+                return
             dirty, self._dirty = self._dirty, {}
             for path, mask in dirty.items():
-                self._settle(path, mask)
+                settle(path, mask)
+
+    def _look_through(self) -> None:
+        """Look through the directories that may have changed, or all."""
+        if self._everything:
+            self._everything = False
+            self.rescan()
+        directories, self._dirty_directories = list(self._dirty_directories), {}
+        for path in directories:
+            if not path or path.rpartition("/")[0] in self.directories:
+                self.look(path)
 
     def doubt(self, paths: list[str]) -> None:
         """Look at these files again in the next round."""
@@ -165,22 +162,14 @@ class Reconciler(Scan):
         """Compare one file with what was told of it."""
         parent, _, name = path.rpartition("/")
         directory = self.directories.get(parent)
-        if directory is None or directory.level is None or self.is_root_in_doubt:
-            if self.is_root_in_doubt:
-                self._dirty.setdefault(path, mask)
+        if directory is None or directory.level is None:
             return
         if self.held.paths and (hold := self.held.paths.get(path)) is not None:
-            if not mask:
-                mask = hold.hints
-            elif mask & (hints.MODIFY | hints.CREATE | hints.WHOLE | hints.DELETE | hints.MOVED_FROM) == hints.MODIFY:
-                if time.monotonic_ns() < hold.until:
-                    hold.hints = mask  # it is being written: not yet
-                    return
-            elif not mask & _WRITING:
-                mask |= hold.hints & ~_WRITING
-        known = directory.files.get(name)
+            if hold.is_early(mask):
+                return
+            mask = hold.together(mask)
         try:
-            fd = self._read_file(self._base + os.fsencode(path))
+            fd = self._open(self._base + os.fsencode(path))
         except _GONE:
             self._absent(directory, name, mask)
             return
@@ -188,38 +177,55 @@ class Reconciler(Scan):
             self._unreadable(directory, name, mask, error)
             return
         try:
-            status = os.fstat(fd)
-            now = signature(status)
-            if known is not None and known.startswith(now):
-                self.held.drop(path)
-                return
-            size = status.st_size
-            wrong = irregular(status.st_mode) or (OSError(errno.EFBIG, str(size)) if size > self._limit else None)
-            if wrong is not None:
-                self._unreadable(directory, name, mask, wrong, now)
-                return
-            raw = os.read(fd, size + 1)
-            while 0 < len(raw) < size and (piece := os.read(fd, size - len(raw) + 1)):
-                raw += piece
-            digest = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
-            written = self._writers.of(path, digest.hexdigest(), status.st_mtime)
-            if written is None and not self._is_whole(path, mask, status, now, fd, len(raw)):
-                return
+            self._read(fd, directory, name, path, mask)
         except OSError as error:
             self._unreadable(directory, name, mask, error)
-            return
         finally:
             os.close(fd)
-        revision = digest.digest()
+
+    def _read(self, fd: int, directory: Directory, name: str, path: str, mask: int) -> None:
+        """Read one file, if its status is another than before, and tell what it holds, if that is."""
+        files = directory.files
+        known = files.get(name, b"")
+        status = os.fstat(fd)
+        now = signature(status)
+        if known and known.startswith(now):
+            self.held.drop(path)
+            return
+        size = status.st_size
+        if not 0 < size <= self._limit and (wrong := irregular(status.st_mode) or _too_large(size, self._limit)):
+            raise wrong
+        raw = os.read(fd, size + 1)
+        while 0 < len(raw) < size and (piece := os.read(fd, size - len(raw) + 1)):
+            raw += piece
+        digest = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
+        written = self._writers.of(path, digest.hexdigest(), status.st_mtime)
+        if written is None and not self._is_whole(path, mask, status, now, fd, len(raw)):
+            return
+        mark = now + digest.digest()
         try:
             value = values.decode(raw)
         except values.Malformed as error:
-            self._senseless(directory, name, mask, error, now + revision)
+            self._senseless(directory, name, mask, error, mark)
             return
-        self.held.drop(path)
-        directory.files[name] = now + revision
-        if known is None or known[-20:] != revision:
-            self._changed(directory, name, known, value, raw, written, status.st_mtime)
+        if self.held.paths:
+            self.held.drop(path)
+        files[name] = mark
+        if self.is_baseline or known[SIGNATURE:] == mark[SIGNATURE:]:
+            return
+        key = directory.key(name)
+        if key is None:
+            return
+        kind: Kind = "updated" if known else "created"
+        namespace = directory.namespace
+        assert namespace is not None
+        if written is None:
+            event = Event(kind, namespace, key, value, mark, known, _PERSON, status.st_mtime)
+        else:
+            _, at, source, commit, _ = written
+            own = self._is_own(path, at)
+            event = Event(kind, namespace, key, value, mark, known, source, at, commit, own)
+        self._tell(event, raw)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
@@ -262,10 +268,19 @@ class Reconciler(Scan):
     def gone(self, directory: Directory, name: str) -> None:
         """Tell that a file is no more."""
         known = directory.files.pop(name)
-        self.held.drop(directory.prefix + name)
+        path = directory.prefix + name
+        self.held.drop(path)
         now = time.time()
-        written = self._writers.of(directory.prefix + name, None, now)
-        self._emit("deleted", directory, name, known, written, now, b"")
+        written = self._writers.of(path, None, now)
+        namespace, key = directory.namespace, directory.key(name)
+        if self.is_baseline or namespace is None or key is None:
+            return
+        if written is None:
+            event = Event("deleted", namespace, key, None, b"", known, _PERSON, now)
+        else:
+            _, at, source, commit, _ = written
+            event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
+        self._tell(event, b"")
 
     def _senseless(self, directory: Directory, name: str, mask: int, error: values.Malformed, mark: bytes) -> None:
         """It holds no JSON; told when it has been so for a while."""
@@ -285,84 +300,26 @@ class Reconciler(Scan):
                 _log.warning("%s was not looked at, and will be again: %s", path, error)
             self.held.wait(path, mask, 100 * held.MILLISECOND)
             return
-        if now is None:
-            try:
-                now = signature(self._tree.stat(path))
-            except OSError:
-                self._absent(directory, name, mask)
-                return
+        try:
+            now = signature(self._tree.stat(path))
+        except OSError:
+            self._absent(directory, name, mask)
+            return
         self._tell_invalid(directory, name, error, now + UNREADABLE)
 
     def _tell_invalid(self, directory: Directory, name: str, error: OSError | values.Malformed, mark: bytes) -> None:
         self.held.drop(directory.prefix + name)
-        known = directory.files.get(name)
+        known = directory.files.get(name, b"")
         directory.files[name] = mark
-        if known is not None and known[-20:] == mark[-20:] != UNREADABLE:
+        if known == mark or (known[-REVISION:] == mark[-REVISION:] != UNREADABLE):
             return
-        if known is not None and known == mark:
-            return
-        key = directory.key(name)
-        if key is None or directory.namespace is None:
-            return
-        path = f"{self._tree.root}/{directory.prefix}{name}"
-        told = failures.reading(error, directory.namespace, key, path, self._limit)
-        self._emit("invalid", directory, name, known, None, time.time(), mark, error=told)
-
-    # -- telling -----------------------------------------------------------------------------------
-
-    def _changed(
-        self,
-        directory: Directory,
-        name: str,
-        known: bytes | None,
-        value: Any,
-        raw: bytes,
-        written: Written | None,
-        mtime: float,
-    ) -> None:
-        """Tell a new value."""
-        if self.is_baseline:
-            return
-        namespace, key = directory.namespace, directory.key(name)
-        if namespace is None or key is None:
-            return
-        at, source, commit, own = mtime, _PERSON, None, False
-        if written is not None:
-            at, source, commit = written.time, written.author, written.commit
-            own = self._is_own(directory.prefix + name, at)
-        kind: Kind = "created" if known is None else "updated"
-        mark = directory.files[name]
-        new, old = revision_in(mark), revision_in(known)
-        self._tell(Event(kind, namespace, key, value, new, old, source, timestamp(at), commit, own), mark, raw)
-
-    def _emit(
-        self,
-        kind: Kind,
-        directory: Directory,
-        name: str,
-        known: bytes | None,
-        written: Written | None,
-        at: float,
-        mark: bytes,
-        error: StoreError | None = None,
-    ) -> None:
-        """Tell what has no value."""
         namespace, key = directory.namespace, directory.key(name)
         if self.is_baseline or namespace is None or key is None:
             return
-        source = _PERSON if written is None else written.author
-        self._tell(
-            Event(
-                kind,
-                namespace,
-                key,
-                revision=revision_in(mark or None),
-                old_revision=revision_in(known),
-                source=source,
-                time=timestamp(at if written is None else written.time),
-                commit=None if written is None else written.commit,
-                own=written is not None and self._is_own(directory.prefix + name, written.time),
-                error=error,
-            ),
-            mark,
-        )
+        path = f"{self._tree.root}/{directory.prefix}{name}"
+        told = failures.reading(error, namespace, key, path, self._limit)
+        self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told), b"")
+
+
+def _too_large(size: int, limit: int) -> OSError | None:
+    return OSError(errno.EFBIG, str(size)) if size > limit else None

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import MARKER
-from fsstore.engines.files.watching.directories import UNKNOWN, Directory, signature
+from fsstore.engines.files.watching.directories import Directory, signature
 from fsstore.engines.files.watching.inotify import Inotify, LimitReached
+from fsstore.events import UNKNOWN
 
 _log = logging.getLogger("fsstore")
 
