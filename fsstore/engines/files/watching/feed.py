@@ -26,6 +26,9 @@ class FileFeed:
     ) -> Told | None:
         """Tell a sink of every change from now on; first of all that differs."""
         with self._mutex:
+            if self._hub is not None and self._hub.has_ended:  # by a failure, which its watchers were told
+                _leave(self._watched.tree.root, self._hub)
+                self._hub, self._sinks = None, []
             if self._hub is None:
                 self._hub = _join(self._watched)
             self._sinks.append(sink)

@@ -102,7 +102,8 @@ class Hub:
         def detach() -> None:
             self._sinks = [each for each in self._sinks if each[0] is not sink]
 
-        self._ask(detach)
+        if not self.has_ended:
+            self._ask(detach)
 
     def told(self, namespace: str | None) -> Told:
         """What is known now."""

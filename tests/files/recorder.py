@@ -1,0 +1,43 @@
+"""A watcher of one store's feed, which notes all that it is told."""
+
+from __future__ import annotations
+
+import fsstore
+from fsstore.engine import Feed
+from fsstore.errors import StoreError
+from fsstore.events import Event, Told
+
+
+class Recorder:
+    """A sink, attached for as long as the store is open."""
+
+    def __init__(self, store: fsstore.Store, since: Told | None = None, namespace: str | None = None) -> None:
+        self.feed: Feed = store._engine.feed()
+        self._events: list[Event] = []
+        self.ended: list[StoreError | None] = []
+        self.feed.attach(self, namespace, since)
+
+    def put(self, event: Event) -> None:
+        """Note it."""
+        self._events.append(event)
+
+    def end(self, error: StoreError | None) -> None:
+        """Note that it is over."""
+        self.ended.append(error)
+
+    def events(self) -> list[Event]:
+        """What was told since the last call, all that has happened until now included."""
+        self.feed.sync(30)
+        found, self._events = self._events, []
+        return found
+
+    def told(self) -> list[str]:
+        """The same in short: ``created default/a 1 by tester``."""
+        return [short(event) for event in self.events()]
+
+
+def short(event: Event) -> str:
+    """An event in one line."""
+    by = "a person" if event.source.by_hand else event.source.agent
+    value = "" if event.value is None else f" {event.value}"
+    return f"{event.kind} {event.namespace}/{event.key}{value} by {by}"
