@@ -38,6 +38,8 @@ class Scan:
         self._dirty_directories: dict[str, None] = {}
         self._everything = False
         self._unlearned: deque[str] = deque()
+        self._unreached: set[str] = set()
+        """Paths of those that could not be opened for want of something."""
 
     def found_first(self) -> Iterator[str]:
         """Paths of the directories that there were when it began, each once."""
@@ -47,7 +49,7 @@ class Scan:
     def rescan(self) -> None:
         """Look through all directories."""
         self.rescans += 1
-        self.unwatched.clear()
+        self.unwatched.intersection_update(self._unreached)
         self.look("", deep=True)
 
     def look(self, path: str, *, deep: bool = False) -> None:
@@ -64,6 +66,7 @@ class Scan:
             except OSError as error:
                 self._drop_unless_scarce(path, error)
                 continue
+            self._unreached.discard(path)
             try:
                 deep = self._note_watch(directory, number) or deep
                 below = self._compare(directory, fd)
@@ -95,6 +98,7 @@ class Scan:
     def _watch(self, path: str) -> int:
         """Let the kernel watch it; -1 if it does not."""
         if self._notifier is None:
+            self.unwatched.discard(path)  # all of it is polled
             return -1
         try:
             number = self._notifier.add(self._tree.absolute(path).rstrip(b"/"))
@@ -108,7 +112,8 @@ class Scan:
                 )
             self.unwatched.add(path)
             return -1
-        self.unwatched.discard(path)
+        if self.unwatched:
+            self.unwatched.discard(path)
         return number
 
     def _note_watch(self, directory: Directory, number: int) -> bool:
@@ -181,8 +186,9 @@ class Scan:
         except (OSError, ValueError):
             is_there = False
         if is_there:
-            if path not in self.unwatched:
+            if path not in self._unreached:
                 _log.warning("%s/%s was not looked through, and will be again: %s", self._tree.root, path, error)
+            self._unreached.add(path)
             self.unwatched.add(path)
         else:
             self.drop(path)
@@ -200,6 +206,7 @@ class Scan:
         while todo:
             at = todo.pop()
             self.unwatched.discard(at)
+            self._unreached.discard(at)
             directory = self.directories.pop(at, None)
             if directory is None:
                 continue
