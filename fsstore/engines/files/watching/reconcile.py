@@ -163,6 +163,7 @@ class Reconciler(Scan):
         parent, _, name = path.rpartition("/")
         directory = self.directories.get(parent)
         if directory is None or directory.level is None:
+            self.held.drop(path)  # its directory went while it waited
             return
         if self.held.paths and (hold := self.held.paths.get(path)) is not None:
             if hold.is_early(mask):
