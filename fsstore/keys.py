@@ -145,6 +145,8 @@ def decode_leaf(level: Level, name: str) -> str | None:
     if not name.endswith(SUFFIX):
         return None
     encoded = name[: -len(SUFFIX)]
+    if encoded.isalnum() and 4 < len(encoded) < 200 and encoded.isascii() and not level.chunks:
+        return level.text + encoded  # devices have shorter names
     if encoded == "%":
         return None if level.chunks else level.text
     if not level.chunks and _PLAIN_SEGMENT.match(encoded) and not _DEVICE.match(encoded):

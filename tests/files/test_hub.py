@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import fsstore
-from fsstore.engines.files.watching import hub as hubs
 from fsstore.engines.files.watching import inotify
+from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.errors import BadValue
 from fsstore.events import Event
 from fsstore.store import configure
@@ -465,7 +465,7 @@ def test_a_failure_of_the_hub_is_told_to_all(
     def broken(self: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(hubs.Reconciler, "flush", broken)
+    monkeypatch.setattr(Reconciler, "flush", broken)
     disk.set("a", 1)
     wait_until(lambda: bool(watcher.ended))
     assert "a bug" in str(watcher.ended[0])

@@ -21,12 +21,13 @@ def signature(status: os.stat_result, pack: struct.Struct = _SIGNATURE) -> bytes
 class Directory:
     """One directory of the store."""
 
-    __slots__ = ("below", "files", "level", "namespace", "path", "prefix", "watch")
+    __slots__ = ("_is_long", "below", "files", "level", "namespace", "path", "prefix", "watch")
 
     def __init__(self, path: str, namespace: str | None, level: Level | None) -> None:
         self.path = path
         """Relative to the store; empty for its root."""
         self.prefix = f"{path}/" if path else ""
+        self._is_long = len(os.fsencode(path)) > keys.MAX_PATH - 1024  # longer than any name
         self.namespace = namespace
         self.level = level
         """Where it is in its namespace; ``None`` where no key can lie in it."""
@@ -58,7 +59,7 @@ class Directory:
         """The key whose file has this name here, if it is one's."""
         if self.level is None:
             return None
-        if len(self.prefix) + len(name) > keys.MAX_PATH // 4 and len(os.fsencode(self.prefix + name)) > keys.MAX_PATH:
+        if self._is_long and len(os.fsencode(self.prefix + name)) > keys.MAX_PATH:
             return None
         return keys.decode_leaf(self.level, name)
 
@@ -67,7 +68,7 @@ class Directory:
         if self.level is None:
             return []
         names = list(self.files)
-        if len(self.prefix) < keys.MAX_PATH // 8:
+        if not self._is_long:
             decoded = keys.decode_leaves(self.level, names)
             if decoded is not None:
                 return list(zip(decoded, names, strict=True))

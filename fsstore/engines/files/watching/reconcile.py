@@ -14,6 +14,8 @@ import os
 import time
 from collections.abc import Callable
 
+import orjson
+
 from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree, irregular
@@ -34,6 +36,7 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.
 _WRITING = hints.MODIFY | hints.CREATE
 _ROUNDS = 1000
 _PERSON = Author(by_hand=True)
+_new = tuple.__new__  # half the time of calling a named tuple
 
 
 Tell = Callable[[Event, bytes], None]
@@ -170,7 +173,7 @@ class Reconciler(Scan):
                 return
             mask = hold.together(mask)
         try:
-            fd = self._open(self._base + os.fsencode(path))
+            fd = self._open(self._base + path.encode("utf-8", "surrogateescape"))
         except _GONE:
             self._absent(directory, name, mask)
             return
@@ -205,7 +208,8 @@ class Reconciler(Scan):
             return
         mark = now + digest.digest()
         try:
-            value = values.decode(raw)
+            # What fsstore wrote needs no second look: its bytes have one meaning.
+            value = values.decode(raw) if written is None else orjson.loads(raw)
         except values.Malformed as error:
             self._senseless(directory, name, mask, error, mark)
             return
@@ -219,14 +223,12 @@ class Reconciler(Scan):
             return
         kind: Kind = "updated" if known else "created"
         namespace = directory.namespace
-        assert namespace is not None
         if written is None:
-            event = Event(kind, namespace, key, value, mark, known, _PERSON, status.st_mtime)
+            at, source, commit, own = status.st_mtime, _PERSON, None, False
         else:
             _, at, source, commit, _ = written
             own = self._is_own(path, at)
-            event = Event(kind, namespace, key, value, mark, known, source, at, commit, own)
-        self._tell(event, raw)
+        self._tell(_new(Event, (kind, namespace, key, value, mark, known, source, at, commit, own, None, 0)), raw)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
