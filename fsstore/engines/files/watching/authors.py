@@ -52,6 +52,17 @@ class Writers:
         now = time.time() - CLOCK
         self._tails = {number: _Tail(mark, now) for number, mark in self._journal.marks(range(COUNT)).items()}
 
+    def newest(self, path: str, revision: str) -> Written | None:
+        """The write that left a file with this revision, if no other write of it waits; else ask `of`."""
+        line = self.waiting.get(path)
+        if line is None:
+            self._catch_up(self._stripe(path))
+            line = self.waiting.get(path)
+        if line is None or line.revision != revision or line.before is not None or line.author.by_hand:
+            return None
+        del self.waiting[path]
+        return line
+
     def of(self, path: str, revision: str | None, mtime: float) -> Written | None:
         """The write that left a file with this revision (``None``: no file); ``None`` if it was a person's.
 
@@ -62,9 +73,6 @@ class Writers:
         if line is None or line.revision != revision:
             self._catch_up(self._stripe(path))
             line = self.waiting.get(path)
-        if line is not None and line.revision == revision and line.before is None:
-            del self.waiting[path]
-            return None if line.author.by_hand else line
         newer: list[Written] = []
         while line is not None:
             if line.revision == revision and (not newer or abs(line.time - mtime) < CLOCK):

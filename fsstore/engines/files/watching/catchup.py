@@ -11,8 +11,8 @@ from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, read_descriptor
 from fsstore.engines.files.journal import Line, writer
-from fsstore.engines.files.watching.directories import SIGNATURE, Directory, signature
-from fsstore.events import REVISION, UNKNOWN, Event, Kind, Told
+from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, signature
+from fsstore.events import REVISION, UNKNOWN, UNREADABLE, Event, Kind, Told
 from fsstore.keys import path_of
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
@@ -78,9 +78,7 @@ class CatchUp:
             known, files = left.get(name, nothing), directory.files
             for key, file in directory.named():
                 old, mark = known.pop(key, None), files[file]
-                if old is not None and (
-                    old[:SIGNATURE] == mark[:SIGNATURE] if len(old) > REVISION else old == mark[SIGNATURE:]
-                ):
+                if old is not None and _is_same(old, mark):
                     if mark[SIGNATURE:] == UNKNOWN:
                         files[file] = old
                 else:
@@ -100,15 +98,16 @@ class CatchUp:
                 now = signature(os.fstat(fd))
             finally:
                 os.close(fd)
-            if now != signature(status) or not directory.files.get(name, b"").startswith(now):
-                self.doubtful.append(path)  # what changes now is told to all
-                return
             value = values.decode(raw)
         except (OSError, values.Malformed) as error:
             yield from self._bad(found, error)
             return
         revision = revision_of(raw)
-        mark = directory.files[name] = now + bytes.fromhex(revision)
+        mark = now + bytes.fromhex(revision)
+        if now != signature(status) or not _is_same(directory.files.get(name, b""), mark):
+            self.doubtful.append(path)  # what changes now is told to all
+            return
+        directory.files[name] = mark
         if found.old is not None and found.old[-REVISION:] == mark[-REVISION:]:
             return
         line = writer(lines, revision, status.st_mtime)
@@ -136,6 +135,14 @@ class CatchUp:
         told = failures.reading(error, found.namespace, found.key, f"{self._tree.root}/{path}", self._limit)
         old = found.old or b""
         yield Event("invalid", found.namespace, found.key, None, mark, old, _PERSON, status.st_mtime, error=told)
+
+
+def _is_same(old: bytes, mark: bytes) -> bool:
+    """Whether two marks are of the same content, as far as they can tell."""
+    was, now = old[-REVISION:], mark[-REVISION:]
+    if was not in (UNKNOWN, UNREADABLE) and now not in (UNKNOWN, UNREADABLE):
+        return was == now
+    return len(old) > REVISION and old[:SIGNATURE] == mark[:SIGNATURE] != NO_SIGNATURE
 
 
 def _deleted(namespace: str, key: str, old: bytes, lines: list[Line]) -> Event:

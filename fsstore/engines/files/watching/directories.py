@@ -11,6 +11,8 @@ from fsstore.keys import ROOT, Level
 _SIGNATURE = struct.Struct("=QqqQ")
 SIGNATURE = _SIGNATURE.size
 """Bytes of a file's signature, which a mark begins with."""
+NO_SIGNATURE = bytes(SIGNATURE)
+"""In the mark of a file whose content is known, but not its status."""
 
 
 def signature(status: os.stat_result, pack: struct.Struct = _SIGNATURE) -> bytes:

@@ -23,7 +23,7 @@ from fsstore.engines.files.layout import MARKER
 from fsstore.engines.files.watching import held
 from fsstore.engines.files.watching import inotify as hints
 from fsstore.engines.files.watching.authors import Writers
-from fsstore.engines.files.watching.directories import SIGNATURE, Directory, signature
+from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, signature
 from fsstore.engines.files.watching.held import Held
 from fsstore.engines.files.watching.scan import Scan
 from fsstore.events import REVISION, UNREADABLE, Event, Kind
@@ -36,6 +36,7 @@ _SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.
 _WRITING = hints.MODIFY | hints.CREATE
 _ROUNDS = 1000
 _PERSON = Author(by_hand=True)
+_SMALL = 16384  # bytes
 _new = tuple.__new__  # half the time of calling a named tuple
 
 
@@ -181,11 +182,54 @@ class Reconciler(Scan):
             self._unreadable(directory, name, mask, error)
             return
         try:
-            self._read(fd, directory, name, path, mask)
+            if not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
+                self._read(fd, directory, name, path, mask)
         except OSError as error:
             self._unreadable(directory, name, mask, error)
         finally:
             os.close(fd)
+
+    def _read_written(self, fd: int, directory: Directory, name: str, path: str) -> bool:
+        """Tell what was written through fsstore, as the newest line of its journal says; whether it was so.
+
+        Then it is whole, and its status is not worth asking for: the mark that is kept has no signature, so that
+        whoever looks through all files reads this one again.
+        """
+        raw = os.read(fd, _SMALL)
+        if not 0 < len(raw) < _SMALL:
+            return False
+        revision = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+        written = self._writers.newest(path, revision)
+        if written is None:
+            return False
+        if self.held.paths:
+            self.held.drop(path)
+        known = directory.files.get(name, b"")
+        digest = bytes.fromhex(revision)
+        if known[SIGNATURE:] != digest:
+            directory.files[name] = mark = NO_SIGNATURE + digest
+            key = directory.key(name)
+            if key is not None:
+                _, at, source, commit, _ = written
+                kind = "updated" if known else "created"
+                own = self._is_own(path, at)
+                # What fsstore wrote needs no second look: its bytes have one meaning.
+                fields = (
+                    kind,
+                    directory.namespace,
+                    key,
+                    orjson.loads(raw),
+                    mark,
+                    known,
+                    source,
+                    at,
+                    commit,
+                    own,
+                    None,
+                    0,
+                )
+                self._tell(_new(Event, fields), raw)
+        return True
 
     def _read(self, fd: int, directory: Directory, name: str, path: str, mask: int) -> None:
         """Read one file, if its status is another than before, and tell what it holds, if that is."""
@@ -199,8 +243,8 @@ class Reconciler(Scan):
         size = status.st_size
         if not 0 < size <= self._limit and (wrong := irregular(status.st_mode) or _too_large(size, self._limit)):
             raise wrong
-        raw = os.read(fd, size + 1)
-        while 0 < len(raw) < size and (piece := os.read(fd, size - len(raw) + 1)):
+        raw = os.pread(fd, size + 1, 0)
+        while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
             raw += piece
         digest = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
         written = self._writers.of(path, digest.hexdigest(), status.st_mtime)
@@ -208,8 +252,7 @@ class Reconciler(Scan):
             return
         mark = now + digest.digest()
         try:
-            # What fsstore wrote needs no second look: its bytes have one meaning.
-            value = values.decode(raw) if written is None else orjson.loads(raw)
+            value = values.decode(raw)
         except values.Malformed as error:
             self._senseless(directory, name, mask, error, mark)
             return
@@ -221,14 +264,14 @@ class Reconciler(Scan):
         key = directory.key(name)
         if key is None:
             return
-        kind: Kind = "updated" if known else "created"
-        namespace = directory.namespace
         if written is None:
             at, source, commit, own = status.st_mtime, _PERSON, None, False
         else:
             _, at, source, commit, _ = written
             own = self._is_own(path, at)
-        self._tell(_new(Event, (kind, namespace, key, value, mark, known, source, at, commit, own, None, 0)), raw)
+        kind: Kind = "updated" if known else "created"
+        namespace = directory.namespace or ""
+        self._tell(Event(kind, namespace, key, value, mark, known, source, at, commit, own), raw)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
