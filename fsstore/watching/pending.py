@@ -93,8 +93,8 @@ class Pending:
             if isinstance(old, tuple):
                 self._merge(name, old, event)
                 return
-            due = time.monotonic() + self._debounce if self._debounce and not self._attaching else 0.0
-            entries[name] = (event, due, event, 0, None)
+            due = self._due() if self._debounce else 0.0
+            entries[name] = event, due, event, 0, None
             if len(entries) > self._limit:
                 self._drop(None if self._told is None else self._told())
             elif len(entries) > 1 or not self._waiters:
@@ -102,6 +102,9 @@ class Pending:
             waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()
+
+    def _due(self) -> float:
+        return 0.0 if self._attaching else time.monotonic() + self._debounce
 
     def _merge(self, name: Name, old: Entry, event: Event) -> None:
         """The newest event of a key takes the place of one that was not handed on; what it comes to is said then."""
@@ -188,23 +191,24 @@ class Pending:
         with self._lock:
             if self.is_over:
                 return ENDED
-            seconds = self._seconds()
-            if seconds > 0.0:
-                if wake is not None:
-                    self._waiters.append(wake)
-                return seconds
+            if not self._entries or self._debounce:
+                seconds = self._seconds()
+                if seconds > 0.0:
+                    if wake is not None:
+                        self._waiters.append(wake)
+                    return seconds
             found = self._entries.popitem(last=False)[1]
             if self._limit > self._bound:
                 self._limit -= 1
             if isinstance(found, tuple):
-                self.in_hand = found = _told_as_one(found)
+                if found[3]:
+                    found = _told_as_one(found)
+                self.in_hand = found
             return found
 
     def _seconds(self) -> float:
         if not self._entries:
             return FOREVER
-        if not self._debounce:
-            return 0.0
         found = next(iter(self._entries.values()))
         if not isinstance(found, tuple) or found[1] <= self._hurried + self._debounce:
             return 0.0
@@ -220,29 +224,34 @@ class Pending:
         """Wait for the next, until ``deadline`` on the monotonic clock. ``None``: it did not come, or none will."""
         found = self.poll()
         while isinstance(found, float):
-            if found == ENDED:
-                return None
             gate = threading.Lock()
             gate.acquire()
-            wake = gate.release
-            found = self.poll(wake)
-            if not isinstance(found, float) or found == ENDED:
-                continue
-            seconds = found if deadline is None else min(found, deadline - time.monotonic())
-            try:
-                gate.acquire(timeout=-1 if seconds == FOREVER else max(0.0, min(seconds, threading.TIMEOUT_MAX)))
-            finally:
-                self.forget(wake)
-            if deadline is not None and time.monotonic() >= deadline:
+            found = self.poll(gate.release)
+            if isinstance(found, float):
+                if found == ENDED or not self._wait(gate, found, deadline):
+                    return None
                 found = self.poll()
-                return None if isinstance(found, float) else found
-            found = self.poll()
         return found
+
+    def _wait(self, gate: threading.Lock, seconds: float, deadline: float | None) -> bool:
+        """Wait so long to be woken; whether there is time left to ask again."""
+        woken = False
+        left = FOREVER if deadline is None else deadline - time.monotonic()
+        try:
+            if seconds == left == FOREVER:
+                woken = gate.acquire()
+            elif left > 0.0:
+                woken = gate.acquire(timeout=min(seconds, left, threading.TIMEOUT_MAX))
+        finally:
+            if not woken:
+                self.forget(gate.release)
+        return woken or seconds < left
 
     def drain(self) -> list[Event]:
         """All that waits, due or not."""
         with self._lock:
-            found = [_told_as_one(each)[0] for each in self._entries.values() if isinstance(each, tuple)]
+            waiting = [each for each in self._entries.values() if isinstance(each, tuple)]
+            found = [(_told_as_one(each) if each[3] else each)[0] for each in waiting]
             self._entries.clear()
             return found
 
@@ -293,8 +302,6 @@ class Pending:
 def _told_as_one(entry: Entry) -> Entry:
     """Say what several events of a key come to, for somebody who was told of none of them."""
     event, due, first, count, told = entry
-    if not count:
-        return entry
     kind = event.kind
     if kind == "updated" and first.kind == "created":
         kind = "created"
