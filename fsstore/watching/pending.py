@@ -16,12 +16,7 @@ from collections.abc import Callable
 
 from fsstore.errors import StoreError
 from fsstore.events import Event, Told
-
-Name = tuple[str, str]
-Action = Callable[[], None]
-Entry = tuple[Event, float, Event, int, Told | None]
-"""The newest event of a key; when it is due, on the monotonic clock; the first event that is merged in it, and how
-many are. Of a ``resync``: what is known of the keys, if that was asked for."""
+from fsstore.watching.entries import Action, Entry, Name, entry_of, told_as_one
 
 ENDED = -1.0
 """Instead of seconds to wait: nothing more will come."""
@@ -138,8 +133,7 @@ class Pending:
             if caught_up is not None:
                 self._insert(_CAUGHT_UP, caught_up)
             if ready:
-                event = Event("ready", at=time.time())
-                self._insert(_READY, (event, 0.0, event, 0, None))
+                self._insert(_READY, entry_of(Event("ready", at=time.time())))
             self._limit = self._bound + len(self._entries)
             self._attaching = False
 
@@ -155,7 +149,7 @@ class Pending:
         ]
         event = Event("resync", at=time.time(), merged=len(self._entries) - len(kept))
         self._entries.clear()
-        self._entries[_RESYNC] = (event, 0.0, event, 0, told)
+        self._entries[_RESYNC] = entry_of(event, told)
         self._entries.update(kept)
         self._limit = self._bound + len(self._entries)
         self._gathers = False  # whoever reads anew sees keys that it was not told of
@@ -201,9 +195,7 @@ class Pending:
             if self._limit > self._bound:
                 self._limit -= 1
             if isinstance(found, tuple):
-                if found[3]:
-                    found = _told_as_one(found)
-                self.in_hand = found
+                self.in_hand = found = told_as_one(found) if found[3] else found
             return found
 
     def _seconds(self) -> float:
@@ -251,7 +243,7 @@ class Pending:
         """All that waits, due or not."""
         with self._lock:
             waiting = [each for each in self._entries.values() if isinstance(each, tuple)]
-            found = [(_told_as_one(each) if each[3] else each)[0] for each in waiting]
+            found = [told_as_one(each)[0] for each in waiting]
             self._entries.clear()
             return found
 
@@ -297,15 +289,3 @@ class Pending:
         self._entries = OrderedDict()
         self.error = error
         self.is_over = True
-
-
-def _told_as_one(entry: Entry) -> Entry:
-    """Say what several events of a key come to, for somebody who was told of none of them."""
-    event, due, first, count, told = entry
-    kind = event.kind
-    if kind == "updated" and first.kind == "created":
-        kind = "created"
-    elif kind == "created" and first.kind in ("updated", "deleted"):
-        kind = "updated"
-    event = event._replace(kind=kind, old_mark=first.old_mark, merged=count + event.merged)
-    return event, due, first, count, told

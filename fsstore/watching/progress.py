@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from fsstore.events import UNKNOWN, Event, Told
-from fsstore.watching.pending import Entry, Name, Pending
 
 if TYPE_CHECKING:
     from fsstore.engine import Cursor
+    from fsstore.watching.entries import Entry, Name
+    from fsstore.watching.pending import Pending
 
 
 class Progress:

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
 from fsstore.watching.pending import ENDED, FOREVER
+from fsstore.watching.waking import Alarm
 from fsstore.watching.worker import Worker
 
 if TYPE_CHECKING:
     import asyncio
 
     from fsstore.events import Event, Told
-    from fsstore.watching.pending import Action, Entry, Pending
+    from fsstore.watching.entries import Action, Entry
+    from fsstore.watching.pending import Pending
     from fsstore.watching.progress import Progress
     from fsstore.watching.worker import Callback
 
@@ -117,24 +119,15 @@ class Subscription:
 
     async def _poll_later(self, loop: asyncio.AbstractEventLoop) -> Entry | Action | float:
         """Ask again when it is worth it. Nothing is taken before that, so being cancelled loses nothing."""
-        ready = loop.create_future()
-
-        def settle() -> None:
-            if not ready.done():
-                ready.set_result(None)
-
-        def wake() -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(settle)
-
-        found = self._pending.poll(wake)
+        alarm = Alarm(loop)
+        found = self._pending.poll(alarm.wake)
         if not isinstance(found, float) or found == ENDED:
             return found
-        timer = None if found == FOREVER else loop.call_later(found, settle)
+        timer = None if found == FOREVER else loop.call_later(found, alarm.ring)
         try:
-            await ready
+            await alarm.ready
         finally:
-            self._pending.forget(wake)
+            self._pending.forget(alarm.wake)
             if timer is not None:
                 timer.cancel()
         return self._pending.poll()

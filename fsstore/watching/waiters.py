@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsstore.engine import MISSING
 from fsstore.errors import BadValue, Closed, StoreError, WaitTimeout
+from fsstore.watching.waking import Alarm, Wake
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from fsstore.engine import Feed, Reader
     from fsstore.events import Event
 
-Wake = Callable[[], object]
 Name = tuple[str, str]
 Predicate = Callable[[Any], object]
 
@@ -35,7 +35,7 @@ class Waiters:
         self._lock = threading.Lock()
         self._attaching = threading.Lock()
         self._count = 0
-        self._ended = False
+        self._ended: StoreError | None = None
 
     def put(self, event: Event) -> None:
         """Wake who waits for that key; each has to ask to be woken again."""
@@ -47,7 +47,7 @@ class Waiters:
     def end(self, error: StoreError | None) -> None:
         """Wake all; there is nothing more to wait for."""
         with self._lock:
-            self._ended = True
+            self._ended = error or Closed("the store was closed while somebody waited for a key.")
             wakes = [wake for each in self._waiting.values() for wake in each]
             self._waiting.clear()
         for wake in wakes:
@@ -57,9 +57,30 @@ class Waiters:
         """Watch, if nobody does yet. From then on no change goes unnoticed."""
         with self._attaching:
             if self._count == 0:
-                self._ended = False
+                self._ended = None
                 self._feed().attach(self)
             self._count += 1
+
+    def _enter_at_once(self) -> bool:
+        """The same if others watch already; whether they do."""
+        if not self._attaching.acquire(blocking=False):
+            return False
+        try:
+            self._count += self._count > 0
+            return self._count > 0
+        finally:
+            self._attaching.release()
+
+    async def _enter_async(self) -> None:
+        """The same in a thread, as to begin may take a while."""
+        import asyncio
+
+        entering = asyncio.ensure_future(asyncio.to_thread(self.enter))
+        try:
+            await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            entering.add_done_callback(self._left)
+            raise
 
     def leave(self) -> None:
         """Watch no more, unless others do."""
@@ -70,10 +91,10 @@ class Waiters:
                     self._feed().detach(self)
 
     def add(self, name: Name, wake: Wake) -> None:
-        """Wake this one at the next change of the key. Raises `Closed` if there will be none."""
+        """Wake this one at the next change of the key. Raises what ended the watching, if none will come."""
         with self._lock:
-            if self._ended:
-                raise Closed("the store was closed while somebody waited for a key.")
+            if self._ended is not None:
+                raise self._ended
             self._waiting.setdefault(name, []).append(wake)
 
     def discard(self, name: Name, wake: Wake) -> None:
@@ -129,41 +150,24 @@ class Waiters:
             return found
         deadline = None if seconds is None else time.monotonic() + seconds
         loop = asyncio.get_running_loop()
-        entering = asyncio.ensure_future(asyncio.to_thread(self.enter))
-        try:
-            await asyncio.shield(entering)
-        except asyncio.CancelledError:
-            entering.add_done_callback(self._left)
-            raise
+        if not self._enter_at_once():
+            await self._enter_async()
         try:
             while True:
-                ready: asyncio.Future[None] = loop.create_future()
-                wake = _waker(loop, ready)
-                self.add(wanted.name, wake)
+                alarm = Alarm(loop)
+                self.add(wanted.name, alarm.wake)
                 try:
                     found = wanted.look()
                     if found is not MISSING:
                         return found
                     left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                    done, _ = await asyncio.wait([ready], timeout=left)
+                    done, _ = await asyncio.wait([alarm.ready], timeout=left)
                     if not done:
                         raise wanted.timed_out(seconds)
                 finally:
-                    self.discard(wanted.name, wake)
+                    self.discard(wanted.name, alarm.wake)
         finally:
             self.leave()
-
-
-def _waker(loop: Any, ready: Any) -> Wake:
-    def settle() -> None:
-        if not ready.done():
-            ready.set_result(None)
-
-    def wake() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(settle)
-
-    return wake
 
 
 class Wanted:

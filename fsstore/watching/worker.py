@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fsstore.events import Event
-from fsstore.watching.pending import Entry, Pending
-from fsstore.watching.progress import Progress
+
+if TYPE_CHECKING:
+    from fsstore.watching.entries import Entry
+    from fsstore.watching.pending import Pending
+    from fsstore.watching.progress import Progress
 
 _log = logging.getLogger("fsstore")
 _here = threading.local()
