@@ -9,6 +9,7 @@ from fsstore.errors import (
     Blocked,
     Closed,
     Conflict,
+    DamagedCursor,
     DamagedHistory,
     DiskFull,
     HistoryUnavailable,
@@ -43,6 +44,7 @@ if typing.TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.runner import data_store, run_agent, run_agent_async
+    from fsstore.watching.subscription import Subscription
 
 __all__ = [
     "AccessDenied",
@@ -57,6 +59,7 @@ __all__ = [
     "Commit",
     "Conflict",
     "Cost",
+    "DamagedCursor",
     "DamagedHistory",
     "Difference",
     "DiskFull",
@@ -88,6 +91,7 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreMissing",
+    "Subscription",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -110,6 +114,7 @@ _LATE = {
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
     "Past": "history.view",
+    "Subscription": "watching.subscription",
 }
 
 

@@ -365,6 +365,11 @@ class Cursor(Protocol):
 class Engine(Reader, Protocol):
     """A reader that can be written."""
 
+    @property
+    def identity(self) -> str | None:
+        """The store's id, the same wherever it lies; ``None`` if it has none."""
+        ...
+
     def feed(self) -> Feed:
         """The changes. Nothing is watched before somebody is attached."""
         ...

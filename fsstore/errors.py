@@ -28,6 +28,7 @@
     ├── RepositoryBusy     TimeoutError       another program held git's locks too long
     ├── UnknownRevision    LookupError        no commit of that name
     ├── DamagedHistory     RuntimeError       git's files make no sense
+    ├── DamagedCursor      ValueError         a file that says what a watcher has handled, and cannot be read
     └── Closed             ValueError         the store was closed
 
 An error's facts are attributes, its message names the key or file and the way out, and it pickles.
@@ -249,6 +250,13 @@ class DamagedHistory(StoreError, RuntimeError):
     """The file at ``path`` in the repository is missing, cut short or damaged."""
 
     path: str
+
+
+class DamagedCursor(StoreError, ValueError):
+    """The file at ``path`` does not say what a watcher of this store has handled: ``reason``."""
+
+    path: str
+    reason: str
 
 
 class Closed(StoreError, ValueError):

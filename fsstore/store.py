@@ -14,6 +14,7 @@ from fsstore.errors import Conflict, ReadOnly
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook, require_plain
 from fsstore.records import Adoption, Author, Backup, Finding, Holder, Run, Usage
+from fsstore.watching.doors import StoreWatchable, Watchable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.running import OnError, Running
+    from fsstore.watching.watches import Watches
 
 MEMORY = ":memory:"
 _PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
 _T = TypeVar("_T")
 
 
-class Namespace(Handle):
+class Namespace(Watchable):
     """The verbs of one namespace, and ``.store``, the store it belongs to.
 
     Those of the history raise `HistoryUnavailable` where the store has no git.
@@ -48,6 +50,10 @@ class Namespace(Handle):
     def store(self) -> Store:
         """The store of this namespace, for the verbs that concern it as a whole."""
         return self._store
+
+    @property
+    def _watches(self) -> Watches:
+        return self.store._watches
 
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
@@ -83,13 +89,13 @@ class Namespace(Handle):
         return self.store._past.blame(self.name, key)
 
 
-class Store(Namespace):
+class Store(StoreWatchable, Namespace):
     """The handle of one namespace, with the verbs of the whole store beside it; a context manager.
 
     Made by `open`. Safe to share between threads; a forked child may go on using its copy.
     """
 
-    __slots__ = ("_make_history", "_past_or_none")
+    __slots__ = ("_make_history", "_past_or_none", "_watches_made")
 
     def __init__(
         self,
@@ -104,6 +110,7 @@ class Store(Namespace):
         Handle.__init__(self, engine, name, agent=agent, run=run, ops=ops)  # no reference to itself
         self._make_history = history
         self._past_or_none: History | None = None
+        self._watches_made: list[Watches] = []
 
     @property
     def _past(self) -> History:
@@ -113,6 +120,15 @@ class Store(Namespace):
         if found is None:
             found = self._past_or_none = self._make_history()
         return found
+
+    @property
+    def _watches(self) -> Watches:
+        """The subscriptions; threads that want them first at the same time get the same."""
+        if not self._watches_made:
+            from fsstore.watching.watches import Watches
+
+            self._watches_made.append(Watches(self._engine, lambda revision: self._past.told(revision)))
+        return self._watches_made[0]
 
     @property
     def store(self) -> Store:
@@ -337,7 +353,12 @@ class Store(Namespace):
             raise ReadOnly(f"{verb}() of a read-only store: {reason}.", reason=reason)
 
     def close(self) -> None:
-        """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing."""
+        """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing.
+
+        Its subscriptions end.
+        """
+        for watches in self._watches_made:
+            watches.close()
         if self._past_or_none is not None:
             self._past_or_none.close()
         self._engine.close()

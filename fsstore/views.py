@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, MutableMapping
 from typing import Any, Protocol
 
 _CHUNK = 256
@@ -56,7 +56,8 @@ class AsyncView:
     """The verbs of a handle, each run in a thread of the event loop's pool.
 
     A verb gives a coroutine, a stream (``items``, ``scan``) an async iterator, another handle its own async
-    view, and what is no method is passed through.
+    view, and what is no method is passed through. ``wait_for`` needs no thread while it waits; ``watch`` gives what is
+    for ``await``, ``async with`` or ``async for``.
     """
 
     __slots__ = ("_handle",)
@@ -75,6 +76,10 @@ class AsyncView:
             return found
         if name in _STREAMS:
             return _streamed(found)
+        if name in _NATIVE:
+            return getattr(self._handle, f"_{name}_async")
+        if name in _OPENED:
+            return lambda *args, **kwargs: Opening(_threaded(found), args, kwargs)
         if name in _IMMEDIATE:
             return lambda *args, **kwargs: AsyncView(found(*args, **kwargs))
         return _threaded(found) if callable(found) else found
@@ -82,7 +87,48 @@ class AsyncView:
 
 _AWAITABLE = frozenset({"lock"})  # what it gives is for ``async with``
 _STREAMS = frozenset({"doctor", "items", "scan"})
+_NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
+_OPENED = frozenset({"watch"})  # what it gives is used after it was waited for
 _IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
+
+
+class Opening:
+    """Something that is opened in a thread and then iterated: to be awaited, or for ``async with`` or ``async for``."""
+
+    def __init__(self, verb: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._verb, self._args, self._kwargs = verb, args, kwargs
+        self._opened: Any = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._open().__await__()
+
+    async def _open(self) -> Any:
+        """Open it. Who is cancelled meanwhile leaves nothing open behind."""
+        import asyncio
+
+        opening = asyncio.ensure_future(self._verb(*self._args, **self._kwargs))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
+            raise
+
+    async def __aenter__(self) -> Any:
+        self._opened = await self._open()
+        return await self._opened.__aenter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._opened.__aexit__(*exc)
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        async with self as opened:
+            async for each in opened:
+                yield each
+
+
+def _close_opened(opening: Any) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _threaded(verb: Callable[..., Any]) -> Callable[..., Any]:

@@ -50,6 +50,7 @@ class MemoryEngine(Claiming):
             read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
         )
         self.place = f":memory:{id(self)}"
+        self.identity = None
         self._cells: dict[str, dict[str, Cell]] = {}
         self._lock = threading.RLock()
         self._commits = 0

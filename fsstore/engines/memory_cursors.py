@@ -11,7 +11,7 @@ class MemoryCursors:
     """The cursors of one store, by name. They end with the store."""
 
     def __init__(self) -> None:
-        self._saved: dict[str, Told | None] = {}
+        self._saved: dict[str, Told] = {}
         self._used: dict[str, MemoryCursor] = {}
 
     def open(self, name: str) -> MemoryCursor:
@@ -30,7 +30,7 @@ class MemoryCursors:
 class MemoryCursor:
     """What one watcher has handled."""
 
-    def __init__(self, name: str, saved: dict[str, Told | None], used: dict[str, MemoryCursor]) -> None:
+    def __init__(self, name: str, saved: dict[str, Told], used: dict[str, MemoryCursor]) -> None:
         self._name = name
         self._saved = saved
         self._used = used
@@ -42,13 +42,14 @@ class MemoryCursor:
 
     def reset(self, told: Told) -> None:
         """It has handled all of this, and nothing else."""
-        self._saved[self._name] = {namespace: dict(marks) for namespace, marks in told.items()}
+        if self._used.get(self._name) is self:
+            self._saved[self._name] = {namespace: dict(marks) for namespace, marks in told.items()}
 
     def note(self, namespace: str, key: str, mark: bytes) -> None:
         """It has handled this."""
-        told = self._saved.get(self._name)
-        if told is None:
-            told = self._saved[self._name] = {}
+        if self._used.get(self._name) is not self:
+            return
+        told = self._saved.setdefault(self._name, {})
         if mark:
             told.setdefault(namespace, {})[key] = mark
         else:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from fsstore import values
 from fsstore.engine import Sink
 from fsstore.errors import WaitTimeout
-from fsstore.events import Event, Kind, Told, WatchStatus
-from fsstore.records import Author, timestamp
+from fsstore.events import REVISION, Event, Kind, Told, WatchStatus
+from fsstore.records import Author
 from fsstore.revisions import revision
 
 
@@ -46,14 +47,16 @@ class MemoryFeed:
         self._lock = lock
         self._sinks: list[tuple[Sink, str | None]] = []
 
-    def attach(self, sink: Sink, namespace: str | None = None, since: Told | None = None) -> Told:
+    def attach(
+        self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
+    ) -> Told | None:
         """Tell a sink of all that differs from ``since``, and of every change from now on."""
         with self._held():
             if since is not None:
                 for event in self._differences(since, namespace):
-                    sink.put(event, b"" if event.revision is None else bytes.fromhex(event.revision))
+                    sink.put(event)
             self._sinks.append((sink, namespace))
-            return self.told(namespace)
+            return self.told(namespace) if tell else None
 
     def detach(self, sink: Sink) -> None:
         """Tell it nothing more."""
@@ -95,11 +98,10 @@ class MemoryFeed:
             new = None if cell is None else cell.raw
             if new == old:
                 continue
-            was = None if old is None else revision(old)
+            was = b"" if old is None else _mark(old)
             for sink, namespace in tuple(self._sinks):
                 if namespace is None or namespace == name:  # each gets a value of its own
-                    event = _event(name, key, new, was, source=author, time=timestamp(now), commit=commit, own=True)
-                    sink.put(event, b"" if new is None else _mark(new))
+                    sink.put(_event(name, key, new, was, source=author, at=now, commit=commit, own=True))
 
     def end(self) -> None:
         """The store is closed."""
@@ -117,13 +119,12 @@ class MemoryFeed:
         for name in self._names(namespace, since):
             cells, known = self._cells.get(name, {}), since.get(name, {})
             for key in sorted({*cells, *known}):
-                was = known[key][-20:].hex() if key in known else None
+                was = known.get(key, b"")
                 cell = cells.get(key)
                 if cell is None:
-                    yield _event(name, key, None, was)
-                elif was != revision(cell.raw):
-                    source = Author(cell.updated_by)
-                    yield _event(name, key, cell.raw, was, source=source, time=timestamp(cell.updated_at))
+                    yield _event(name, key, None, was, at=time.time())
+                elif was[-REVISION:] != _mark(cell.raw):
+                    yield _event(name, key, cell.raw, was, source=Author(cell.updated_by), at=cell.updated_at)
 
     def _names(self, namespace: str | None, since: Told | None = None) -> list[str]:
         return sorted({*self._cells, *(since or ())}) if namespace is None else [namespace]
@@ -148,13 +149,14 @@ def _event(
     namespace: str,
     key: str,
     raw: bytes | None,
-    was: str | None,
+    was: bytes,
     *,
     source: Author = Author(),  # noqa: B008
-    time: str = "",
+    at: float = 0.0,
     commit: str | None = None,
     own: bool = False,
 ) -> Event:
-    kind: Kind = "deleted" if raw is None else "created" if was is None else "updated"
-    value, now = (None, None) if raw is None else (values.decode(raw), revision(raw))
-    return Event(kind, namespace, key, value, now, was, source, time, commit, own)
+    if raw is None:
+        return Event("deleted", namespace, key, None, b"", was, source, at, commit, own)
+    kind: Kind = "updated" if was else "created"
+    return Event(kind, namespace, key, values.decode(raw), _mark(raw), was, source, at, commit, own)

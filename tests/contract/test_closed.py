@@ -54,6 +54,12 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "transaction": lambda h: h.store.transaction().__enter__(),
     "history": lambda h: list(h.history("k")),
     "blame": lambda h: h.blame("k"),
+    "watch": lambda h: h.watch(),
+    "watch with a name": lambda h: h.watch(name="w", callback=print),
+    "wait_for": lambda h: h.wait_for("k", timeout=0),
+    "changes": lambda h: h.store.changes("HEAD"),
+    "sync": lambda h: h.store.sync(),
+    "watch_status": lambda h: h.store.watch_status(),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

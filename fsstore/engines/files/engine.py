@@ -14,9 +14,11 @@ from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.engines.files.writer import FileWriter
+from fsstore.errors import ReadOnly
 from fsstore.records import Run, Undone
 
 if TYPE_CHECKING:
+    from fsstore.engines.files.cursors import FileCursor
     from fsstore.engines.files.watching.feed import FileFeed
 
 
@@ -108,6 +110,20 @@ class FileEngine(FileWriter):
                 )
             )
         return self._feed
+
+    def cursor(self, name: str) -> FileCursor:
+        """The cursor of this name. Raises `ReadOnly` where it could not be written."""
+        self._require_open()
+        if reason := self.capabilities.read_only:
+            raise ReadOnly(f"no cursor can be kept in a read-only store: {reason}.", reason=reason)
+        from fsstore.engines.files.cursors import FileCursor
+
+        return FileCursor(self._tree, name, self.identity)
+
+    @property
+    def identity(self) -> str:
+        """The id in the store's `fsstore.json`."""
+        return self._marker.id
 
     @contextlib.contextmanager
     def _quiet(self, numbers: list[int]) -> Iterator[None]:

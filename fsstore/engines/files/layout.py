@@ -24,6 +24,7 @@ META = ".meta"
 DURABILITY = frozenset({"process", "snapshot", "power"})
 RUNTIME = ".fsstore"
 TMP, JOURNAL, COMMITS = f"{RUNTIME}/tmp", f"{RUNTIME}/journal", f"{RUNTIME}/commits"  # noqa: S108
+CURSORS = f"{RUNTIME}/cursors"
 RUNS, SNAPSHOT = f"{RUNTIME}/runs", f"{RUNTIME}/snapshot"
 _MARKER_LIMIT = 1024 * 1024
 _INIT_STRIPE = 0

@@ -1,0 +1,32 @@
+"""One event that waits for its subscriber, and what several of one key come to. It knows no queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fsstore.events import Event, Told
+
+Name = tuple[str, str]
+Action = Callable[[], None]
+Entry = tuple[Event, float, Event, int, Told | None]
+"""The newest event of a key; when it is due, on the monotonic clock; the first event that is merged in it, and how
+many are. Of a ``resync``: what is known of the keys, if that was asked for."""
+
+
+def entry_of(event: Event, told: Told | None = None) -> Entry:
+    """An event that is due at once."""
+    return event, 0.0, event, 0, told
+
+
+def told_as_one(entry: Entry) -> Entry:
+    """Say what the events of a key come to, for somebody who was told of none of them."""
+    event, due, first, count, told = entry
+    if not count:
+        return entry
+    kind = event.kind
+    if kind == "updated" and first.kind == "created":
+        kind = "created"
+    elif kind == "created" and first.kind in ("updated", "deleted"):
+        kind = "updated"
+    event = event._replace(kind=kind, old_mark=first.old_mark, merged=count + event.merged)
+    return event, due, first, count, told

@@ -1,0 +1,224 @@
+"""All subscriptions of one opened store: makes them, waits for them, ends them. The engine is known by its seam."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from fsstore.errors import Closed, StoreError, WaitTimeout
+from fsstore.reading import require_plain, text_or_all
+from fsstore.watching import files
+from fsstore.watching.pending import Pending
+from fsstore.watching.progress import Progress
+from fsstore.watching.subscription import Subscription
+from fsstore.watching.waiters import Waiters
+from fsstore.watching.worker import is_callback
+
+if TYPE_CHECKING:
+    from fsstore.engine import Cursor, Engine
+    from fsstore.events import Event, Told, WatchStatus
+    from fsstore.watching.worker import Callback
+
+Since = str | os.PathLike[str] | None
+"""A file made by `Subscription.save`, or a revision of the history."""
+
+
+class Options(NamedTuple):
+    """How a subscription is to be."""
+
+    callback: Callback | None = None
+    replay: bool = False
+    own: bool = True
+    debounce: float = 0.0
+    max_pending: int = 100_000
+    name: str | None = None
+    since: Since = None
+
+    def require_sound(self) -> None:
+        """Raise `ValueError` or `UnsupportedType` for what cannot be."""
+        if self.callback is not None:
+            require_plain(self.callback)
+        if not self.debounce >= 0:
+            raise ValueError(f"debounce={self.debounce} is no number of seconds")
+        if self.max_pending < 1:
+            raise ValueError(f"max_pending={self.max_pending}: at least one event has to wait")
+
+
+class Watches:
+    """The subscriptions of one store."""
+
+    def __init__(self, engine: Engine, past: Callable[[str], Told]) -> None:
+        """``past`` says what was there at a revision."""
+        self._engine = engine
+        self._past = past
+        self.waiters = Waiters(engine.feed)
+        self._start_over()
+        _everywhere.add(self)
+
+    def _start_over(self) -> None:
+        self._lock = threading.RLock()
+        self._attached: dict[Pending, weakref.ref[Subscription]] = {}
+        self._called: set[Subscription] = set()
+        """Those with a callback: they go on though nobody holds them."""
+
+    def watch(self, namespace: str | None, prefix: str | None, options: Options) -> Subscription:
+        """Make a subscription; see `Store.watch`."""
+        options.require_sound()
+        text_or_all(prefix)
+        self._sweep()
+        cursor = None if options.name is None else self._engine.cursor(options.name)
+        try:
+            return self._made(namespace, prefix, options, cursor)
+        except BaseException:
+            if cursor is not None:
+                cursor.close()
+            raise
+
+    def _made(self, namespace: str | None, prefix: str | None, options: Options, cursor: Cursor | None) -> Subscription:
+        known = None if cursor is None else cursor.load()
+        is_new = known is None
+        is_lost = False
+        if known is None and options.since is not None:
+            known = self._known(options.since)
+            is_lost = known is None
+        elif known is None and options.replay:
+            known = {}
+        if known is not None and namespace is not None:
+            known = {namespace: known.get(namespace, {})}
+        if cursor is not None and is_new and known is not None:
+            cursor.reset(known)
+        feed = self._engine.feed()
+        told_now = partial(feed.told, namespace)
+        pending = Pending(
+            prefix=text_or_all(prefix),
+            own=options.own,
+            debounce=options.debounce,
+            bound=options.max_pending,
+            gathers=known is not None,
+            told=None if cursor is None else told_now,
+            note=None if cursor is None else cursor.note,
+        )
+        progress = Progress(pending, cursor)
+        try:
+            told = feed.attach(pending, namespace, known, tell=cursor is not None)
+            if is_lost:
+                pending.lose(told)
+            elif cursor is not None and known is None:
+                cursor.reset(told or {})
+            follows = told is not None and known is not None and known != told
+            pending.settle(partial(progress.caught_up, told or {}) if follows else None, ready=options.replay)
+            with self._lock:  # its callback may close it at once
+                made = Subscription(
+                    pending, progress, options.callback, told=told_now, save=self._save, leave=self._leave
+                )
+                self._attached[pending] = weakref.ref(made)
+                if options.callback is not None:
+                    self._called.add(made)
+        except BaseException:
+            feed.detach(pending)
+            raise
+        return made
+
+    def _known(self, since: str | os.PathLike[str]) -> Told | None:
+        """What is known at a revision, or by a file; ``None`` if the file says that it is not known."""
+        path = os.fspath(since)
+        if not isinstance(since, str) or os.path.exists(path):
+            return files.load(path, self._engine.identity)
+        try:
+            return self._past(since)
+        except StoreError as error:
+            error.add_note(f"There is no file {since!r} either.")
+            raise
+
+    def _save(self, path: str, told: Told | None) -> None:
+        files.save(path, told, self._engine.identity)
+
+    def changes(self, since: str | os.PathLike[str], namespace: str | None, prefix: str | None) -> list[Event]:
+        """All that differs now; see `Store.changes`."""
+        self._sweep()
+        known = self._known(since)
+        if known is not None and namespace is not None:
+            known = {namespace: known.get(namespace, {})}
+        pending = Pending(prefix=text_or_all(prefix), gathers=True)
+        feed = self._engine.feed()
+        try:
+            feed.attach(pending, namespace, known)
+        finally:
+            feed.detach(pending)
+        if known is None:
+            pending.lose(None)
+        return pending.drain()
+
+    def sync(self, timeout: float) -> None:
+        """Return when all that was complete before is told; see `Store.sync`."""
+        self._sweep()
+        deadline = time.monotonic() + timeout
+        self._engine.feed().sync(timeout)
+        if is_callback():
+            return  # two callbacks that wait for each other would wait for ever
+        with self._lock:
+            gates = [(subscription, subscription.barrier()) for subscription in self._called]
+        for subscription, gate in gates:
+            if not gate.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)):
+                raise WaitTimeout(
+                    f"{subscription!r} has not handled within {timeout:g} s what it was told before. Is its callback "
+                    f"waiting for something?",
+                    seconds=timeout,
+                )
+
+    def status(self) -> WatchStatus:
+        """How the watching goes."""
+        self._sweep()
+        return self._engine.feed().status()
+
+    def close(self) -> None:
+        """End all subscriptions, and all waiting."""
+        with self._lock:
+            found = [subscription for each in self._attached.values() if (subscription := each()) is not None]
+        for subscription in found:
+            subscription.close()
+        self._sweep()
+        self.waiters.end(None)
+
+    def _leave(self, subscription: Subscription, pending: Pending) -> None:
+        with self._lock:
+            self._called.discard(subscription)
+            self._detach(pending)
+
+    def _sweep(self) -> None:
+        """Detach those that nobody holds any more. They cannot do so themselves, as they are dropped anywhere."""
+        with self._lock:
+            for pending, subscription in list(self._attached.items()):
+                if subscription() is None:
+                    self._detach(pending)
+
+    def _detach(self, pending: Pending) -> None:
+        if self._attached.pop(pending, None) is not None:
+            with contextlib.suppress(Closed):
+                self._engine.feed().detach(pending)
+
+    def start_over(self) -> None:
+        """In a forked child: what it inherits is its parent's."""
+        for pending in self._attached:
+            pending.start_over(
+                Closed("this subscription is that of the parent process. Call watch() in the child to watch there.")
+            )
+        self.waiters.start_over()
+        self._start_over()
+
+
+_everywhere: weakref.WeakSet[Watches] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for watches in list(_everywhere):
+        watches.start_over()
+
+
+os.register_at_fork(after_in_child=_after_fork_in_child)
