@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import RUNTIME
@@ -38,6 +38,9 @@ class Edits:
         """Paths of files that are others than in the index, that it does not have, or that are gone."""
         self.repositories: list[str] = []
         """Directories that are repositories of their own."""
+        self.apart = 0
+        """How many files were looked at in directories that no hub watches."""
+        self._compared = 0
 
     def search(self, *, all_files: bool) -> None:
         """Look into the directories that changed, or into all."""
@@ -50,6 +53,38 @@ class Edits:
             self._search_known(root)
         finally:
             os.close(root)
+
+    def has_looked_into(self, path: str) -> bool:
+        """Whether it has looked at all files of a directory, or found it gone."""
+        return self.directories.get(path) is not self._known.get(path)
+
+    def compare(self, touched: Iterable[str]) -> None:
+        """After `search`: look at these files, unless their directories were looked into."""
+        root = self._tree.open(self._tree.absolute("").rstrip(b"/"), DIRECTORY)
+        try:
+            for path in touched:
+                parent = path.rpartition("/")[0]
+                if parent in self.directories and not self.has_looked_into(parent) and self._is_other(path, root):
+                    self.found.add(path)
+        finally:
+            os.close(root)
+
+    def _is_other(self, path: str, root: int) -> bool:
+        """Whether one file is not as the index has it."""
+        expected = self._index.status(os.fsencode(path))
+        try:
+            status = os.stat(path, dir_fd=root, follow_symlinks=False)
+        except _GONE:
+            return expected is not None
+        if stat.S_ISDIR(status.st_mode):
+            return False  # where it took the place of a file, that was found in the directory
+        return expected is None or _is_changed(status, expected)
+
+    def search_apart(self) -> None:
+        """After `search`: look into all directories that no hub watches, unless it was done."""
+        for path in list(self.directories):
+            if _is_apart(path) and not self.has_looked_into(path):
+                self._look(path, deep=False)
 
     def _search_known(self, root: int) -> None:
         look = os.stat
@@ -82,7 +117,10 @@ class Edits:
         try:
             status = os.fstat(fd)
             self.directories[path] = (status.st_mtime_ns, status.st_ino, looked)
+            before = self._compared
             below = self._compare(path, fd)
+            if _is_apart(path):
+                self.apart += self._compared - before
         finally:
             os.close(fd)
         for name in below:
@@ -102,6 +140,7 @@ class Edits:
                 name = entry.name
                 expected = known.pop(name, None)
                 if not entry.is_dir(follow_symlinks=False):
+                    self._compared += 1
                     if not expected or _differs(entry, expected):
                         found.add(under + name)
                         if expected is False:
@@ -139,6 +178,7 @@ class Edits:
                 if stat.S_ISDIR(status.st_mode):
                     return False
                 found.add(under + name)
+        self._compared += len(names)
         return True
 
     def _missing(self, under: str, known: Mapping[str, object]) -> None:
@@ -160,9 +200,12 @@ class Edits:
 def _differs(entry: os.DirEntry[str], expected: Status) -> bool:
     """Whether a file's status is not what the index has of it."""
     try:
-        status = entry.stat(follow_symlinks=False)
+        return _is_changed(entry.stat(follow_symlinks=False), expected)
     except FileNotFoundError:
         return True
+
+
+def _is_changed(status: os.stat_result, expected: Status) -> bool:
     changed, written = status.st_ctime_ns, status.st_mtime_ns
     return (
         expected[9] != status.st_size & _MAX
@@ -173,3 +216,8 @@ def _differs(entry: os.DirEntry[str], expected: Status) -> bool:
         or expected[0] != changed // _SECOND & _MAX
         or expected[6] & 0o100 != status.st_mode & 0o100
     )
+
+
+def _is_apart(path: str) -> bool:
+    """Whether a directory's name, or that of one above it, begins with a dot: no hub watches it."""
+    return path[:1] == "." or "/." in path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fsstore.engines.files.atomic import Tree
@@ -50,9 +50,10 @@ class Ignoring:
             self._known.add(path)
         return bool(ignored)
 
-    def known(self, *, all_were_asked: bool) -> list[str]:
-        """The ignored paths, for the next snapshot; where every file was looked at, no others than those."""
-        return sorted(self._known & self._asked if all_were_asked else self._known)
+    def known(self, was_looked_at: Callable[[str], bool]) -> list[str]:
+        """The ignored paths, for the next snapshot: of directories that were looked at, no others than those there."""
+        asked = self._asked
+        return sorted(path for path in self._known if path in asked or not was_looked_at(path.rpartition("/")[0]))
 
     def _signature(self) -> list[int]:
         found = []

@@ -26,7 +26,6 @@ from fsstore.history.capture import Captured, Unreadable, capture, capture_whole
 from fsstore.history.changes import Changes
 from fsstore.history.checkpoint import before_snapshot
 from fsstore.history.committing import Making
-from fsstore.history.edits import Edits
 from fsstore.history.entries import entry_of, unknown
 from fsstore.history.groups import Change, Group, Groups
 from fsstore.history.ignoring import Ignoring
@@ -37,6 +36,7 @@ from fsstore.history.packing import Record, record_of
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head, Moved
 from fsstore.history.repository import Repository
+from fsstore.history.searching import search
 from fsstore.history.state import Memory, State
 from fsstore.history.superseded import is_put_back, note
 from fsstore.history.upkeep import join
@@ -45,7 +45,6 @@ from fsstore.records import Author, Run
 _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 50
-_SWEEP_AFTER = 60.0  # seconds
 _NOTED = 10.0  # seconds after which the line of a write is in its journal, also if the write was of many keys
 _LATE = 1.0  # seconds that a line may be noted after its own time
 
@@ -154,6 +153,7 @@ class _Step:
         self._records: dict[bytes, Record] = {}
         self._left: dict[str, waiting.Pending] = {}
         """What waits for its run, or until it can be read."""
+        self._staged_paths: list[str] = []
         self._fresh: set[str] = set()
         """Paths that were written through the store since the last snapshot."""
         self._replaced = state.replaced
@@ -163,11 +163,10 @@ class _Step:
         """Find, read, divide, commit."""
         state, ignoring, now = self._state, self._all._ignoring, time.time()
         lines, marks = self._work.since(state.marks)
-        edits = Edits(self._tree, self._index, state.directories)
-        sweeps = self._request.verify or not state.directories or not 0 <= now - state.swept < self._sweep_after()
-        edits.search(all_files=sweeps)
+        coming = {line.path for line in lines}
+        edits, swept, is_all = search(self._work, self._index, state, coming, verify=self._request.verify)
         asked = ignoring.begin(state, edits.found)
-        paths = edits.found.union(state.pending, asked, map(os.fsdecode, self._index.suspects()))
+        paths = edits.found.union(state.pending, state.staged, asked, map(os.fsdecode, self._index.suspects()))
         self._fresh.update(state.pending)
         noted = self._noted(lines)
         self._left = waiting.unchanged(self._tree, state.pending, self._under_way(), edits.found, noted)
@@ -184,9 +183,10 @@ class _Step:
                 directories=edits.directories,
                 pending=self._left,
                 taken=now,
-                ignored=ignoring.known(all_were_asked=sweeps),
+                ignored=ignoring.known(lambda path: is_all or edits.has_looked_into(path)),
                 rules=ignoring.rules,
-                swept=now if sweeps else state.swept,
+                swept=swept,
+                staged=sorted(self._staged_paths),
                 unsynced=self._state.unsynced,
                 replaced=self._replaced,
                 head=commits[-1].id if commits else self._head_id(),
@@ -210,10 +210,6 @@ class _Step:
         """The runs that will commit themselves what they wrote."""
         asker = self._request.author.run
         return {run.id for run in self._runs.values() if run.status == "running" and run.id != asker}
-
-    def _sweep_after(self) -> float:
-        found = self._work.settings.get("sweep_seconds", _SWEEP_AFTER)
-        return float(found) if isinstance(found, int | float) else _SWEEP_AFTER
 
     def _past(self, path: str) -> Iterator[tuple[Commit, bytes]]:
         """The commits that changed a path, newest first, with what they made of it."""
@@ -296,7 +292,8 @@ class _Step:
             self._left[path] = waiting.pending(line, found)
             return
         if staged != before and (line is None or path not in self._fresh):
-            return  # a person is putting a commit together
+            self._staged_paths.append(path)  # a person is putting a commit together
+            return
         mtime = 0.0 if found is None else found.mtime
         if staged not in (before, now):  # so what is in it comes first, and an agent's write after it
             self._groups.add(None, Change(path, before, staged), mtime)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -20,6 +20,21 @@ _LIMIT = 1 << 30
 
 Seen = tuple[int, int, int]
 """Of a directory: its mtime in ns, its inode, and when it was looked at, in ns since the epoch."""
+
+
+class Swept(NamedTuple):
+    """Up to when it is known which files were edited in place, in seconds since the epoch."""
+
+    edited: float = 0.0
+    """Up to then it is known of all files, but for those ``apart``."""
+    everything: float = 0.0
+    """Then every file was looked at."""
+    apart: float = 0.0
+    """Then those were last looked at that lie where no hub watches."""
+    files_apart: int = 0
+    """How many these were, about."""
+    is_whole: bool = True
+    """Whether all directories that were found then could be noted. Names that are no UTF-8 cannot."""
 
 
 class State:
@@ -35,7 +50,8 @@ class State:
         ignored: list[str] | None = None,
         rules: list[int] | None = None,
         taken: float = 0.0,
-        swept: float = 0.0,
+        swept: Swept | None = None,
+        staged: list[str] | None = None,
         unsynced: int = 0,
         replaced: Noted | None = None,
         head: str = "",
@@ -55,8 +71,9 @@ class State:
         self.rules = [] if rules is None else rules
         self.taken = taken
         """When the snapshot began, in seconds since the epoch."""
-        self.swept = swept
-        """When every file was last looked at, in seconds since the epoch."""
+        self.swept = Swept() if swept is None else swept
+        self.staged = [] if staged is None else staged
+        """Paths that were left to a person who is putting a commit together."""
         self.head = head
         """The branch's newest commit (40 digits)."""
         self.replaced = {} if replaced is None else replaced
@@ -84,6 +101,7 @@ class Memory:
                 fields["marks"] = {int(number): tuple(mark) for number, mark in fields["marks"].items()}
                 fields["index"] = None if fields["index"] is None else tuple(fields["index"])
                 fields["directories"] = {path: tuple(seen) for path, seen in fields["directories"].items()}
+                fields["swept"] = Swept(*fields["swept"])
                 fields["pending"] = {path: tuple(pending) for path, pending in fields["pending"].items()}
                 self._state = State(**fields)
             self._signature = signature
@@ -93,16 +111,20 @@ class Memory:
         """Note it; at once or not at all, and not durably."""
         staged = self._tree.absolute(f"{_PATH}.{os.getpid()}")
         try:
-            raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
+            raw = _raw(state)
         except TypeError:  # a name that is no UTF-8: found when everything is looked at
-            text = {
-                "directories": {path: seen for path, seen in state.directories.items() if _is_text(path)},
+            directories = {path: seen for path, seen in state.directories.items() if _is_text(path)}
+            is_whole = state.swept.is_whole and len(directories) == len(state.directories)
+            text: dict[str, Any] = {
+                "directories": directories,
+                "swept": state.swept._replace(is_whole=is_whole),
                 "replaced": {path: noted for path, noted in state.replaced.items() if _is_text(path)},
                 "pending": {path: why for path, why in state.pending.items() if _is_text(path)},
                 "ignored": [path for path in state.ignored if _is_text(path)],
+                "staged": [path for path in state.staged if _is_text(path)],
             }
             state = State(**{**vars(state), **text})
-            raw = orjson.dumps(vars(state), option=orjson.OPT_NON_STR_KEYS)
+            raw = _raw(state)
         with open(staged, "wb") as file:
             file.write(raw)
         os.rename(staged, self._tree.absolute(_PATH))
@@ -119,6 +141,10 @@ class Memory:
         except OSError:
             return None
         return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _raw(state: State) -> bytes:
+    return orjson.dumps(vars(state) | {"swept": list(state.swept)}, option=orjson.OPT_NON_STR_KEYS)
 
 
 def _is_text(path: str) -> bool:

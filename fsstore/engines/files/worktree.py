@@ -12,6 +12,8 @@ from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.journal import Journal, Line, Mark
 from fsstore.engines.files.places import Places
 from fsstore.engines.files.runs import Runs
+from fsstore.engines.files.watching import touched
+from fsstore.engines.files.watching.touched import Edited
 
 Marks = dict[int, Mark]
 
@@ -51,6 +53,10 @@ class WorkTree:
             lines, now[number] = self._journal.since(number, marks.get(number, (0, 0)))
             found += lines
         return found, now
+
+    def edits(self, since: float) -> Edited | None:
+        """What was edited since a time, or a later one, as a hub of this process saw it; ``None`` without one."""
+        return touched.edits(self.tree.root, since)
 
     def lines(self, path: str) -> list[Line]:
         """All that the journal has of one path, oldest first."""

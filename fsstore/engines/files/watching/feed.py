@@ -8,6 +8,7 @@ import weakref
 
 from fsstore.engine import Sink
 from fsstore.engines.files.watching.hub import Hub, Watched
+from fsstore.engines.files.watching.touched import observers
 from fsstore.events import Told, WatchStatus
 
 
@@ -66,11 +67,6 @@ class FileFeed:
         hub = self._hub
         return WatchStatus("off") if hub is None else hub.status(len(self._sinks))
 
-    def edits(self, since: float) -> set[str] | None:
-        """Paths of files with any hint since a time, in seconds since the epoch; ``None`` if not all gave one."""
-        hub = _hubs.get(self._watched.tree.root)
-        return None if hub is None else hub.edits(since)
-
     def close(self) -> None:
         """Detach all; each is told that it has ended."""
         for sink in list(self._sinks):
@@ -94,7 +90,7 @@ def _join(watched: Watched) -> Hub:
     with _registry_lock:
         hub = _hubs.get(root)
         if hub is None or hub.has_ended:
-            hub = _hubs[root] = Hub(watched)
+            hub = _hubs[root] = observers[root] = Hub(watched)
         hub.users += 1
         return hub
 
@@ -106,7 +102,7 @@ def _leave(root: str, hub: Hub) -> None:
         if hub.users:
             return
         if _hubs.get(root) is hub:
-            del _hubs[root]
+            del _hubs[root], observers[root]
     hub.stop()
 
 
@@ -118,6 +114,7 @@ def _after_fork_in_child() -> None:
     for hub in _hubs.values():
         hub.abandon()
     _hubs.clear()
+    observers.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -25,6 +25,7 @@ from fsstore.engines.files.watching.inotify import Inotify
 from fsstore.engines.files.watching.learning import Learning
 from fsstore.engines.files.watching.mounts import why_polled
 from fsstore.engines.files.watching.reconcile import Reconciler
+from fsstore.engines.files.watching.touched import Edited
 from fsstore.errors import Closed, StorageFailure, StoreError, WaitTimeout
 from fsstore.events import Event, Told, WatchStatus
 
@@ -62,7 +63,6 @@ class Hub:
         self._syncs: list[_Sync] = []
         self._stopping = False
         self._failure: BaseException | None = None
-        self._touched_from = (0.0, 0)
         self._wake, self._waker = _pipe()
         self._notifier, self._reason = _notifier(watched)
         journal = watched.journal
@@ -124,28 +124,19 @@ class Hub:
         if self._failure is not None:
             raise self._failed()
 
-    def edits(self, since: float) -> set[str] | None:
-        """Paths of files with any hint since a time; ``None`` if not every change since then gave one."""
+    def edits(self, since: float) -> Edited | None:
+        """Files with a hint since a time, or since a later one; ``None`` if not every change gives a hint here."""
 
-        def begin() -> bool:
-            if self._state.touched is None:
-                self._state.touched = {}
-                self._touched_from = (time.time(), self._state.overflows)
-            return True
-
-        self._ask(begin)
-        self.sync(60)
-
-        def edits() -> set[str] | None:
-            state, (begun, overflows) = self._state, self._touched_from
-            if self._notifier is None or state.unwatched or state.is_missing or state.touched is None:
+        def edits() -> Edited | None:  # after a round, which has taken in all hints of what was before it
+            state = self._state
+            if self._notifier is None or state.unwatched or state.is_missing:
                 return None
-            if overflows != state.overflows:  # some hints are lost: it begins again
-                state.touched, self._touched_from = {}, (time.time(), state.overflows)
-                return None
-            return None if since <= begun else {path for path, at in state.touched.items() if at >= since - 1}
+            return state.touched.edited(since)
 
-        return self._ask(edits)
+        try:
+            return self._ask(edits)
+        except (Closed, StorageFailure):  # it ends just now
+            return None
 
     def status(self, subscriptions: int) -> WatchStatus:
         """How it goes; what is read may be a moment old."""
@@ -180,7 +171,7 @@ class Hub:
         call = _Call(do)
         self._calls.append(call)
         self._awake()
-        if not self._thread.is_alive():
+        if self._stopping or not self._thread.is_alive():  # else nobody may come to it
             raise self._failed() if self._failure else _closed(self._watched.tree.root)
         return call
 

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import cast
 
-MODIFY, CLOSE_WRITE = 0x2, 0x8
+MODIFY, ATTRIB, CLOSE_WRITE = 0x2, 0x4, 0x8
 MOVED_FROM, MOVED_TO = 0x40, 0x80
 CREATE, DELETE, DELETE_SELF, MOVE_SELF = 0x100, 0x200, 0x400, 0x800
 UNMOUNT, OVERFLOW, IGNORED = 0x2000, 0x4000, 0x8000
@@ -22,7 +22,17 @@ ISDIR = 0x40000000
 WHOLE = CLOSE_WRITE | MOVED_TO
 """After these nobody need be writing the file any more."""
 _WANTED = (
-    MODIFY | WHOLE | MOVED_FROM | CREATE | DELETE | DELETE_SELF | MOVE_SELF | _ONLYDIR | _DONT_FOLLOW | _EXCL_UNLINK
+    MODIFY
+    | ATTRIB
+    | WHOLE
+    | MOVED_FROM
+    | CREATE
+    | DELETE
+    | DELETE_SELF
+    | MOVE_SELF
+    | _ONLYDIR
+    | _DONT_FOLLOW
+    | _EXCL_UNLINK
 )
 HEADER = struct.Struct("iIII")
 """Watch, mask, cookie and length of the name that follows."""

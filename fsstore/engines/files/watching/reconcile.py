@@ -62,8 +62,6 @@ class Reconciler(Scan):
         """
         super().__init__(tree, notifier)
         self.held = Held()
-        self.touched: dict[str, float] | None = None
-        """When a file of the watched directories had its last hint, by path, in seconds since the epoch."""
         self.overflows = 0
         self._limit, self._writers, self._tell, self._is_own = limit, writers, tell, is_own
         self._open = tree.open_file
@@ -74,7 +72,7 @@ class Reconciler(Scan):
     def hint(self, raw: bytes) -> None:
         """Note what the kernel says; nothing is looked at."""
         at, end = 0, len(raw)
-        header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched
+        header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched.times
         decode, now = os.fsdecode, time.time()
         while at < end:
             number, mask, _, length = header(raw, at)
@@ -89,19 +87,21 @@ class Reconciler(Scan):
                     self._dirty_directories[directory.prefix + name] = None
                 continue
             path = directory.prefix + name
-            if name[-5:] == ".json" and name[0] != ".":
+            if name[-5:] == ".json" and name[0] != "." and mask != hints.ATTRIB:
                 before = dirty.get(path, 0)
                 dirty[path] = mask | (before & ~hints.WHOLE if mask & _WRITING else before)
             if path == MARKER:
                 self.is_root_in_doubt = True
             if touched is not None:
                 touched[path] = now
+        self.touched.require_room()
 
     def _hint_itself(self, directory: Directory | None, mask: int) -> None:
         """Something happened to a watched directory, or to its watch, or to the queue."""
         if mask & hints.OVERFLOW:
             self.overflows += 1
             self._everything = True
+            self.touched.lose()
         if directory is None:  # watched no more
             return
         if directory.path == "":
@@ -156,6 +156,7 @@ class Reconciler(Scan):
         if not self.is_missing:
             _log.warning("%s is a store no more; nothing is told until it is back", self._tree.root)
         self.is_missing = True
+        self.touched.lose()
         self._dirty.clear()
         self._dirty_directories.clear()
         self.held.clear()

@@ -11,6 +11,7 @@ from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import MARKER
 from fsstore.engines.files.watching.directories import Directory, signature
 from fsstore.engines.files.watching.inotify import Inotify, LimitReached
+from fsstore.engines.files.watching.touched import Touched
 from fsstore.events import UNKNOWN
 
 _log = logging.getLogger("fsstore")
@@ -32,6 +33,8 @@ class Scan:
         """Whether the store is not where it was."""
         self.is_root_in_doubt = False
         self.rescans = 0
+        self.touched = Touched()
+        """The files that had hints, for who wants to know what may have been edited."""
         self._watched: dict[int, Directory] = {}
         self._dirty: dict[str, int] = {}
         """Paths of files that may have changed, with the hints about them."""
@@ -68,7 +71,10 @@ class Scan:
                 continue
             self._unreached.discard(path)
             try:
-                deep = self._note_watch(directory, number) or deep
+                if self._note_watch(directory, number):
+                    deep = True
+                    if self.touched.times is not None:
+                        self.touched.note(directory.prefix, os.listdir(fd))
                 below = self._compare(directory, fd)
             finally:
                 os.close(fd)

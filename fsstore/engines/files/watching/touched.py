@@ -1,0 +1,71 @@
+"""Which files a hub had hints of, and when: what has to be looked at to know what was edited. It looks at none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+_KEPT = 500_000  # paths
+_SET_BACK = 1.0  # seconds that the clock of the day may be set back without harm
+
+
+class Edited(NamedTuple):
+    """What may have been changed in the directories of a store, but for those that lie in one with a dot in front."""
+
+    since: float
+    """Since then every change of a file has given a hint, in seconds since the epoch."""
+    paths: set[str]
+    """The files with a hint since that time, or a little longer; relative to the store."""
+
+
+class Observer(Protocol):
+    """A hub, as those see it who want to know what was edited."""
+
+    def edits(self, since: float) -> Edited | None:
+        """The files with a hint since a time, or since a later one; ``None`` where not every change gives a hint."""
+        ...
+
+
+class Touched:
+    """The files that had hints, from the time when somebody first wants to know."""
+
+    def __init__(self) -> None:
+        self.times: dict[str, float] | None = None
+        """When each had its last one, in seconds since the epoch; ``None`` while nobody wants to know."""
+        self._begun = 0.0
+
+    def lose(self) -> None:
+        """Some hints were lost, or there are too many: all begins again."""
+        self.times = None
+
+    def note(self, prefix: str, names: Iterable[str]) -> None:
+        """Files of a directory that is watched from now on: what happened in it before gave no hint."""
+        if (times := self.times) is not None:
+            now = time.time()
+            times.update((prefix + name, now) for name in names)
+            self.require_room()
+
+    def require_room(self) -> None:
+        """Begin again where there are too many."""
+        if self.times is not None and len(self.times) > _KEPT:
+            self.lose()
+
+    def edited(self, since: float) -> Edited:
+        """Those with a hint since a time. What is older is forgotten."""
+        if self.times is None:
+            self.times, self._begun = {}, time.time()
+        if since >= self._begun:
+            self._begun = since
+            self.times = {path: at for path, at in self.times.items() if at >= since - _SET_BACK}
+        return Edited(self._begun, set(self.times))
+
+
+observers: dict[str, Observer] = {}
+"""The hubs of this process by the paths of their stores' directories."""
+
+
+def edits(root: str, since: float) -> Edited | None:
+    """What was edited in a store since a time, or since a later one; ``None`` if no hub of this process can tell."""
+    observer = observers.get(root)
+    return None if observer is None else observer.edits(since)
