@@ -88,14 +88,8 @@ class _Heard(logging.Handler):
         self.heard = True
 
 
-def agent(root: str, number: int, seed: int, log: str, flaw: str) -> None:
+def agent(root: str, number: int, seed: int, log: str) -> None:
     """Make runs until the standard input ends; each write is noted in the log when its run has been committed."""
-    if flaw:
-        import pytest
-
-        from .mixed_flaws import FLAWS
-
-        FLAWS[flaw](pytest.MonkeyPatch())
     draw, heard, count = random.Random(seed * 100 + number), _Heard(), 0
     logging.getLogger("fsstore").addHandler(heard)
     store = fsstore.open(root, f"agent {number}")
@@ -128,10 +122,10 @@ def _is_committed(store: fsstore.Store) -> bool:
     return True
 
 
-def start(repo: StoreRepo, number: int, seed: int, flaw: str) -> subprocess.Popen[str]:
+def start(repo: StoreRepo, number: int, seed: int) -> subprocess.Popen[str]:
     """Start an agent; it is at work when this returns."""
     log = str(repo.home / f"log{number}")
-    command = [sys.executable, "-m", "history.mixed", str(repo.root), str(number), str(seed), log, flaw]
+    command = [sys.executable, "-m", "history.mixed", str(repo.root), str(number), str(seed), log]
     pipe = subprocess.PIPE
     found = subprocess.Popen(command, cwd=TESTS, env=repo.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert found.stdout is not None
@@ -201,9 +195,9 @@ class Person:
             value = json.loads(blob)["value"] if blob.startswith("{") else ""
             self.acts.append(act._replace(value=value if value.startswith("p") else ""))
 
-    def edit_and_add(self) -> None:
+    def edit_and_add(self, key: str = "") -> None:
         """Both at once, and then an agent may write the file."""
-        key = self._key()
+        key = key or self._key()
         if self.edit(key):
             self.add(key)
 
@@ -245,14 +239,19 @@ class Outcome(NamedTuple):
     complaints: list[str]
 
 
-def work(repo: StoreRepo, rounds: int, seed: int, flaw: str = "") -> Outcome:
-    """Let four agents and a person work for so many rounds of the person."""
+def begin(repo: StoreRepo) -> None:
+    """Give every key its first value."""
     with repo.open("first") as store:
         store.set_many({f"k{number}{key}": {"value": "f0-000000"} for number in range(AGENTS) for key in range(KEYS)})
         store.snapshot()
+
+
+def work(repo: StoreRepo, rounds: int, seed: int) -> Outcome:
+    """Let four agents and a person work for so many rounds of the person."""
+    begin(repo)
     person = Person(repo, seed)
     with contextlib.ExitStack() as stack:
-        agents = [stack.enter_context(start(repo, number, seed, flaw)) for number in range(AGENTS)]
+        agents = [stack.enter_context(start(repo, number, seed)) for number in range(AGENTS)]
         for each in agents:
             stack.callback(each.kill)
         for _ in range(rounds):
@@ -276,4 +275,4 @@ def everywhere(repo: StoreRepo) -> set[str]:
 
 
 if __name__ == "__main__":
-    agent(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5])
+    agent(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
