@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 
 from .mixed import EVERYTHING, Act, Outcome, Write, everywhere
 from .stores import StoreRepo
 
-TOLERATED = 3
-"""Git undoes others' commits by itself now and then: commit and stash read the index before they lock it."""
 ON_FILES = ("edit", "checkout", "reset")
 """What replaces a file's content."""
 ON_INDEX = ("add", "commit -a", "reset")
 """What replaces a staged content."""
+NOTHING = "0" * 40
+UNLOCKED = ("commit", "commit -a", "checkout", "stash", "pop", "reset")
+"""What reads the index, or where the branch is, before it has locked it."""
+AFTER_STASH = ("tag", "pop", "reset")
+"""How a person goes on after a stash, until everything is back."""
 
 
 def lost(outcome: Outcome, found: set[str]) -> list[Write | Act]:
@@ -60,23 +65,54 @@ def _is_given_up(write: Write, acts: list[Act]) -> bool:
     return False
 
 
-def undone(repo: StoreRepo) -> list[str]:
-    """Commits that give a file the content it had before, in place of a newer one."""
-    text = repo.git("log", "--reverse", "--first-parent", "--raw", "--no-abbrev", "--no-renames", "--format=%x01%h %an")
-    had: dict[str, set[str]] = {}
+def undone(repo: StoreRepo, outcome: Outcome) -> list[str]:
+    """Commits that give a file the content it had before, in place of a newer one, and not by git's own doing.
+
+    Git undoes others' commits by itself now and then: some commands read the index before they lock it. Those were
+    under way while the content that is gone again was committed; and what they undid may be put in place once more.
+    """
+    had: dict[str, dict[str, str]] = {}
+    excused: set[tuple[str, str]] = set()
     found = []
-    for part in text.split("\x01")[1:]:
-        head, *lines = part.split("\n")
-        for line in lines:
-            if not line.startswith(":"):
-                continue
-            about, _, path = line.partition("\t")
-            _, _, old, new, kind = about.split(" ")
-            before = had.setdefault(path, set())
-            if kind == "M" and new in before:
-                found.append(f"{head}: {path} is again what it was")
-            before |= {old, new}
+    for commit, path, old, new in _changed(repo):
+        replaced_by = had.setdefault(path, {})
+        replaced_by[old] = commit
+        if new != NOTHING and (by := replaced_by.get(new)):
+            if (by, path) in excused or _is_by_git(by, path, outcome):
+                excused.add((commit, path))
+            else:
+                found.append(f"{commit}: {path} is again what it was before {by}")
     return found
+
+
+def _changed(repo: StoreRepo) -> Iterator[tuple[str, str, str, str]]:
+    """Commit, path, old and new content (`NOTHING` if there is none) of each file that a commit has changed."""
+    text = repo.git("log", "--reverse", "--first-parent", "--raw", "--no-abbrev", "--no-renames", "--format=%x01%H")
+    for part in text.split("\x01")[1:]:
+        commit, *lines = part.split("\n")
+        for line in lines:
+            if line:
+                about, _, path = line.partition("\t")
+                _, _, old, new, _ = about.split(" ")
+                yield commit, path, old, new
+
+
+def _is_by_git(commit: str, path: str, outcome: Outcome) -> bool:
+    """Whether a command that reads the index before it locks it was under way while an agent's snapshot was made."""
+    made = next((snapshot for snapshot in outcome.snapshots if commit in snapshot.commits), None)
+    return made is not None and any(
+        key == EVERYTHING or path == f"default/{key}.json"
+        for key, begun, done in _unlocked(outcome.acts)
+        if begun <= made.done and done >= made.begun
+    )
+
+
+def _unlocked(acts: list[Act]) -> Iterator[tuple[str, float, float]]:
+    """The key of each such command, when it began and when it was done; a stash is done when it has been taken back."""
+    for number, act in enumerate(acts):
+        if act.name in UNLOCKED:
+            later = itertools.takewhile(lambda each: each.name in AFTER_STASH, acts[number + 1 :])
+            yield act.key, act.begun, max(each.done for each in [act, *(later if act.name == "stash" else ())])
 
 
 def problems(repo: StoreRepo, outcome: Outcome) -> list[str]:
@@ -88,8 +124,7 @@ def problems(repo: StoreRepo, outcome: Outcome) -> list[str]:
     repo.snapshot()
     _make_certain(repo)
     found += [f"status: {line}" for line in repo.status() if line[1] != " "]
-    again = undone(repo)
-    return [*found, *(again if len(again) > TOLERATED else [])]
+    return [*found, *(f"undone: {each}" for each in undone(repo, outcome))]
 
 
 def _make_certain(repo: StoreRepo) -> None:
