@@ -82,13 +82,8 @@ def _add_to_each(tx: Any) -> None:
         tx.increment(key)
 
 
-def main(root: str, seed: int, count: int, kind: str, flaw: str) -> None:
+def main(root: str, seed: int, count: int, kind: str) -> None:
     """Do so many operations, and print each before it begins and after it has returned."""
-    if flaw:
-        import pytest
-        from faults.flaws import FLAWS
-
-        FLAWS[flaw](pytest.MonkeyPatch())
     draw = random.Random(seed)
     store = fsstore.open(root)
     print("ready", flush=True)
@@ -103,4 +98,4 @@ def main(root: str, seed: int, count: int, kind: str, flaw: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5])
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

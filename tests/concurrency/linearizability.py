@@ -6,7 +6,7 @@ may have happened or not. The search is Wing and Gong's (1993), with Lowe's (201
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 State = Any
@@ -101,3 +101,10 @@ def keys(state: State, operation: Operation) -> tuple[Any, State]:
     if name == "transact":  # adds to each
         return None, tuple((value or 0) + argument for value in state)
     raise AssertionError(name)
+
+
+def violations(found: Mapping[str, Sequence[Operation]], size: int) -> list[str]:
+    """What was not linearizable: keys by their names, and as ``together`` the so many that are used at once."""
+    found = {"together": (), **found}
+    steps = {about: (keys, (0,) * size) if about == "together" else (key, None) for about in found}
+    return [about for about, operations in found.items() if not is_linearizable(operations, *steps[about])]

@@ -18,7 +18,7 @@ from faults.disturbed import ROUNDS
 import fsstore
 
 from .agents import TOGETHER
-from .linearizability import Operation, is_linearizable, key, keys
+from .linearizability import Operation, violations
 
 TESTS = Path(__file__).parents[1]
 PROCESSES, KILLED = 4, 2
@@ -30,20 +30,19 @@ def root(request: pytest.FixtureRequest) -> Iterator[Path]:
         yield Path(made) / "store"
 
 
-def start(root: Path, seed: int, count: int, kind: str, flaw: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "concurrency.agents", str(root), str(seed), str(count), kind, flaw]
+def start(root: Path, seed: int, count: int, kind: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "concurrency.agents", str(root), str(seed), str(count), kind]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS)])
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=TESTS, env=environment, stdin=pipe, stdout=pipe)
 
 
-def history(root: Path, seed: int, kind: str, flaw: str = "", count: int = 250) -> dict[str, list[Operation]]:
+def history(root: Path, seed: int, kind: str, count: int = 250) -> dict[str, list[Operation]]:
     """The operations of all processes by what they were about; those that the killed never ended have no return."""
     fsstore.open(root).close()
     agents = [
-        start(root, seed * 100 + number, 100 * count if number < KILLED else count, kind, flaw)
-        for number in range(PROCESSES)
+        start(root, seed * 100 + number, 100 * count if number < KILLED else count, kind) for number in range(PROCESSES)
     ]
     for agent in agents:
         assert agent.stdout is not None
@@ -80,27 +79,13 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def violations(found: dict[str, list[Operation]]) -> list[str]:
-    """What was not linearizable."""
-    together = found.pop("together", [])
-    wrong = [about for about, operations in found.items() if not is_linearizable(operations, key)]
-    if together and not is_linearizable(together, keys, (0,) * len(TOGETHER)):
-        wrong.append("together")
-    return wrong
-
-
 @pytest.mark.parametrize("seed", range(3 * ROUNDS))
 def test_each_key(root: Path, seed: int) -> None:
     found = history(root, seed, "one")
     assert sum(len(operations) for operations in found.values()) > 2 * 250
-    assert violations(found) == []
+    assert violations(found, len(TOGETHER)) == []
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_several_keys_at_once(root: Path, seed: int) -> None:
-    assert violations(history(root, seed, "together")) == []
-
-
-@pytest.mark.parametrize(("flaw", "kind"), [("no-lock", "one"), ("stale-cache", "one"), ("no-gate", "together")])
-def test_flaws_are_seen(flaw: str, kind: str, tmp_path: Path) -> None:
-    assert any(violations(history(tmp_path / f"{seed}", seed, kind, flaw)) for seed in range(5))
+    assert violations(history(root, seed, "together"), len(TOGETHER)) == []

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,15 @@ import pytest
 from files import children
 
 import fsstore
-from fsstore import Conflict, Store
-from fsstore.namespace import Handle
+from fsstore import Store
 
 from .serial import Committed, serial_order
-from .transaction_flaws import flawed
+from .tracing import JOBS, KEYS, Traced, at_the_end, committed
 
 ROUNDS = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1"))
 WRITERS = 4
 EACH = 60  # transactions of each writer
 PAUSE = 0.0003  # seconds, at most
-NAMESPACES = ("default", "other")
-KEYS = [f"default/{name}" for name in ("a", "b", "jobs:1", "jobs:2", "jobs:3")] + ["other/a", "other/b"]
-JOBS = [key for key in KEYS if "jobs:" in key]
 
 
 # -- the search itself -----------------------------------------------------------------------------
@@ -81,50 +77,6 @@ def test_there_is_no_order(history: list[Committed]) -> None:
 # -- random transactions ---------------------------------------------------------------------------
 
 
-class Traced:
-    """A transaction that notes what it reads and writes."""
-
-    def __init__(self, tx: Handle, tag: str) -> None:
-        self._tx = tx
-        self._tag = tag
-        self.reads: dict[str, Any] = {}
-        self.writes: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self._note(key, self._of(key).get(key.partition("/")[2]))
-
-    def jobs(self, listing: str) -> list[str]:
-        """The jobs there are; those there are not were read too."""
-        if listing == "list_keys":
-            there: dict[str, Any] = {name: self._tx.get(name) for name in self._tx.list_keys("jobs:")}
-        else:
-            there = self._tx.get_prefix("jobs:") if listing == "get_prefix" else dict(self._tx.scan("jobs:"))
-        for key in JOBS:
-            self._note(key, there.get(key.partition("/")[2]))
-        return sorted(there)
-
-    def set(self, key: str) -> None:
-        value = f"{self._tag}.{len(self.writes)}"
-        self.writes[key] = value
-        self._of(key).set(key.partition("/")[2], value)
-
-    def delete(self, key: str) -> None:
-        there = self._of(key).delete(key.partition("/")[2])
-        if key not in self.writes and key not in self.reads and not there:
-            self.reads[key] = None
-        self.writes[key] = None
-
-    def _of(self, key: str) -> Handle:
-        return self._tx.use_namespace(key.partition("/")[0])
-
-    def _note(self, key: str, value: Any) -> Any:
-        if key in self.writes:
-            assert value == self.writes[key], f"{key}: not what it wrote itself"
-        else:
-            assert self.reads.setdefault(key, value) == value, f"{key}: not what it read before"
-        return value
-
-
 def move_about(traced: Traced, chance: random.Random) -> None:
     """Read two keys, write one of them, or a third: lost updates, and write skew."""
     one, two, three = chance.sample(KEYS, 3)
@@ -174,19 +126,15 @@ KINDS: list[Kind] = [
 ]
 
 
-def work(store: Store, number: int, seed: int) -> Iterator[Committed]:
+def work(store: Store, number: int, seed: int) -> list[Committed]:
     """Random transactions; those that were committed."""
     chance = random.Random(f"{seed}:{number}")
+    history: list[Committed] = []
     for turn in range(EACH):
         kind = chance.choice(KINDS)
-        begun = time.monotonic_ns()
-        try:
-            with store.transaction() as tx:
-                traced = Traced(tx, f"{number}.{turn}")
-                kind(traced, chance)
-        except Conflict:
-            continue
-        yield Committed(begun, time.monotonic_ns(), traced.reads, traced.writes, kind.__name__)
+        with committed(store, f"{number}.{turn}", history, kind.__name__) as traced:
+            kind(traced, chance)
+    return history
 
 
 def in_processes(directory: Path, seed: int) -> list[Committed]:
@@ -195,7 +143,7 @@ def in_processes(directory: Path, seed: int) -> list[Committed]:
 
     def process(number: int) -> None:
         with fsstore.open(directory / "store") as store:
-            (directory / f"{number}.json").write_text(json.dumps(list(work(store, number, seed))))
+            (directory / f"{number}.json").write_text(json.dumps(work(store, number, seed)))
 
     for pid in [children.fork(partial(process, number)) for number in range(WRITERS)]:
         children.join(pid)
@@ -208,14 +156,8 @@ def in_threads(directory: Path, seed: int) -> list[Committed]:
     """The history of several threads on a store in memory, and what is there at the end."""
     with fsstore.open(":memory:") as store:
         with ThreadPoolExecutor(WRITERS) as pool:
-            parts = list(pool.map(lambda number: list(work(store, number, seed)), range(WRITERS)))
+            parts = list(pool.map(lambda number: work(store, number, seed), range(WRITERS)))
         return [one for part in parts for one in part] + [at_the_end(store)]
-
-
-def at_the_end(store: Store) -> Committed:
-    """A look at everything when all is done."""
-    found = {f"{name}/{key}": value for name in NAMESPACES for key, value in store.use_namespace(name).items()}
-    return Committed(time.monotonic_ns(), time.monotonic_ns(), {key: found.get(key) for key in KEYS}, {})
 
 
 Run = Callable[[Path, int], list[Committed]]
@@ -229,17 +171,3 @@ def test_a_history_is_serial(tmp_path: Path, run: Run, seed: int) -> None:
     assert len(history) > WRITERS * EACH / 4, "hardly anything was committed"
     assert {one.what for one in history} >= {kind.__name__ for kind in KINDS}
     assert serial_order(history, {}) is not None
-
-
-@pytest.mark.parametrize(
-    "flaw", ["reads-not-checked", "listings-not-checked", "written-keys-not-checked", "readers-not-checked"]
-)
-def test_each_flaw_is_seen(tmp_path: Path, flaw: str) -> None:
-    """Sooner or later: which transactions meet is chance."""
-    with flawed(flaw):
-        assert any(is_wrong(tmp_path / str(seed), seed) for seed in range(40))
-
-
-def is_wrong(directory: Path, seed: int) -> bool:
-    directory.mkdir()
-    return serial_order(in_processes(directory, seed), {}) is None

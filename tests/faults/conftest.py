@@ -12,15 +12,8 @@ from files.mounts import served_disk
 from files.needs import need_program, need_root
 
 from .forgetting import Disk, empty
-from .tally import TALLY
 
 __all__ = ["_no_process_stays", "disk", "root", "scratch", "scratch_for_all", "strace"]
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how many cases there were."""
-    for name, count in TALLY.items():
-        terminalreporter.write_line(f"{name}: {count:,} cases")
 
 
 @pytest.fixture(scope="module")

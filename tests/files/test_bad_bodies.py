@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fsstore import BadValue, BadValues, Store
+from fsstore.engines.files import access
 
 BAD: dict[str, tuple[bytes, int | None, int | None]] = {
     "empty": (b"", None, None),
@@ -121,18 +122,31 @@ def test_a_good_body_in_a_persons_form_is_the_value(disk: Store, root: Path, nam
     assert path.read_bytes() == body, "an equal value is not written again"
 
 
-def save_in_place(path: Path, whole: bytes, opened: threading.Event, rest: threading.Event) -> None:
-    """Truncate, write half, wait, write the rest: what editors without a rename do."""
-    with path.open("r+b", buffering=0) as file:
-        file.truncate(0)
-        file.write(whole[: len(whole) // 2])
-        opened.set()
-        rest.wait(0.010)
-        file.write(whole[len(whole) // 2 :])
+class Editor:
+    """Truncates, writes half, and the rest when the reader waits: what editors without a rename do."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(access, "_PATIENCE", 30.0)  # however long this machine may stand still
+        patch.setattr(time, "sleep", self._go_on)
+        self._path, self._rest = Path(), b""
+
+    def begin(self, path: Path, whole: bytes) -> None:
+        path.write_bytes(whole[: len(whole) // 2])
+        self._path, self._rest = path, whole[len(whole) // 2 :]
+
+    def _go_on(self, _: float) -> None:
+        with self._path.open("ab", buffering=0) as file:
+            file.write(self._rest)
+        self._rest = b""
+
+    def is_done(self) -> bool:
+        return self._rest == b""
 
 
 @pytest.mark.parametrize("verb", ["get", "info", "get_all", "get_many", "items", "copy"])
-def test_a_file_that_is_mended_soon_is_read_whole(disk: Store, root: Path, verb: str) -> None:
+def test_a_file_that_is_mended_soon_is_read_whole(
+    disk: Store, root: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(root, b'{"old": 1}')
     whole = b'{\n  "text": "' + b"x" * 5000 + b'"\n}\n'
     value = {"text": "x" * 5000}
@@ -149,15 +163,11 @@ def test_a_file_that_is_mended_soon_is_read_whole(disk: Store, root: Path, verb:
         "items": lambda: dict(disk.items())["k"],
         "copy": copied,
     }
+    editor = Editor(monkeypatch)
     for _ in range(3):
-        opened = threading.Event()
-        editor = threading.Thread(target=save_in_place, args=(path, whole, opened, threading.Event()))
-        editor.start()
-        assert opened.wait(5)
-        try:
-            assert verbs[verb]() == value
-        finally:
-            editor.join()
+        editor.begin(path, whole)
+        assert verbs[verb]() == value
+        assert editor.is_done()
         disk.delete("copied")
 
 

@@ -6,13 +6,14 @@ import fcntl
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fsstore
 from fsstore import AccessDenied, Blocked, DiskFull, InvalidName, Store
+from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import TIMEOUT, Stripe, Stripes
 
 from .alarm import within
@@ -98,22 +99,25 @@ def test_metadata_that_does_not_fit_changes_no_key(scratch: Path) -> None:
         assert os.listdir(disk / "store/.fsstore/tmp") == []
 
 
-def test_a_directory_moved_while_a_large_value_is_written(disk: Store, root: Path) -> None:
+def test_a_directory_moved_while_a_large_value_is_written(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk.set("project:x", 0)
-    tmp, project = root / ".fsstore" / "tmp", root / "default" / "project"
+    tmp, project, sizes = root / ".fsstore" / "tmp", root / "default" / "project", list[int]()
+    sound = Tree.stage
 
-    def person() -> None:
-        while not any(file.stat().st_size > 1 << 20 for file in tmp.iterdir()):
-            pass
-        project.rename(root / "default" / "archive")
-        project.mkdir()
-        (project / "y.json").write_text("7\n")
+    def stage(self: Tree, *args: Any, **options: Any) -> None:
+        sound(self, *args, **options)
+        if not sizes:
+            sizes.extend(file.stat().st_size for file in tmp.iterdir())
+            project.rename(root / "default" / "archive")
+            project.mkdir()
+            (project / "y.json").write_text("7\n")
 
-    thread = threading.Thread(target=person)
-    thread.start()
-    value = "x" * (50 << 20)
+    value = "x" * (2 << 20)
+    monkeypatch.setattr(Tree, "stage", stage)
     disk.set("project:x", value)
-    thread.join()
+    assert max(sizes) > 2 << 20, "it was not on its way yet"
     assert disk.get("project:x") == value
     assert disk.get("project:y") == 7
 
@@ -152,7 +156,7 @@ codes = set()
 for _ in range(20):
     pid = os.fork()
     if not pid:
-        signal.alarm(5)
+        signal.alarm(20)
         CHILD
         os._exit(0)
     codes.add(os.waitpid(pid, 0)[1])

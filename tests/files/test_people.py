@@ -12,6 +12,7 @@ import pytest
 
 import fsstore
 from fsstore import Blocked, NotFound, Store, StoreError
+from fsstore.engines.files import access
 
 from .needs import need_program
 
@@ -81,6 +82,7 @@ def test_removing_while_others_write(disk: Store, root: Path) -> None:
         except BaseException as error:
             failed.append(error)
 
+    disk.set("kept", -1)
     remover = threading.Thread(target=remove)
     remover.start()
     try:
@@ -130,8 +132,10 @@ def test_git_under_a_running_store(disk: Store, root: Path) -> None:
     assert shell(f"{git} fsck", root) == ""
 
 
-def test_reading_during_checkouts(disk: Store, root: Path) -> None:
+def test_reading_during_checkouts(disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git writes in place; it is waited for as long as a busy machine may take it to go on."""
     need_program("git")
+    monkeypatch.setattr(access, "_PATIENCE", 30.0)
     git = "git -c user.name=Ann -c user.email=ann@example.org"
     wide = {f"d{number % 5}:{number}": ["old", "x" * 300] for number in range(100)}
     disk.set_many(wide)

@@ -14,7 +14,7 @@ from fsstore import LockTimeout, Store
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.gate import COUNT
-from fsstore.engines.files.stripes import Stripes, release
+from fsstore.engines.files.stripes import TIMEOUT, Stripes, release
 
 from .children import finish, line, start, tell
 
@@ -39,7 +39,7 @@ HOLDER = """
 import sys
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.stripes import Stripes, release
+from fsstore.engines.files.stripes import TIMEOUT, Stripes, release
 stripes = Stripes(Tree(sys.argv[1]), layout.JOURNAL)
 for order in sys.stdin:
     if order == "acquire\\n":
@@ -55,7 +55,7 @@ def test_four_writers_and_a_reader(disk: Store, root: Path) -> None:
     names = ["ann", "bob", "cyd", "dee"]
     writers = [start(WRITER, root, name, rounds) for name in names]
     seen = 0
-    while any(writer.poll() is None for writer in writers):
+    while any(writer.poll() is None for writer in writers) or not seen:
         shared = disk.get("shared")
         if shared is not None:
             assert shared["pad"] == shared["by"] * (shared["number"] % 7 * 500)
@@ -66,7 +66,6 @@ def test_four_writers_and_a_reader(disk: Store, root: Path) -> None:
         assert listed == sorted(set(listed))
     for writer in writers:
         finish(writer)
-    assert seen > 0
     everything = disk.get_all()
     assert everything.pop("shared")["number"] == rounds - 1
     assert everything == {f"own:{name}:{n}": [name, n] for name in names for n in range(rounds)}
@@ -102,7 +101,7 @@ def test_a_killed_writer_leaves_each_key_old_or_new(disk: Store, root: Path) -> 
         started = time.monotonic()
         number = max(value[0] for value in values.values()) + 1
         disk.set_many({key: [number, "x" * 3000] for key in values})
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < TIMEOUT / 2, "the dead still held the locks"
         assert disk.get("k0")[0] == number
         assert disk.info("k0").updated_by == "tester"
     assert {finding.problem for finding in disk.doctor()} <= {"leftover"}
@@ -117,7 +116,7 @@ def test_a_stopped_holder_makes_others_time_out(disk: Store, root: Path) -> None
     started = time.monotonic()
     with pytest.raises(LockTimeout) as caught:
         stripes.acquire([6, 7], timeout=0.1)
-    assert 0.09 <= time.monotonic() - started < 1
+    assert 0.09 <= time.monotonic() - started < TIMEOUT / 2
     assert caught.value.seconds == 0.1
     release(stripes.acquire([6], timeout=0.1))
     disk.get("any")

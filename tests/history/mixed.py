@@ -1,14 +1,13 @@
 """Agents and a person with git at work in one store at the same time, each with a log of what they did.
 
 Every value is written once and has the same size, so that a value that comes back was undone by somebody, and one that
-is nowhere was lost. Run as ``-m history.mixed`` it is one agent.
+is nowhere was lost.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import random
 import subprocess
@@ -16,10 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import fsstore
-from fsstore.errors import RepositoryBusy, RepositoryState
+from typing import NamedTuple
 
 from .stores import TESTS, StoreRepo
 
@@ -60,6 +56,14 @@ class Write(NamedTuple):
     committed: float
 
 
+class Snapshot(NamedTuple):
+    """An agent's snapshot that made commits: their ids, when it began, when they were visible."""
+
+    commits: list[str]
+    begun: float
+    done: float
+
+
 class Act(NamedTuple):
     """A person's command, on a key or on everything."""
 
@@ -76,62 +80,13 @@ def text_of(value: str) -> str:
     return json.dumps({"value": value}, indent=2) + "\n"
 
 
-# -- an agent ------------------------------------------------------------------------------------------
+# -- the agents ------------------------------------------------------------------------------------------
 
 
-class _Heard(logging.Handler):
-    """Whether a run was not committed."""
-
-    heard = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.heard = True
-
-
-def agent(root: str, number: int, seed: int, log: str, flaw: str) -> None:
-    """Make runs until the standard input ends; each write is noted in the log when its run has been committed."""
-    if flaw:
-        import pytest
-
-        from .mixed_flaws import FLAWS
-
-        FLAWS[flaw](pytest.MonkeyPatch())
-    draw, heard, count = random.Random(seed * 100 + number), _Heard(), 0
-    logging.getLogger("fsstore").addHandler(heard)
-    store = fsstore.open(root, f"agent {number}")
-    file = open(log, "w")  # noqa: SIM115
-    os.set_blocking(0, False)
-    print("ready", flush=True)
-    while sys.stdin.buffer.read(1) != b"":  # None while there is nothing
-        writes: list[list[Any]] = []
-        heard.heard = False
-        with store.run() as data:
-            for key in draw.sample(range(KEYS), draw.randint(1, 2)):
-                count += 1
-                name, value = f"k{number}{key}", f"a{number}-{count:06d}"
-                begun = time.monotonic()
-                data.set(name, {"value": value})
-                writes.append([name, value, begun, time.monotonic()])
-                time.sleep(draw.choice([0, 0, 0.001, 0.01]))
-        while heard.heard and not _is_committed(store):
-            time.sleep(0.01)
-        for write in writes:
-            print(json.dumps([*write, time.monotonic()]), file=file, flush=True)
-        time.sleep(draw.choice([0, 0.001, 0.005]))
-
-
-def _is_committed(store: fsstore.Store) -> bool:
-    try:
-        store.snapshot()
-    except (RepositoryState, RepositoryBusy):
-        return False
-    return True
-
-
-def start(repo: StoreRepo, number: int, seed: int, flaw: str) -> subprocess.Popen[str]:
+def start(repo: StoreRepo, number: int, seed: int) -> subprocess.Popen[str]:
     """Start an agent; it is at work when this returns."""
     log = str(repo.home / f"log{number}")
-    command = [sys.executable, "-m", "history.mixed", str(repo.root), str(number), str(seed), log, flaw]
+    command = [sys.executable, "-m", "history.mixed_agent", str(repo.root), str(number), str(seed), log]
     pipe = subprocess.PIPE
     found = subprocess.Popen(command, cwd=TESTS, env=repo.environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
     assert found.stdout is not None
@@ -201,9 +156,9 @@ class Person:
             value = json.loads(blob)["value"] if blob.startswith("{") else ""
             self.acts.append(act._replace(value=value if value.startswith("p") else ""))
 
-    def edit_and_add(self) -> None:
+    def edit_and_add(self, key: str = "") -> None:
         """Both at once, and then an agent may write the file."""
-        key = self._key()
+        key = key or self._key()
         if self.edit(key):
             self.add(key)
 
@@ -241,26 +196,39 @@ class Outcome(NamedTuple):
     """What all of them did."""
 
     writes: list[Write]
+    snapshots: list[Snapshot]
     acts: list[Act]
     complaints: list[str]
 
 
-def work(repo: StoreRepo, rounds: int, seed: int, flaw: str = "") -> Outcome:
-    """Let four agents and a person work for so many rounds of the person."""
+def begin(repo: StoreRepo) -> None:
+    """Give every key its first value."""
     with repo.open("first") as store:
         store.set_many({f"k{number}{key}": {"value": "f0-000000"} for number in range(AGENTS) for key in range(KEYS)})
         store.snapshot()
+
+
+def work(repo: StoreRepo, rounds: int, seed: int) -> Outcome:
+    """Let four agents and a person work for so many rounds of the person."""
+    begin(repo)
     person = Person(repo, seed)
     with contextlib.ExitStack() as stack:
-        agents = [stack.enter_context(start(repo, number, seed, flaw)) for number in range(AGENTS)]
+        agents = [stack.enter_context(start(repo, number, seed)) for number in range(AGENTS)]
         for each in agents:
             stack.callback(each.kill)
         for _ in range(rounds):
             person.round()
         complaints = [each.communicate(timeout=60)[1] for each in agents]
+    writes, snapshots = _logged(repo)
+    return Outcome(writes, snapshots, person.acts, [text for text in complaints if text])
+
+
+def _logged(repo: StoreRepo) -> tuple[list[Write], list[Snapshot]]:
+    """What the agents noted."""
     logs = [Path(repo.home, f"log{number}").read_text() for number in range(AGENTS)]
-    writes = [Write(*json.loads(line)) for log in logs for line in log.splitlines()]
-    return Outcome(writes, person.acts, [text for text in complaints if text])
+    lines = [json.loads(line) for log in logs for line in log.splitlines()]
+    writes = [Write(*line[1:]) for line in lines if line[0] == "write"]
+    return writes, [Snapshot(*line[1:]) for line in lines if line[0] == "snapshot"]
 
 
 def everywhere(repo: StoreRepo) -> set[str]:
@@ -273,7 +241,3 @@ def everywhere(repo: StoreRepo) -> set[str]:
     texts = [done.stdout.decode(errors="replace")]
     texts += [path.read_text() for path in Path(repo.root, "default").rglob("*.json")]
     return {part[:9] for text in texts for part in text.split('"value": "')[1:]}
-
-
-if __name__ == "__main__":
-    agent(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], sys.argv[5])

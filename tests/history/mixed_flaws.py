@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fsstore.history import snapshots
 from fsstore.history.index import Index
+from fsstore.history.publish import Publisher
 from fsstore.history.snapshots import _Step
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -26,6 +28,18 @@ def _signature_not_checked(patch: pytest.MonkeyPatch) -> None:
         return True
 
     patch.setattr(Index, "is_current", is_current)
+
+
+def _index_left_behind(patch: pytest.MonkeyPatch) -> None:
+    sound = Publisher.move
+
+    def move(self: Publisher, *args: Any, **options: Any) -> None:
+        index = Path(self._tree.root, "index")
+        before = index.read_bytes()
+        sound(self, *args, **options)
+        index.write_bytes(before)
+
+    patch.setattr(Publisher, "move", move)
 
 
 def _staged_entries_ignored(patch: pytest.MonkeyPatch) -> None:
@@ -51,6 +65,7 @@ def _put_back_taken_for_staged(patch: pytest.MonkeyPatch) -> None:
 
 FLAWS: dict[str, Patch] = {
     "racy entries are not smudged": _no_smudging,
+    "the index stays behind the branch": _index_left_behind,
     "the index is replaced whatever became of it": _signature_not_checked,
     "what git put back is taken for staged": _put_back_taken_for_staged,
     "staged entries are ignored": _staged_entries_ignored,

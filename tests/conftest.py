@@ -1,0 +1,34 @@
+"""The whole run: in a process of its own or divided among several, with the same signals and one summary."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import pytest
+from faults.tally import TALLY
+
+
+def pytest_configure() -> None:
+    """Interrupts interrupt, also where a run was started in the background of a shell, which ignores them."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What a worker counted goes to the process that started it."""
+    told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["tally"] = dict(TALLY)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add up what the workers counted."""
+    TALLY.update(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how many cases there were."""
+    for name, count in sorted(TALLY.items()):
+        terminalreporter.write_line(f"{name}: {count:,} cases")
