@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from fsstore.errors import DamagedCursor
+from fsstore.errors import DamagedCursor, InvalidName
 from fsstore.events import Told
+from fsstore.keys import require_text
 
 FORMAT = 1
 
@@ -29,6 +30,13 @@ class Saved(NamedTuple):
     """How many lines of single keys there are."""
     size: int
     """Bytes that count; what follows them is the beginning of a line."""
+
+
+def require_name(name: str) -> None:
+    """Raise `InvalidName` for what cannot be the name of a cursor."""
+    require_text(name, "name of a cursor")
+    if not name:
+        raise InvalidName("a cursor needs a name of at least one character", name=name, reason="empty")
 
 
 def encode(told: Told | None, store: str | None) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fsstore.cursors import require_name
 from fsstore.engine import cursor_in_use
 from fsstore.events import Told
-from fsstore.keys import require_text
 
 
 class MemoryCursors:
@@ -16,7 +16,7 @@ class MemoryCursors:
 
     def open(self, name: str) -> MemoryCursor:
         """The cursor of this name. Raises `Conflict` if it is in use."""
-        require_text(name, "name of a cursor")
+        require_name(name)
         cursor = MemoryCursor(name, self._saved, self._used)
         if self._used.setdefault(name, cursor) is not cursor:
             raise cursor_in_use(name)

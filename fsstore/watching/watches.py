@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fsstore.errors import Closed, StoreError, WaitTimeout
+from fsstore.keys import encode_namespace
 from fsstore.reading import require_plain, text_or_all
 from fsstore.watching import files
 from fsstore.watching.pending import Pending
@@ -71,6 +72,8 @@ class Watches:
         """Make a subscription; see `Store.watch`."""
         options.require_sound()
         text_or_all(prefix)
+        if namespace is not None:
+            encode_namespace(namespace)
         self._sweep()
         cursor = None if options.name is None else self._engine.cursor(options.name)
         try:

@@ -17,9 +17,8 @@ from fsstore.engines.files import failures, locked
 from fsstore.engines.files.atomic import Tree, write_all
 from fsstore.engines.files.layout import CURSORS
 from fsstore.engines.files.locked import LockedFile
-from fsstore.errors import InvalidName
 from fsstore.events import Told
-from fsstore.keys import encode_namespace, require_text
+from fsstore.keys import encode_namespace
 
 _LONG = 10_000
 """Lines that are appended before the file is written anew, at least; else as many as there are keys in it."""
@@ -109,9 +108,7 @@ class FileCursor:
 
 def path_of(name: str) -> str:
     """The file of a cursor, relative to the store's root. Raises `InvalidName`."""
-    require_text(name, "name of a cursor")
-    if not name:
-        raise InvalidName("a cursor needs a name of at least one character", name=name, reason="empty")
+    cursors.require_name(name)
     encoded, _, more = encode_namespace(name).partition("/")
     if more:  # too long for one file name; no short name has "%-"
         encoded += "-" + hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
