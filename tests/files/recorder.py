@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
+
 import fsstore
 from fsstore.engine import Feed
 from fsstore.errors import StoreError
@@ -24,6 +28,22 @@ class Recorder:
     def end(self, error: StoreError | None) -> None:
         """Note that it is over."""
         self.ended.append(error)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let the observer look at nothing meanwhile."""
+        begun, over = threading.Event(), threading.Event()
+
+        def wait() -> None:
+            begun.set()
+            over.wait()
+
+        self.feed._hub._send(wait)  # type: ignore[attr-defined]
+        begun.wait()
+        try:
+            yield
+        finally:
+            over.set()
 
     def events(self) -> list[Event]:
         """What was told since the last call, all that has happened until now included."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import fsstore
-from fsstore.engines.files.watching import inotify
+from fsstore.engines.files.watching import held, inotify
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.errors import BadValue
 from fsstore.events import Event
@@ -106,6 +106,29 @@ def test_keys_that_changed_together_say_so(disk: fsstore.Store, watcher: Recorde
     assert [len(each) for each in commits] == [1, 1, 1]
     assert len(set.union(*commits)) == 3
     assert None not in set.union(*commits)
+
+
+def test_deletes_do_not_wait(disk: fsstore.Store, watcher: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several keys are deleted by moving their files away, as editors do for an instant: the journal tells more."""
+    disk.set_many({"a": 1, "b": 2})
+    watcher.events()
+    monkeypatch.setattr(held, "PUT_BACK", 3600 * 1000 * held.MILLISECOND)
+    disk.delete_many(["a", "b"])
+    assert sorted(watcher.told()) == ["deleted default/a by tester", "deleted default/b by tester"]
+
+
+def test_a_key_that_came_and_went_unseen_is_forgotten(disk: fsstore.Store, watcher: Recorder, root: Path) -> None:
+    """What the journal says of it is not said of a person who does the same later."""
+    disk.transact(lambda tx: tx.set("b", 1))
+    watcher.events()
+    with watcher.paused():
+        disk.set("a", 1)
+        disk.delete("a")
+    assert watcher.told() == []
+    save(root / "default" / "a.json", "1")
+    assert watcher.told() == ["created default/a 1 by a person"]
+    (root / "default" / "a.json").unlink()
+    assert watcher.told() == ["deleted default/a by a person"]
 
 
 def test_what_a_person_does(watcher: Recorder, root: Path) -> None:

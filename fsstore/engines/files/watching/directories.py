@@ -20,6 +20,12 @@ def signature(status: os.stat_result, pack: struct.Struct = _SIGNATURE) -> bytes
     return pack.pack(status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
 
 
+def modified_at(mark: bytes) -> float:
+    """The modification time in a mark, in seconds since the epoch; 0.0 without a signature."""
+    nanoseconds: int = _SIGNATURE.unpack_from(mark)[1]
+    return nanoseconds / 1e9
+
+
 class Directory:
     """One directory of the store."""
 

@@ -19,11 +19,12 @@ import orjson
 from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree, irregular
+from fsstore.engines.files.journal import CLOCK
 from fsstore.engines.files.layout import MARKER
 from fsstore.engines.files.watching import held
 from fsstore.engines.files.watching import inotify as hints
-from fsstore.engines.files.watching.authors import Writers
-from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, signature
+from fsstore.engines.files.watching.authors import Writers, Written
+from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, modified_at, signature
 from fsstore.engines.files.watching.held import Held
 from fsstore.engines.files.watching.scan import Scan
 from fsstore.events import REVISION, UNREADABLE, Event, Kind
@@ -296,36 +297,37 @@ class Reconciler(Scan):
     def _absent(self, directory: Directory, name: str, mask: int) -> None:
         """There is no such file."""
         path = directory.prefix + name
-        if name not in directory.files:
-            self.held.drop(path)
-            return
         if not self.is_there():
             self.is_root_in_doubt = True
             return
-        if mask & hints.MOVED_FROM and not mask & hints.DELETE:
+        deleted = self._writers.of(path, None, time.time())
+        if name not in directory.files:
+            self.held.drop(path)
+            return
+        if deleted is None and mask & hints.MOVED_FROM and not mask & hints.DELETE:
             hold = self.held.paths.get(path)
             if hold is None or not hold.gone:
                 self.held.wait(path, mask, held.PUT_BACK, gone=True)
                 return
             if time.monotonic_ns() < hold.until:
                 return
-        self.held.drop(path)
-        self.gone(directory, name)
+        self._tell_gone(directory, name, deleted)
 
     def gone(self, directory: Directory, name: str) -> None:
         """Tell that a file is no more."""
+        self._tell_gone(directory, name, self._writers.of(directory.prefix + name, None, time.time()))
+
+    def _tell_gone(self, directory: Directory, name: str, deleted: Written | None) -> None:
         known = directory.files.pop(name)
         path = directory.prefix + name
         self.held.drop(path)
-        now = time.time()
-        written = self._writers.of(path, None, now)
         namespace, key = directory.namespace, directory.key(name)
         if self.is_baseline or namespace is None or key is None:
             return
-        if written is None:
-            event = Event("deleted", namespace, key, None, b"", known, _PERSON, now)
+        if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
+            event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
         else:
-            _, at, source, commit, _ = written
+            _, at, source, commit, _ = deleted
             event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
         self._tell(event, b"")
 
