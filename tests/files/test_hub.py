@@ -126,6 +126,7 @@ def test_a_key_that_came_and_went_unseen_is_forgotten(disk: fsstore.Store, watch
         disk.delete("a")
     assert watcher.told() == []
     save(root / "default" / "a.json", "1")
+    os.utime(root / "default" / "a.json", times=(time.time() + 1, time.time() + 1))  # not in the same instant
     assert watcher.told() == ["created default/a 1 by a person"]
     (root / "default" / "a.json").unlink()
     assert watcher.told() == ["deleted default/a by a person"]
