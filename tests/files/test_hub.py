@@ -267,6 +267,21 @@ def test_deeper_than_any_recursion(watcher: Recorder, disk: fsstore.Store) -> No
     assert sum(event.kind == "deleted" for event in watcher.events()) == 2
 
 
+def test_where_a_path_is_longer_than_the_system_takes(scratch: Path, way: str) -> None:
+    root = scratch.joinpath(*["r" * 200] * 5)
+    root.mkdir(parents=True)
+    key = ":".join(["k" * 190] * 17)
+    with fsstore.open(root / "s", "tester") as store:
+        watcher = Recorder(store)
+        store.set(key, 1)
+        store.set(key, 2)
+        assert watcher.told()[-1] == f"created default/{key} 2 by tester"
+        store.set(key, 3)
+        assert watcher.told() == [f"updated default/{key} 3 by tester"]
+        store.delete(key)
+        assert watcher.told() == [f"deleted default/{key} by tester"]
+
+
 def test_a_namespace_is_moved_out_made_anew_and_moved_back(watcher: Recorder, disk: fsstore.Store, root: Path) -> None:
     (root / "default").rename(root.parent / "away")
     assert watcher.told() == ["deleted default/old by a person"]

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 import fsstore
-from fsstore.engines.files.watching import hub as hubs
-from fsstore.engines.files.watching import inotify
+from fsstore.engines.files.watching import inotify, ways
 from fsstore.engines.files.watching.inotify import Inotify, LimitReached
-from fsstore.engines.files.watching.mounts import why_polled
+from fsstore.engines.files.watching.ways import why_polled
 
 from .mounts import served_disk
 from .recorder import Recorder
@@ -26,8 +25,8 @@ def limit(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     most, watched = [3], set[int]()
     sound = Inotify.add
 
-    def add(self: Inotify, directory: bytes) -> int:
-        number = sound(self, directory)
+    def add(self: Inotify, directory: bytes, fd: int) -> int:
+        number = sound(self, directory, fd)
         if number not in watched:
             if len(watched) >= most[0]:
                 self.remove(number)
@@ -81,7 +80,7 @@ def test_no_instance_of_inotify(
     def none() -> Inotify:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "inotify")
 
-    monkeypatch.setattr(hubs, "Inotify", none)
+    monkeypatch.setattr(ways, "Inotify", none)
     with caplog.at_level(logging.WARNING, "fsstore"):
         watcher = Recorder(disk)
     assert "Too many open files" in caplog.text
@@ -158,7 +157,7 @@ def test_a_directory_that_is_not_there() -> None:
     notifier = Inotify()
     try:
         with pytest.raises(FileNotFoundError):
-            notifier.add(b"/nothing/there")
+            notifier.add(b"/nothing/there", -1)
     finally:
         notifier.close()
 

@@ -5,27 +5,24 @@ Other threads ask it to do things between two rounds, so that what it knows is t
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import logging
-import os
 import select
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from fsstore import values
 from fsstore.engine import Sink
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
 from fsstore.engines.files.watching.authors import Writers
+from fsstore.engines.files.watching.calls import Call, Calls
 from fsstore.engines.files.watching.catchup import CatchUp, Lines
-from fsstore.engines.files.watching.inotify import Inotify
 from fsstore.engines.files.watching.learning import Learning
-from fsstore.engines.files.watching.mounts import why_polled
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.engines.files.watching.touched import Edited
+from fsstore.engines.files.watching.ways import notifier_for
 from fsstore.errors import Closed, StorageFailure, StoreError, WaitTimeout
 from fsstore.events import Event, Told, WatchStatus
 
@@ -59,12 +56,11 @@ class Hub:
         self.users = 0
         self._watched = watched
         self._sinks: list[tuple[Sink, str | None]] = []
-        self._calls: collections.deque[_Call[Any]] = collections.deque()
+        self._calls = Calls()
         self._syncs: list[_Sync] = []
         self._stopping = False
         self._failure: BaseException | None = None
-        self._wake, self._waker = _pipe()
-        self._notifier, self._reason = _notifier(watched)
+        self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
         journal = watched.journal
         self._writers = Writers(watched.tree, journal, watched.stripe)
         journal.own.noted = {}
@@ -159,25 +155,19 @@ class Hub:
     def stop(self) -> None:
         """End the thread and close what is open. Not to be called by a sink."""
         self._stopping = True
-        self._awake()
+        self._calls.wake()
         self._thread.join()
 
     def _ask(self, do: Callable[[], _T]) -> _T:
         """Let the thread do something between two rounds, and return what comes of it."""
         return do() if threading.current_thread() is self._thread else self._send(do).result()
 
-    def _send(self, do: Callable[[], _T]) -> _Call[_T]:
+    def _send(self, do: Callable[[], _T]) -> Call[_T]:
         """The same without waiting for it."""
-        call = _Call(do)
-        self._calls.append(call)
-        self._awake()
+        call = self._calls.send(do)
         if self._stopping or not self._thread.is_alive():  # else nobody may come to it
             raise self._failed() if self._failure else _closed(self._watched.tree.root)
         return call
-
-    def _awake(self) -> None:
-        with contextlib.suppress(OSError):
-            os.write(self._waker, b"\0\0\0\0\0\0\0\1")
 
     def _failed(self) -> StoreError:
         error = StorageFailure(
@@ -209,22 +199,18 @@ class Hub:
         state.flush()
         state.is_baseline = False
         poll = self._poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
+        poll.register(self._calls.fd, select.POLLIN)
         if self._notifier is not None:
             poll.register(self._notifier.fd, select.POLLIN)
 
     def _round(self) -> None:
         """Wait for something to do, and do it."""
         ready = self._poll.poll(self._timeout())
-        woken = False
-        for fd, _ in ready:
-            if fd == self._wake:
-                woken = True
-                os.read(fd, 65536)
-        calls = [self._calls.popleft() for _ in range(len(self._calls))] if woken else []
+        asked = self._calls.fd
+        calls = self._calls.take() if any(fd == asked for fd, _ in ready) else []
         if ready:
-            self._drain(all_of_it=woken)
-        self._look_at_unwatched(now=bool(woken and calls))
+            self._drain(all_of_it=bool(calls))
+        self._look_at_unwatched(now=bool(calls))
         if self._state.is_missing:
             self._state.is_root_in_doubt = True
         self._state.flush()
@@ -333,52 +319,21 @@ class Hub:
         self._stopping = True
         for sync in self._syncs:
             sync.done.set()
-        while self._calls:
-            self._calls.popleft().fail(self._failed() if self._failure else _closed(self._watched.tree.root))
+        self._calls.refuse(self._failed() if self._failure else _closed(self._watched.tree.root))
         sinks, self._sinks = self._sinks, []
         for sink, _ in sinks:
             sink.end(self._failed() if self._failure else None)
-        _close(self._wake, self._waker)
+        self._calls.close()
 
     def abandon(self) -> None:
         """In a forked child: the thread is the parent's, and so is what it reads."""
         if self._notifier is not None:
             self._notifier.close()
         self._writers.close()
-        _close(self._wake, self._waker)
+        self._calls.close()
         sinks, self._sinks = self._sinks, []
         for sink, _ in sinks:
             sink.end(_closed(self._watched.tree.root))
-
-
-class _Call(Generic[_T]):
-    """Something that the thread is asked to do."""
-
-    def __init__(self, do: Callable[[], _T]) -> None:
-        self._do = do
-        self._done = threading.Event()
-        self._result: list[_T] = []
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        """Do it; what it raises is the caller's."""
-        try:
-            self._result.append(self._do())
-        except BaseException as error:
-            self._error = error
-        self._done.set()
-
-    def fail(self, error: BaseException) -> None:
-        """It will not be done."""
-        self._error = error
-        self._done.set()
-
-    def result(self) -> _T:
-        """Wait for what comes of it."""
-        self._done.wait()
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
 
 
 class _Sync:
@@ -388,36 +343,6 @@ class _Sync:
         self.done = threading.Event()
         self.waits_for: dict[str, int] | None = None
         """Files that were held back then, and since when."""
-
-
-def _notifier(watched: Watched) -> tuple[Inotify | None, str]:
-    """The kernel's hints, or why there are none to rely on."""
-    root = watched.tree.root
-    if watched.settings.get("watch") == "polling":
-        reason = 'the setting "watch" is "polling"'
-    elif not (reason := why_polled(root)):
-        try:
-            return Inotify(), ""
-        except OSError as error:
-            reason = f"the kernel gives no inotify instance: {error.strerror}"
-    _log.warning("%s is watched by looking at all files again and again: %s", root, reason)
-    return None, reason
-
-
-def _pipe() -> tuple[int, int]:
-    """Two descriptors, or twice the same: what is written to the second wakes who polls the first."""
-    if hasattr(os, "eventfd"):
-        fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        return fd, fd
-    wake, waker = os.pipe()
-    os.set_blocking(wake, False)
-    return wake, waker
-
-
-def _close(*descriptors: int) -> None:
-    for fd in set(descriptors):
-        with contextlib.suppress(OSError):
-            os.close(fd)
 
 
 def _closed(root: str) -> Closed:

@@ -56,12 +56,14 @@ class Inotify:
         os.set_inheritable(self.fd, False)
         os.set_blocking(self.fd, False)
 
-    def add(self, directory: bytes) -> int:
-        """Watch a directory; the same number for one that is watched already, under whatever path.
+    def add(self, directory: bytes, fd: int) -> int:
+        """Watch a directory, which is open as ``fd``; the same number for one that is watched already.
 
         Raises `LimitReached`, or what the system says of the path.
         """
         number: int = self._add(self.fd, directory, _WANTED)
+        if number < 0 and ctypes.get_errno() == errno.ENAMETOOLONG:
+            number = self._add(self.fd, b"/proc/self/fd/%d" % fd, _WANTED & ~_DONT_FOLLOW)
         if number < 0:
             _fail(os.fsdecode(directory))
         return number

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections import deque
 from collections.abc import Iterator
 
@@ -65,8 +66,13 @@ class Scan:
                 continue
             try:
                 fd = self._tree.open(self._tree.absolute(path).rstrip(b"/"), DIRECTORY)
-                number = self._watch(path)
             except OSError as error:
+                self._drop_unless_scarce(path, error)
+                continue
+            try:
+                number = self._watch(path, fd)
+            except OSError as error:
+                os.close(fd)
                 self._drop_unless_scarce(path, error)
                 continue
             self._unreached.discard(path)
@@ -101,13 +107,13 @@ class Scan:
             self._unlearned.append(path)
         return directory
 
-    def _watch(self, path: str) -> int:
-        """Let the kernel watch it; -1 if it does not."""
+    def _watch(self, path: str, fd: int) -> int:
+        """Let the kernel watch a directory that is open; -1 if it does not."""
         if self._notifier is None:
             self.unwatched.discard(path)  # all of it is polled
             return -1
         try:
-            number = self._notifier.add(self._tree.absolute(path).rstrip(b"/"))
+            number = self._notifier.add(self._tree.absolute(path).rstrip(b"/"), fd)
         except LimitReached:
             if not self.unwatched:
                 _log.warning(
@@ -188,8 +194,8 @@ class Scan:
     def _drop_unless_scarce(self, path: str, error: OSError) -> None:
         """It cannot be opened: it is gone, unless this process lacks what it takes to open it."""
         try:
-            is_there = os.path.isdir(self._tree.absolute(path)) and not os.path.islink(self._tree.absolute(path))
-        except (OSError, ValueError):
+            is_there = stat.S_ISDIR(self._tree.stat(path).st_mode)
+        except OSError:
             is_there = False
         if is_there:
             if path not in self._unreached:

@@ -1,12 +1,32 @@
-"""Whether the kernel hears of every change of a directory: not where other machines, or programs, write behind it."""
+"""In which way a directory can be observed: where other machines write, not every change is heard of."""
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Mapping
+from typing import Any
+
+from fsstore.engines.files.watching.inotify import Inotify
+
+_log = logging.getLogger("fsstore")
 
 _REMOTE = frozenset(
     ("9p", "afs", "ceph", "cifs", "coda", "gfs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2")
 ) | frozenset(("smb3", "smbfs", "vboxsf", "virtiofs", "vmhgfs"))
+
+
+def notifier_for(root: str, settings: Mapping[str, Any]) -> tuple[Inotify | None, str]:
+    """The kernel's hints about a store, or why there are none to rely on; that is logged."""
+    if settings.get("watch") == "polling":
+        reason = 'the setting "watch" is "polling"'
+    elif not (reason := why_polled(root)):
+        try:
+            return Inotify(), ""
+        except OSError as error:
+            reason = f"the kernel gives no inotify instance: {error.strerror}"
+    _log.warning("%s is watched by looking at all files again and again: %s", root, reason)
+    return None, reason
 
 
 def why_polled(directory: str, table: str = "/proc/self/mountinfo") -> str:
