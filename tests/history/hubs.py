@@ -58,7 +58,7 @@ class Watcher:
         self._goes_on, self._stands = threading.Event(), threading.Event()
         self._goes_on.set()
 
-    def put(self, event: Event, mark: bytes) -> None:
+    def put(self, event: Event) -> None:
         """Take an event, when it may."""
         if not self._goes_on.is_set():
             self._stands.set()
