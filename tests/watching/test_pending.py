@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -20,14 +21,14 @@ def a_mark(number: int) -> bytes:
     return number.to_bytes(20, "big") if number else b""
 
 
-def an_event(kind: Kind, new: int = 0, old: int = 0, key: str = "k", **fields: object) -> Event:
+def an_event(kind: Kind, new: int = 0, old: int = 0, key: str = "k", **fields: Any) -> Event:
     """An event of a key whose content is numbered, 0 being nothing."""
     return Event(kind, "n", key, new or None, a_mark(new), a_mark(old))._replace(**fields)
 
 
-def a_queue(kind: type[Pending] = Pending, **options: object) -> Pending:
+def a_queue(kind: type[Pending] = Pending, **options: Any) -> Pending:
     """One whose initial state is told already: nothing."""
-    pending = kind(**options)  # type: ignore[arg-type]
+    pending = kind(**options)
     pending.settle(None, ready=False)
     return pending
 

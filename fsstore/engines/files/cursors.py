@@ -101,7 +101,7 @@ class FileCursor:
 
     def close(self) -> None:
         """Free the name. A file that says nothing is removed."""
-        if self._file.is_ours and not self._size:
+        if self._file.is_ours and not os.fstat(self._file.fd).st_size:
             self._file.remove()
         self._file.close()
 
