@@ -66,6 +66,8 @@ def decode(raw: bytes, path: str, store: str | None) -> Saved:
     if saved_store is not None and store is not None and saved_store != store:
         raise _damaged(path, f"it is about another store, whose id is {saved_store}")
     told: Told = {}
+    if not lines:
+        raise _damaged(path, "its first line is cut off")
     appended, size = 0, len(head) + 1
     for number, line in enumerate(lines[:-1], 2):
         try:
@@ -75,7 +77,7 @@ def decode(raw: bytes, path: str, store: str | None) -> Saved:
                 raise _damaged(path, f"line {number} makes no sense") from None
             break  # a power cut may leave anything where a file was growing
         size += len(line) + 1
-    return Saved(None if is_lost else told, saved_store, appended, min(size, len(raw)))
+    return Saved(None if is_lost else told, saved_store, appended, size)
 
 
 def _head(line: bytes, path: str) -> tuple[str | None, bool]:
