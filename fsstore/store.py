@@ -249,8 +249,9 @@ class Store(StoreWatchable, Namespace):
         ``None`` if nothing had changed. Each author has a commit of their own: first people's edits, under git's
         ``user.name``, then agents'. ``message`` is for what this handle's agent wrote in its run; where that is
         nothing, for a person's edits, or else the newest commit. Edits in place are searched for once a minute (the
-        setting ``sweep_seconds``), others each time; ``verify`` looks at every file. What a person has staged is left
-        to them. It survives a loss of power, unless the store's durability is "process".
+        setting ``sweep_seconds``), all others each time, these too while this process watches the store; ``verify``
+        looks at every file. What a person has staged is left to them. It survives a loss of power, unless the store's
+        durability is "process".
 
         Raises `RepositoryState` in the middle of a person's merge and the like, or with a detached HEAD;
         `RepositoryBusy` while another program of git keeps its locks; nothing is changed then.

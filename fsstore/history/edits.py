@@ -82,8 +82,8 @@ class Edits:
 
     def search_apart(self) -> None:
         """After `search`: look into all directories that no hub watches, unless it was done."""
-        for path in list(self.directories):
-            if _is_apart(path) and not self.has_looked_into(path):
+        for path in [path for path in self.directories if _is_apart(path)]:
+            if not self.has_looked_into(path):
                 self._look(path, deep=False)
 
     def _search_known(self, root: int) -> None:

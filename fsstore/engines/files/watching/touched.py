@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-_KEPT = 500_000  # paths
+_KEPT = 100_000  # paths: more take more memory than it takes time to look at every file
 _SET_BACK = 1.0  # seconds that the clock of the day may be set back without harm
 
 
