@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fsstore import Store, StoreError, StoreMissing
+from fsstore.engines.files import listing
 
 from .surroundings import picture
 
@@ -43,8 +44,9 @@ VERBS: dict[str, Callable[[Store], Any]] = {
 
 
 @pytest.fixture
-def filled(disk: Store) -> Store:
+def filled(disk: Store, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A store with a key, whose stripes are open and whose listing is remembered."""
+    monkeypatch.setattr(listing, "_TICK", -1)  # else it is remembered only after a while
     disk.set_many({"k": 1, **{f"many:{number}": number for number in range(100)}})
     assert disk.count() == 101
     return disk

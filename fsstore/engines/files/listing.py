@@ -57,6 +57,9 @@ class Listings:
 
     def keys(self, namespace_path: str, prefix: str) -> list[str]:
         """All keys with that prefix, sorted; a new list."""
+        if os.path.islink(self._tree.root):  # in the place of the store: then nothing is remembered, and opening fails
+            self._known.clear()
+            self._size = 0
         listings: list[_Listing] = []
         todo = [(namespace_path, keys.ROOT)]
         while todo:
