@@ -93,6 +93,16 @@ class Event(NamedTuple):
         }
 
 
+def merged(older: Event, newer: Event) -> Event:
+    """One event for two of a key, of which the first has not been dealt with."""
+    kind = newer.kind
+    if (older.kind, kind) == ("created", "updated"):
+        kind = "created"
+    elif (older.kind, kind) == ("deleted", "created"):
+        kind = "updated"
+    return newer._replace(kind=kind, old_revision=older.old_revision, merged=newer.merged + older.merged + 1)
+
+
 class WatchStatus(NamedTuple):
     """How the watching of a store goes, in this process."""
 

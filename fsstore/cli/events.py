@@ -1,0 +1,102 @@
+"""An event as a line of a table that grows, for a terminal. It watches nothing."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Sequence
+
+from fsstore.cli import colours
+from fsstore.cli.output import Output, compact, escape, quoted
+from fsstore.events import Event
+from fsstore.records import Author
+
+_COLOURS = {
+    "created": colours.ADDED,
+    "updated": colours.CHANGED,
+    "deleted": colours.REMOVED,
+    "invalid": colours.INVALID,
+    "ready": colours.FAINT,
+    "resync": colours.PLACE,
+}
+_OF_NO_KEY = {
+    "ready": "that is all there was; what follows happens now",
+    "resync": "more was changed than could be told: read it anew",
+}
+_TITLES = ("TIME (UTC)", "WHO", "KIND", "NAMESPACE", "KEY", "VALUE")
+_FIXED = 10, 12, 7  # columns of time, author and kind
+_GAP = "  "
+_LONGEST = 400  # columns, however wide the terminal is: a value is looked at no farther
+
+
+def header(output: Output) -> str:
+    """The line above all others."""
+    return "".join(output.paint(cell, colours.FAINT) for cell in _fitted(_TITLES))
+
+
+def line(event: Event, output: Output) -> str:
+    """Time, author, kind, namespace, key and how the value begins, in the columns that the terminal has now."""
+    who = "" if event.kind in _OF_NO_KEY else _who(event.source)
+    where = ("", "") if event.kind in _OF_NO_KEY else (quoted(event.namespace), quoted(event.key))
+    cells = _fitted((event.time[11:19], who, event.kind, *where, _about(event)))
+    cells[2] = output.paint(cells[2], _COLOURS[event.kind])
+    return "".join(cells)
+
+
+def _who(source: Author) -> str:
+    return "(by hand)" if source.by_hand else quoted(source.agent) if source.agent else "-"
+
+
+def _about(event: Event) -> str:
+    """What the last column is to say."""
+    if event.kind in _OF_NO_KEY:
+        return _OF_NO_KEY[event.kind]
+    if event.kind == "deleted":
+        return ""
+    text = str(event.error) if event.kind == "invalid" else compact(event.value)
+    return escape(text[: _LONGEST + 1])
+
+
+def _fitted(cells: Sequence[str]) -> list[str]:
+    """The cells cut and padded to their columns, the gaps between them included; together no wider than a terminal."""
+    left = shutil.get_terminal_size().columns
+    widths = _widths(left)
+    fitted: list[str] = []
+    for cell, width in zip(cells, widths, strict=True):
+        gap = _GAP[:left] if fitted else ""
+        left -= len(gap)
+        text, used = _cut(cell, min(width, left))
+        last = len(fitted) == len(widths) - 1
+        fitted.append(gap + text + ("" if last else " " * (min(width, left) - used)))
+        left -= min(width, left)
+    return fitted
+
+
+def _widths(total: int) -> tuple[int, ...]:
+    """Of the columns: of what the fixed ones leave a fifth is the namespace's, and two fifths are the key's."""
+    left = max(0, total - sum(_FIXED) - (len(_TITLES) - 1) * len(_GAP))
+    namespace, key = min(24, left // 5), min(60, left * 2 // 5)
+    return (*_FIXED, namespace, key, min(_LONGEST, left - namespace - key))
+
+
+def _cut(text: str, width: int) -> tuple[str, int]:
+    """As much of the text as so many columns hold, and how many it takes; an ellipsis stands for the rest."""
+    if text.isascii() and len(text) <= width:
+        return text, len(text)
+    used = kept = before = 0  # ``kept`` letters take ``before`` columns, and leave room for the ellipsis
+    for number, char in enumerate(text):
+        used += _columns(char)
+        if used > width:
+            return (text[:kept] + "…", before + 1) if width else ("", 0)
+        if used < width:
+            kept, before = number + 1, used
+    return text, used
+
+
+def _columns(char: str) -> int:
+    """How many columns of a terminal a printable character takes."""
+    if char.isascii():
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me"):  # it is drawn over the one before it
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
