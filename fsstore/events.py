@@ -100,7 +100,7 @@ def merged(older: Event, newer: Event) -> Event:
         kind = "created"
     elif (older.kind, kind) == ("deleted", "created"):
         kind = "updated"
-    return newer._replace(kind=kind, old_revision=older.old_revision, merged=newer.merged + older.merged + 1)
+    return newer._replace(kind=kind, old_mark=older.old_mark, merged=newer.merged + older.merged + 1)
 
 
 class WatchStatus(NamedTuple):

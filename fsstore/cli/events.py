@@ -25,6 +25,7 @@ _OF_NO_KEY = {
 }
 _TITLES = ("TIME (UTC)", "WHO", "KIND", "NAMESPACE", "KEY", "VALUE")
 _FIXED = 10, 12, 7  # columns of time, author and kind
+_NAMESPACE, _KEY = 24, 60  # at most
 _GAP = "  "
 _LONGEST = 400  # columns, however wide the terminal is: a value is looked at no farther
 
@@ -36,9 +37,12 @@ def header(output: Output) -> str:
 
 def line(event: Event, output: Output) -> str:
     """Time, author, kind, namespace, key and how the value begins, in the columns that the terminal has now."""
-    who = "" if event.kind in _OF_NO_KEY else _who(event.source)
-    where = ("", "") if event.kind in _OF_NO_KEY else (quoted(event.namespace), quoted(event.key))
-    cells = _fitted((event.time[11:19], who, event.kind, *where, _about(event)))
+    time = event.time[11:19] if event.at else ""
+    if event.kind in _OF_NO_KEY:
+        cells = _fitted((time, "", event.kind, _OF_NO_KEY[event.kind]))
+    else:
+        where = quoted(event.namespace), quoted(event.key)
+        cells = _fitted((time, _who(event.source), event.kind, *where, _about(event)))
     cells[2] = output.paint(cells[2], _COLOURS[event.kind])
     return "".join(cells)
 
@@ -49,8 +53,6 @@ def _who(source: Author) -> str:
 
 def _about(event: Event) -> str:
     """What the last column is to say."""
-    if event.kind in _OF_NO_KEY:
-        return _OF_NO_KEY[event.kind]
     if event.kind == "deleted":
         return ""
     text = str(event.error) if event.kind == "invalid" else compact(event.value)
@@ -58,25 +60,29 @@ def _about(event: Event) -> str:
 
 
 def _fitted(cells: Sequence[str]) -> list[str]:
-    """The cells cut and padded to their columns, the gaps between them included; together no wider than a terminal."""
+    """The cells cut and padded to their columns, the gaps between them included; together no wider than a terminal.
+
+    The last one has all that is left, and is not padded.
+    """
     left = shutil.get_terminal_size().columns
     widths = _widths(left)
     fitted: list[str] = []
-    for cell, width in zip(cells, widths, strict=True):
+    for number, cell in enumerate(cells, 1):
         gap = _GAP[:left] if fitted else ""
         left -= len(gap)
-        text, used = _cut(cell, min(width, left))
-        last = len(fitted) == len(widths) - 1
-        fitted.append(gap + text + ("" if last else " " * (min(width, left) - used)))
-        left -= min(width, left)
+        is_last = number == len(cells)
+        width = min(_LONGEST if is_last else widths[number - 1], left)
+        text, used = _cut(cell, width)
+        fitted.append(gap + text + ("" if is_last else " " * (width - used)))
+        left -= width
     return fitted
 
 
 def _widths(total: int) -> tuple[int, ...]:
-    """Of the columns: of what the fixed ones leave a fifth is the namespace's, and two fifths are the key's."""
+    """Of all columns but the last: of what the fixed ones leave a fifth is the namespace's, two fifths are the key's."""
     left = max(0, total - sum(_FIXED) - (len(_TITLES) - 1) * len(_GAP))
-    namespace, key = min(24, left // 5), min(60, left * 2 // 5)
-    return (*_FIXED, namespace, key, min(_LONGEST, left - namespace - key))
+    namespace, key = min(_NAMESPACE, left // 5), min(_KEY, left * 2 // 5)
+    return (*_FIXED, namespace, key)
 
 
 def _cut(text: str, width: int) -> tuple[str, int]:

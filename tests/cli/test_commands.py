@@ -22,6 +22,7 @@ from fsstore.retrying import Retries
 
 _PATIENCE = 60.0  # seconds
 QUICK = Retries(limit=2, first=0.01)
+OLD, NEW = b"o" * 20, b"n" * 20
 TELL = 'cat >> "said.ndjson"'
 
 
@@ -102,7 +103,7 @@ ODD = ["$(touch pwned)", "`touch pwned`", "'; touch pwned; '", '"; touch pwned; 
 
 @pytest.mark.parametrize("key", ODD)
 def test_no_name_breaks_out_into_the_shell(place: Path, key: str) -> None:
-    event = Event("created", key, key, [key], "new", "old", Author(key, key), "2026", key)
+    event = Event("created", key, key, [key], NEW, OLD, Author(key, key), 0.0, key)
     shell = Shell("env -0 > variables; cat > document", {"PATH": "/usr/bin:/bin", "FSSTORE_EVENT_OTHER": "another's"})
     assert shell.run(event) == ""
     found = dict(line.split("=", 1) for line in (place / "variables").read_text().split("\0") if "=" in line)
@@ -110,8 +111,8 @@ def test_no_name_breaks_out_into_the_shell(place: Path, key: str) -> None:
         "FSSTORE_EVENT_KIND": "created",
         "FSSTORE_EVENT_NAMESPACE": key,
         "FSSTORE_EVENT_KEY": key,
-        "FSSTORE_EVENT_REVISION": "new",
-        "FSSTORE_EVENT_OLD_REVISION": "old",
+        "FSSTORE_EVENT_REVISION": NEW.hex(),
+        "FSSTORE_EVENT_OLD_REVISION": OLD.hex(),
         "FSSTORE_EVENT_AGENT": key,
         "FSSTORE_EVENT_RUN": key,
         "FSSTORE_EVENT_COMMIT": key,
@@ -294,8 +295,8 @@ def test_the_pauses_double_up_to_half_a_minute() -> None:
     ],
 )
 def test_two_events_as_one(older: Kind, newer: Kind, kind: Kind) -> None:
-    found = merged(Event(older, "box", "k", 1, "r1", "r0", merged=1), Event(newer, "box", "k", 2, "r2", "r1", merged=2))
-    assert found == Event(kind, "box", "k", 2, "r2", "r0", merged=4)
+    found = merged(Event(older, "box", "k", 1, b"1", b"0", merged=1), Event(newer, "box", "k", 2, b"2", b"1", merged=2))
+    assert found == Event(kind, "box", "k", 2, b"2", b"0", merged=4)
 
 
 # -- the end ----------------------------------------------------------------------------------------
