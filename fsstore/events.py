@@ -70,8 +70,8 @@ class Event(NamedTuple):
 
     @property
     def time(self) -> str:
-        """When, as far as it can be known: ISO 8601, UTC."""
-        return timestamp(self.at)
+        """When, as far as it can be known: ISO 8601, UTC; empty where it is not."""
+        return timestamp(self.at) if self.at else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The event as a JSON object."""

@@ -32,7 +32,7 @@ class Events(Protocol):
     """A subscription, as far as a reactor knows it."""
 
     @property
-    def is_over(self) -> bool:
+    def closed(self) -> bool:
         """Whether nothing will come any more."""
         ...
 
@@ -105,7 +105,7 @@ class Reactor:
             else:
                 older = batch.get(name)
                 batch[name] = event if older is None else merged(older, event)
-        return [] if self._events.is_over else [*batch.values()]
+        return [] if self._events.closed else [*batch.values()]
 
     def _is_own(self, run: str | None) -> bool:
         """Whether it is a run of this reactor, or one that was begun within such a run."""

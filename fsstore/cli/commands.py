@@ -163,13 +163,19 @@ class Commands:
         if isinstance(news, _Ended):
             self._ended(news)
         elif news is _Word.END:
-            self._ending = True
+            self._end_soon()
         elif isinstance(news, Event):
             self._asked = False
             self._arrived(news)
         else:
             self._over = True
             self._error = news if isinstance(news, BaseException) else None
+
+    def _end_soon(self) -> None:
+        if self._running and not self._ending:
+            commands = "1 command" if self._running == 1 else f"{self._running} commands"
+            self._output.talk(f"waiting for {commands}; to be told so once more kills what runs")
+        self._ending = True
 
     def _arrived(self, event: Event) -> None:
         if event.kind == "ready":

@@ -37,12 +37,11 @@ def header(output: Output) -> str:
 
 def line(event: Event, output: Output) -> str:
     """Time, author, kind, namespace, key and how the value begins, in the columns that the terminal has now."""
-    time = event.time[11:19] if event.at else ""
     if event.kind in _OF_NO_KEY:
-        cells = _fitted((time, "", event.kind, _OF_NO_KEY[event.kind]))
+        cells = _fitted((event.time[11:19], "", event.kind, _OF_NO_KEY[event.kind]))
     else:
         where = quoted(event.namespace), quoted(event.key)
-        cells = _fitted((time, _who(event.source), event.kind, *where, _about(event)))
+        cells = _fitted((event.time[11:19], _who(event.source), event.kind, *where, _about(event)))
     cells[2] = output.paint(cells[2], _COLOURS[event.kind])
     return "".join(cells)
 
@@ -79,9 +78,9 @@ def _fitted(cells: Sequence[str]) -> list[str]:
 
 
 def _widths(total: int) -> tuple[int, ...]:
-    """Of all columns but the last: of what the fixed ones leave a fifth is the namespace's, two fifths are the key's."""
+    """All but the last: a fifth of what the fixed ones leave is the namespace's, in which its title fits, two the key's."""
     left = max(0, total - sum(_FIXED) - (len(_TITLES) - 1) * len(_GAP))
-    namespace, key = min(_NAMESPACE, left // 5), min(_KEY, left * 2 // 5)
+    namespace, key = max(len(_TITLES[3]), min(_NAMESPACE, left // 5)), min(_KEY, left * 2 // 5)
     return (*_FIXED, namespace, key)
 
 

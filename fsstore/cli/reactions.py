@@ -13,7 +13,6 @@ from typing import Any
 
 from fsstore.cli import agents, exits
 from fsstore.cli.arguments import UsageError
-from fsstore.cli.modes import tell_mode
 from fsstore.cli.output import Output
 from fsstore.cli.verbs.log import require_limit
 from fsstore.errors import InvalidValue, UnsupportedType
@@ -89,7 +88,6 @@ def react(args: argparse.Namespace, given: dict[str, Any], store: Store, output:
     retries = Retries() if args.retries is None else Retries(args.retries)
     try:
         with _terminable(), store.watch(prefix or None, namespace, **options) as events:
-            tell_mode(store, output)
             given_up = Reactor(store, events, run, name=args.name).react(retries, failed, args.limit)
     except Terminated as error:
         return exits.SIGNALLED + error.number

@@ -11,7 +11,6 @@ from fsstore.cli.arguments import UsageError
 from fsstore.cli.commands import Commands, Plan
 from fsstore.cli.ending import Ending
 from fsstore.cli.location import open_store, store_directory
-from fsstore.cli.modes import tell_mode
 from fsstore.cli.output import Output, compact
 from fsstore.cli.shell import Shell
 from fsstore.cli.verbs.log import require_limit
@@ -72,7 +71,6 @@ def _tell(args: argparse.Namespace, store: Store, output: Output) -> int:
     with _watch(args, store) as subscription:
         ending = Ending(lambda times: subscription.close())
         with ending.listening(reader=True):
-            tell_mode(store, output)
             _show([events.header(output)] if table else [], output)
             for number, event in enumerate(subscription, 1):
                 _show([events.line(event, output) if table else compact(event.as_dict())], output)
@@ -97,11 +95,10 @@ def _execute(args: argparse.Namespace, store: Store, output: Output) -> int:
         commands = Commands(plan, subscription, Shell(args.command, environment), output)
         ending = Ending(commands.end)
         with ending.listening(reader=False):
-            tell_mode(store, output)
             left = commands.run()
     if left:
-        again = "they come again" if args.name is not None else "with --name they would come again"
-        output.talk(f"changes of {left} {'key was' if left == 1 else 'keys were'} not dealt with; {again}")
+        again = "it comes again" if args.name is not None else "with --name it would come again"
+        output.talk(f"what became of {'1 key' if left == 1 else f'{left} keys'} was not dealt with; {again}")
     return ending.status or (exits.NO if commands.given_up else exits.OK)
 
 
