@@ -49,13 +49,21 @@ class Reactor:
     """Runs something for each batch of changes that are not its own."""
 
     def __init__(
-        self, store: Store, events: Events, run: Callable[[list[Event], str], None], *, name: str | None = None
+        self,
+        store: Store,
+        events: Events,
+        run: Callable[[list[Event], str], None],
+        *,
+        name: str | None = None,
+        debounce: float = 0.0,
     ) -> None:
         """``run`` gets the events of a batch, one for each key, and the id of the run that it is to be.
 
-        By its ``name`` a reactor that is started again knows what it wrote before.
+        By its ``name`` a reactor that is started again knows what it wrote before. ``debounce``: for so many seconds
+        the first event of a batch waits for others.
         """
         self._store, self._events, self._run = store, events, run
+        self._debounce = debounce
         self._prefix = f"reactor:{name or uuid.uuid4().hex}:"
         self._began: datetime | None = None
 
@@ -95,7 +103,8 @@ class Reactor:
     def _batch(self) -> list[Event]:
         """All that waits, or is the first to come, with one event for each key; nothing if nothing will come."""
         batch: dict[tuple[str, str], Event] = {}
-        while (event := self._events.get(0.0 if batch else None)) is not None:
+        until = 0.0
+        while (event := self._events.get(max(0.0, until - time.monotonic()) if batch else None)) is not None:
             if event.kind == "ready":
                 continue
             name = event.namespace, event.key
@@ -103,6 +112,7 @@ class Reactor:
                 self._events.handled(event)
                 batch.pop(name, None)  # what somebody else made of the key did not last
             else:
+                until = until if batch else time.monotonic() + self._debounce
                 older = batch.get(name)
                 batch[name] = event if older is None else merged(older, event)
         return [] if self._events.closed else [*batch.values()]
@@ -155,8 +165,8 @@ def react(
 
     A run that raises is repeated after 0.5 s, 1 s, and so on up to 30 s, ``retries`` times; then its events are given
     up, and the logger ``fsstore`` is told. With a ``name`` it is known after a restart what was dealt with, and what
-    was given up comes again then. ``replay`` and ``debounce`` are those of `Store.watch`. ``data_namespace`` is the
-    namespace of the agent's ``data_store``.
+    was given up comes again then. ``debounce``: for so many seconds the first event of a batch waits for others.
+    ``replay`` is that of `Store.watch`, ``data_namespace`` the namespace of the agent's ``data_store``.
 
     Goes on until the store is closed, or for ``limit`` batches; gives how many of them were given up.
     """
@@ -180,8 +190,9 @@ def react(
                 run_id=run_id,
             )
 
-        with opened.store.watch(prefix, namespace, name=name, replay=replay, debounce=debounce) as events:
-            return Reactor(opened.store, events, run, name=name).react(Retries(retries), failed, limit)
+        with opened.store.watch(prefix, namespace, name=name, replay=replay, manual=True) as events:
+            reactor = Reactor(opened.store, events, run, name=name, debounce=debounce)
+            return reactor.react(Retries(retries), failed, limit)
 
 
 def with_events(input: Mapping[str, Any] | None, batch: list[Event]) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _fitted(cells: Sequence[str]) -> list[str]:
 
 
 def _widths(total: int) -> tuple[int, ...]:
-    """All but the last: a fifth of what the fixed ones leave is the namespace's, in which its title fits, two the key's."""
+    """All but the last: of what the fixed ones leave a fifth is the namespace's (its title fits), two are the key's."""
     left = max(0, total - sum(_FIXED) - (len(_TITLES) - 1) * len(_GAP))
     namespace, key = max(len(_TITLES[3]), min(_NAMESPACE, left // 5)), min(_KEY, left * 2 // 5)
     return (*_FIXED, namespace, key)

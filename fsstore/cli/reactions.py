@@ -33,7 +33,7 @@ def add(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--prefix", metavar="PREFIX", help="how the keys begin; then --watch is all namespace")
     parser.add_argument("--name", metavar="NAME", help="keep under this name what it has dealt with, and go on there")
     parser.add_argument("--replay", action="store_true", help="first run it for all the keys there are")
-    parser.add_argument("--debounce", metavar="SECONDS", type=float, help="wait so long for further changes of a key")
+    parser.add_argument("--debounce", metavar="SECONDS", type=float, help="wait so long for further changes")
     parser.add_argument("--retries", metavar="N", type=int, help="repeat a run that fails so often (default: 5)")
     parser.add_argument("--limit", metavar="N", type=int, help="end after so many batches of changes")
 
@@ -43,7 +43,8 @@ def require_sense(args: argparse.Namespace) -> None:
     require_limit(args.limit)
     if args.watch is None:
         for option in _OPTIONS:
-            if getattr(args, option) not in (None, False):
+            given = getattr(args, option)
+            if given is not None and given is not False:
                 raise UsageError(f"--{option} is for --watch NS[:PREFIX]")
         return
     if not _watched(args)[0]:
@@ -84,11 +85,14 @@ def react(args: argparse.Namespace, given: dict[str, Any], store: Store, output:
             output.failure("RunFailed", f"the run failed; given up after {tries}", exits.NO)
 
     namespace, prefix = _watched(args)
-    options = {"name": args.name, "replay": args.replay, "debounce": args.debounce or 0.0, "manual": True}
     retries = Retries() if args.retries is None else Retries(args.retries)
     try:
-        with _terminable(), store.watch(prefix or None, namespace, **options) as events:
-            given_up = Reactor(store, events, run, name=args.name).react(retries, failed, args.limit)
+        with (
+            _terminable(),
+            store.watch(prefix or None, namespace, name=args.name, replay=args.replay, manual=True) as events,
+        ):
+            reactor = Reactor(store, events, run, name=args.name, debounce=args.debounce or 0.0)
+            given_up = reactor.react(retries, failed, args.limit)
     except Terminated as error:
         return exits.SIGNALLED + error.number
     return exits.NO if given_up else exits.OK
