@@ -10,7 +10,8 @@ from fsstore.watching.progress import Progress
 
 if TYPE_CHECKING:
     from fsstore.engine import Cursor
-    from fsstore.watching.pending import Entry, Name, Pending
+    from fsstore.watching.entries import Entry, Name
+    from fsstore.watching.pending import Pending
 
 
 class ManualProgress(Progress):
