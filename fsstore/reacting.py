@@ -158,23 +158,16 @@ def react(
 ) -> int:
     """Run an agent for each batch of changes of a namespace (or of all), or of the keys there that start with a prefix.
 
-    Each time it is what `run_agent` does, for all that was changed since the last time: ``events`` of its input is a
-    list with one event for each key (`Event.as_dict`), the rest is ``input``. What it writes in such a run, itself or
-    through programs and runs that it begins, does not set it off. Where both it and somebody else have written a key,
-    only the last writer counts.
+    As `run_agent` does, for all since the last time: ``events`` of the input is a list with one event for each key
+    (`Event.as_dict`), the rest is ``input``. What it writes then, itself or through programs and runs that it begins,
+    does not set it off; of a key that others write too, the last writer counts. A run that raises is repeated
+    after 0.5 s, 1 s, and so on up to 30 s, ``retries`` times; then its events are given up, and the logger ``fsstore``
+    is told. With a ``name`` it goes on after a restart where it was, and what was given up comes again.
 
-    A run that raises is repeated after 0.5 s, 1 s, and so on up to 30 s, ``retries`` times; then its events are given
-    up, and the logger ``fsstore`` is told. With a ``name`` it is known after a restart what was dealt with, and what
-    was given up comes again then. ``debounce``: for so many seconds the first event of a batch waits for others.
-    ``replay`` is that of `Store.watch`, ``data_namespace`` the namespace of the agent's ``data_store``.
-
-    Goes on until the store is closed, or for ``limit`` batches; gives how many of them were given up.
+    ``debounce``: seconds that the first event of a batch waits for others; ``replay`` is that of `Store.watch`,
+    ``data_namespace`` that of the agent's ``data_store``. Goes on until the store is closed, or for ``limit``
+    batches; how many were given up.
     """
-
-    def failed(error: BaseException, failures: int, pause: float | None) -> None:
-        then = "given up" if pause is None else f"again in {pause:g} s"
-        _log.warning("a run for changes failed (%s: %s); %s", type(error).__name__, error, then)
-
     with opening(store) as opened:
 
         def run(batch: list[Event], run_id: str) -> None:
@@ -192,7 +185,12 @@ def react(
 
         with opened.store.watch(prefix, namespace, name=name, replay=replay, manual=True) as events:
             reactor = Reactor(opened.store, events, run, name=name, debounce=debounce)
-            return reactor.react(Retries(retries), failed, limit)
+            return reactor.react(Retries(retries), _warn, limit)
+
+
+def _warn(error: BaseException, failures: int, pause: float | None) -> None:
+    then = "given up" if pause is None else f"again in {pause:g} s"
+    _log.warning("a run for changes failed (%s: %s); %s", type(error).__name__, error, then)
 
 
 def with_events(input: Mapping[str, Any] | None, batch: list[Event]) -> dict[str, Any]:

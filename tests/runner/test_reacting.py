@@ -288,8 +288,8 @@ def test_after_a_restart_it_still_knows_what_it_wrote(tmp_path: Path) -> None:
 def test_a_reactor_that_forgets_what_it_wrote_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Reactor.__init__
 
-    def flawed(self: Reactor, *args: Any, name: str | None) -> None:
-        sound(self, *args)
+    def flawed(self: Reactor, *args: Any, name: str | None, **options: Any) -> None:
+        sound(self, *args, **options)
 
     monkeypatch.setattr(Reactor, "__init__", flawed)
     with pytest.raises(AssertionError):
