@@ -43,6 +43,7 @@ if typing.TYPE_CHECKING:
     from fsstore.events import Event, WatchStatus
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.reacting import react
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -102,6 +103,7 @@ __all__ = [
     "WatchStatus",
     "data_store",
     "open",
+    "react",
     "run_agent",
     "run_agent_async",
 ]
@@ -114,6 +116,7 @@ _LATE = {
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
     "Past": "history.view",
+    "react": "reacting",
     "Subscription": "watching.subscription",
 }
 

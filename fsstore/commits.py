@@ -34,6 +34,11 @@ class Commit(NamedTuple):
     status: str | None
     """The trailer ``Status``."""
 
+    @property
+    def parent_run(self) -> str | None:
+        """The trailer ``Parent-Run-Id``: the run in which that of this commit was begun."""
+        return _unquoted(trailers(self.message).get("Parent-Run-Id"))
+
     def as_dict(self) -> dict[str, Any]:
         """The commit as a JSON object."""
         return {**self._asdict(), "parents": list(self.parents)}

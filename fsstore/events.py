@@ -70,8 +70,8 @@ class Event(NamedTuple):
 
     @property
     def time(self) -> str:
-        """When, as far as it can be known: ISO 8601, UTC."""
-        return timestamp(self.at)
+        """When, as far as it can be known: ISO 8601, UTC; empty where it is not."""
+        return timestamp(self.at) if self.at else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The event as a JSON object."""
@@ -91,6 +91,16 @@ class Event(NamedTuple):
             "merged": self.merged,
             "error": None if self.error is None else str(self.error),
         }
+
+
+def merged(older: Event, newer: Event) -> Event:
+    """One event for two of a key, of which the first has not been dealt with."""
+    kind = newer.kind
+    if (older.kind, kind) == ("created", "updated"):
+        kind = "created"
+    elif (older.kind, kind) == ("deleted", "created"):
+        kind = "updated"
+    return newer._replace(kind=kind, old_mark=older.old_mark, merged=newer.merged + older.merged + 1)
 
 
 class WatchStatus(NamedTuple):

@@ -55,7 +55,7 @@ def run_agent(
 
     def call() -> Any:
         with (
-            _opened(store) as opened,
+            opening(store) as opened,
             _run_of(agent, input, opened, options) as handle,
             _function_of(agent, handle) as function,
         ):
@@ -85,7 +85,7 @@ async def run_agent_async(
 ) -> Any:
     """The same as `run_agent`, to be awaited."""
     options = _Options(name, namespace, ops, snapshot, on_error, run_id)
-    with _opened(store) as opened:
+    with opening(store) as opened:
         async with _run_of(agent, input, opened, options) as handle:
             with _function_of(agent, handle) as function:
                 result = function(copy.deepcopy(dict(input or {})), dict(tools or {}))
@@ -183,7 +183,8 @@ def _name_of(agent: str | os.PathLike[str] | Agent) -> str:
 
 
 @contextlib.contextmanager
-def _opened(store: Namespace | CurrentHandle | str | os.PathLike[str]) -> Iterator[Namespace]:
+def opening(store: Namespace | CurrentHandle | str | os.PathLike[str]) -> Iterator[Namespace]:
+    """The handle that is meant; a store that is opened for it is closed."""
     if isinstance(store, CurrentHandle):
         yield _handle()
     elif isinstance(store, Namespace):

@@ -41,6 +41,15 @@ def ambient() -> Author:
     return Author(inherited["FSSTORE_AGENT"] or None if run else None, run)
 
 
+def parent_of(run: str) -> str | None:
+    """The run in which this process began a run, if it is one of the last thousands that were begun within others."""
+    return _parents.get(run)
+
+
+_parents: dict[str, str] = {}
+_MOST_PARENTS = 10_000
+
+
 class Running(Generic[H]):
     """One run, for ``with``: gives the handle whose writes are the run's."""
 
@@ -75,6 +84,10 @@ class Running(Generic[H]):
 
     def __enter__(self) -> H:
         self._engine.begin_run(self._run)
+        if self._run.parent is not None:
+            _parents[self._run.id] = self._run.parent
+            while len(_parents) > _MOST_PARENTS:
+                _parents.pop(next(iter(_parents)), None)
         self._pid = os.getpid()
         self._token = current.set(self._handle)
         _environment.enter(self._run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-COMMIT, ADDED, REMOVED, CHANGED, PLACE, FAINT = "33", "32", "31", "1", "36", "2"
+COMMIT, ADDED, REMOVED, CHANGED, INVALID, PLACE, FAINT = "33", "32", "31", "1", "35", "36", "2"
 
 
 def wanted(environment: Mapping[str, str]) -> bool:

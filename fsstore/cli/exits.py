@@ -14,7 +14,8 @@ from fsstore import errors
 from fsstore.cli.arguments import UsageError
 
 OK, NO, USAGE, CONFLICT, DATA, SYSTEM = range(6)
-INTERRUPTED, BROKEN_PIPE = 130, 141  # as a shell reports SIGINT and SIGPIPE
+SIGNALLED = 128  # and the number of the signal: as a shell reports it
+INTERRUPTED, BROKEN_PIPE = 130, 141  # SIGINT and SIGPIPE
 
 _STATUS: dict[type[Exception], int] = {
     UsageError: USAGE,
@@ -27,6 +28,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.Closed: USAGE,
     errors.Conflict: CONFLICT,
     errors.LockTimeout: CONFLICT,
+    errors.WaitTimeout: CONFLICT,
     errors.LeaseLost: CONFLICT,
     errors.NestedWrite: CONFLICT,
     errors.RepositoryState: CONFLICT,
@@ -40,6 +42,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.Blocked: DATA,
     errors.NotAStore: DATA,
     errors.DamagedHistory: DATA,
+    errors.DamagedCursor: DATA,
     errors.ReadOnly: SYSTEM,
     errors.AccessDenied: SYSTEM,
     errors.DiskFull: SYSTEM,

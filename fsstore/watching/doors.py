@@ -40,11 +40,12 @@ class Watchable(Handle):
         max_pending: int = 100_000,
         name: str | None = None,
         since: Since | None = None,
+        manual: bool = False,
     ) -> Subscription:
         """Tell every change of this namespace's keys that start with ``prefix``: see `Store.watch`."""
         from fsstore.watching.watches import Options
 
-        options = Options(callback, replay, own, debounce, max_pending, name, since)
+        options = Options(callback, replay, own, debounce, max_pending, name, since, manual)
         return self._watch(self.name, prefix, options)
 
     def _watch(self, namespace: str | None, prefix: str | None, options: Any) -> Subscription:
@@ -97,6 +98,7 @@ class StoreWatchable(Watchable):
         max_pending: int = 100_000,
         name: str | None = None,
         since: Since | None = None,
+        manual: bool = False,
     ) -> Subscription:
         """Tell every change of the keys that start with ``prefix``, in one namespace or in all, whoever makes it.
 
@@ -112,13 +114,14 @@ class StoreWatchable(Watchable):
         ``name``: what this watcher has handled is noted in the store. When it comes back it is told of what has
         changed since, also of deletes, and of what it had not handled; instead of the replay. ``since``: the same
         for a file made by `Subscription.save`, or for a revision of the history; with a name, the first time only.
+        ``manual``: an event is handled when `Subscription.handled` says so, in any order and from any thread.
 
         Raises `Conflict` if a watcher of this name is there; `UnknownRevision` or `HistoryUnavailable` for a
         revision, `DamagedCursor` for a file that cannot be used.
         """
         from fsstore.watching.watches import Options
 
-        options = Options(callback, replay, own, debounce, max_pending, name, since)
+        options = Options(callback, replay, own, debounce, max_pending, name, since, manual)
         return self._watch(namespace, prefix, options)
 
     def changes(self, since: Since, *, namespace: str | None = None, prefix: str | None = None) -> list[Event]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+from fsstore.watching.manual import ManualProgress
 from fsstore.watching.pending import ENDED, FOREVER
 from fsstore.watching.waking import Alarm
 from fsstore.watching.worker import Worker
@@ -83,6 +84,15 @@ class Subscription:
         if self._pending.is_over and self._pending.error is not None:
             raise self._pending.error
         return None
+
+    def handled(self, event: Event) -> None:
+        """Say that an event, with all earlier ones of its key, need not come again; after the end it is nothing.
+
+        For subscriptions with ``manual=True``, and from any thread.
+        """
+        if not isinstance(self._progress, ManualProgress):
+            raise TypeError("this subscription knows by itself what is handled; watch(manual=True) is told")
+        self._progress.settle(event)
 
     def __iter__(self) -> Self:
         self._require_iterator()

@@ -15,6 +15,7 @@ from fsstore.errors import Closed, StoreError, WaitTimeout
 from fsstore.keys import encode_namespace
 from fsstore.reading import require_plain, text_or_all
 from fsstore.watching import files
+from fsstore.watching.manual import ManualProgress
 from fsstore.watching.pending import Pending
 from fsstore.watching.progress import Progress
 from fsstore.watching.subscription import Subscription
@@ -40,11 +41,14 @@ class Options(NamedTuple):
     max_pending: int = 100_000
     name: str | None = None
     since: Since = None
+    manual: bool = False
 
     def require_sound(self) -> None:
         """Raise `ValueError` or `UnsupportedType` for what cannot be."""
         if self.callback is not None:
             require_plain(self.callback)
+            if self.manual:
+                raise ValueError("manual=True is for an iterator; what a callback has returned from is handled")
         if not self.debounce >= 0:
             raise ValueError(f"debounce={self.debounce} is no number of seconds")
         if self.max_pending < 1:
@@ -107,7 +111,7 @@ class Watches:
             told=None if cursor is None else told_now,
             note=None if cursor is None else cursor.note,
         )
-        progress = Progress(pending, cursor)
+        progress = (ManualProgress if options.manual else Progress)(pending, cursor)
         try:
             told = feed.attach(pending, namespace, known, tell=cursor is not None)
             if is_lost:

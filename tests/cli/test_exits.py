@@ -21,11 +21,12 @@ from .command import Command
 STATUS = {
     1: ["NotFound", "UnknownRevision"],
     2: ["InvalidName", "StoreMissing", "NoRun", "HistoryUnavailable", "Closed"],
-    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite", "RepositoryBusy", "RepositoryState"],
+    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite", "RepositoryBusy", "RepositoryState", "WaitTimeout"],
     4: [
         "BadValue",
         "BadValues",
         "Blocked",
+        "DamagedCursor",
         "DamagedHistory",
         "InvalidValue",
         "NameCollision",

@@ -80,6 +80,12 @@ def test_the_example_of_stat(cli: Command, directory: Path) -> None:
     ]
 
 
+def test_the_example_of_watch(prepared: Path) -> None:
+    done = shell(example("watch"))
+    told = sorted((each["kind"], each["key"]) for each in map(json.loads, done.stdout.splitlines()))
+    assert (done.returncode, told) == (0, [("created", "project:alpha"), ("created", "project:beta")])
+
+
 def test_examples_that_write_have_written(cli: Command, directory: Path) -> None:
     shell(f"{example('set')}; cd ..; {example('init')}")
     assert json.loads(cli.ok("get", "project:alpha")) == {"files": 12}
@@ -87,7 +93,7 @@ def test_examples_that_write_have_written(cli: Command, directory: Path) -> None
 
 
 def test_every_verb_has_an_example_that_is_tested() -> None:
-    assert {*EXPECTED, *EXPECTED_OF_THE_PAST, "stat"} == set(verbs.TABLE)
+    assert {*EXPECTED, *EXPECTED_OF_THE_PAST, "stat", "watch"} == set(verbs.TABLE)
 
 
 @pytest.mark.parametrize("verb", [*verbs.TABLE])

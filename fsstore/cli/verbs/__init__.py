@@ -23,6 +23,7 @@ TABLE: dict[str, Verb] = {
     "ns": Verb("ns", "list namespaces"),
     "stat": Verb("stat", "show the record of a key, or what the store holds"),
     "run": Verb("run", "run an agent and print what it returns"),
+    "watch": Verb("watch", "tell of each change of a key, or run a command for it"),
     "snapshot": Verb("snapshot", "commit what has changed since the last snapshot"),
     "log": Verb("log", "list the commits of the store, a namespace, or a key"),
     "show": Verb("show", "show a commit with its changes, or a value as it was in it"),
