@@ -56,7 +56,11 @@ class Event(NamedTuple):
     error: StoreError | None = None
     """Of kind ``invalid``: why the file cannot be read, a `BadValue` with line and column if it is no JSON."""
     merged: int = 0
-    """How many earlier changes of the key that were not told are in this one."""
+    """How many earlier changes of the key that were not told are in this one; of a ``resync``, how many events."""
+
+    def __repr__(self) -> str:
+        shown = (f"{name}={found!r}" for name, found in zip(self._fields, self, strict=True) if _is_told(name, found))
+        return f"Event({', '.join(shown)})"
 
     @property
     def revision(self) -> str | None:
@@ -101,6 +105,11 @@ def merged(older: Event, newer: Event) -> Event:
     elif (older.kind, kind) == ("deleted", "created"):
         kind = "updated"
     return newer._replace(kind=kind, old_mark=older.old_mark, merged=newer.merged + older.merged + 1)
+
+
+def _is_told(name: str, found: Any) -> bool:
+    """Whether a field of an event is for people, and other than usual."""
+    return name not in ("mark", "old_mark") and found != Event._field_defaults.get(name)
 
 
 class WatchStatus(NamedTuple):

@@ -147,7 +147,9 @@ class Pending:
         kept = [
             (name, found) for name, found in self._entries.items() if not name[0] and name not in (_RESYNC, _CAUGHT_UP)
         ]
-        event = Event("resync", at=time.time(), merged=len(self._entries) - len(kept))
+        before = self._entries.pop(_RESYNC, None)
+        dropped = len(self._entries) - len(kept) + (before[0].merged if isinstance(before, tuple) else 0)
+        event = Event("resync", at=time.time(), merged=dropped)
         self._entries.clear()
         self._entries[_RESYNC] = entry_of(event, told)
         self._entries.update(kept)

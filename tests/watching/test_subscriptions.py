@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Closed, InvalidName, Store, UnsupportedType
+from fsstore import Closed, Event, InvalidName, Store, UnsupportedType
+from fsstore.records import Author
 
 from .helpers import PATIENCE, last, short, take, told, wait_until
 
@@ -44,6 +45,15 @@ def test_all_that_an_event_says(store: Store) -> None:
     assert (event.own, event.merged, event.commit, event.error) == (True, 0, None, None)
     assert abs(datetime.fromisoformat(event.time) - datetime.now(UTC)) < timedelta(minutes=5)
     assert event.as_dict()["agent"] == "alice"
+
+
+def test_an_event_is_printed_as_people_read_it() -> None:
+    author = Author(agent="alice")
+    event = Event("updated", "n", "k", [2], b"\0" * 52, b"\1" * 52, author, 1.5, merged=3)
+    fields = f"kind='updated', namespace='n', key='k', value=[2], source={author!r}, at=1.5, merged=3"
+    assert repr(event) == f"Event({fields})"
+    assert repr(Event("ready")) == "Event(kind='ready')"
+    assert repr(Event("created", "n", "k", own=True)) == "Event(kind='created', namespace='n', key='k', own=True)"
 
 
 def test_keys_that_were_changed_together_say_so(store: Store) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
@@ -81,6 +81,14 @@ class Writers:
             newer.append(line)
             line = line.before
         return None
+
+    def unmatched(self, path: str) -> Iterator[Written]:
+        """The lines of a path until now that no file has been matched with, the newest first."""
+        self._catch_up(self._stripe(path))
+        line = self.waiting.get(path)
+        while line is not None:
+            yield line
+            line = line.before
 
     def _keep(self, path: str, newer: list[Written]) -> None:
         """Only these lines of a path wait on."""

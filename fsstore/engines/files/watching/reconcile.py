@@ -268,6 +268,7 @@ class Reconciler(Scan):
             return
         if written is None:
             at, source, commit, own = status.st_mtime, _PERSON, None, False
+            self._disown(path)
         else:
             _, at, source, commit, _ = written
             own = self._is_own(path, at)
@@ -326,6 +327,7 @@ class Reconciler(Scan):
             return
         if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
+            self._disown(path)
         else:
             _, at, source, commit, _ = deleted
             event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
@@ -367,7 +369,13 @@ class Reconciler(Scan):
             return
         path = f"{self._tree.root}/{directory.prefix}{name}"
         told = failures.reading(error, namespace, key, path, self._limit)
+        self._disown(directory.prefix + name)
         self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told), b"")
+
+    def _disown(self, path: str) -> None:
+        """A person changed it: what this process wrote before is no news of its own, should it come back."""
+        for line in self._writers.unmatched(path):
+            self._is_own(path, line.time)
 
 
 def _too_large(size: int, limit: int) -> OSError | None:

@@ -1,1 +1,0 @@
-"""Subscriptions: what one watcher is told of the changes of a store, in its own time. It observes nothing itself."""
