@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from files.children import in_child
 
 from fsstore.engines.files.watching import inotify
 from fsstore.engines.files.watching.touched import Edited, Touched
@@ -146,6 +147,19 @@ def test_snapshots_of_two_processes_in_turn(repo: StoreRepo) -> None:
             edit(repo.path("b"), *(("1", "2") if number % 2 == 0 else ("2", "1")))
             assert found_by(repo, lambda: elsewhere.snapshot("verify")) == ["M default/b.json"]
             assert store.snapshot() is None
+    repo.check()
+
+
+def test_a_forked_child_has_no_hub(repo: StoreRepo) -> None:
+    def child() -> None:
+        with repo.open() as store:
+            assert store.snapshot() is None
+
+    with repo.open() as store, watched(store):
+        store.snapshot()
+        edit(repo.path("a"))
+        in_child(child)
+        assert found_by(repo, store.snapshot) == ["M default/a.json"]
     repo.check()
 
 
