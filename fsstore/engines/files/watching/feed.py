@@ -17,7 +17,7 @@ class FileFeed:
 
     def __init__(self, watched: Watched) -> None:
         self._watched = watched
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may close what its own thread attaches
         self._hub: Hub | None = None
         self._sinks: list[Sink] = []
         _everywhere.add(self)
@@ -75,7 +75,7 @@ class FileFeed:
 
     def start_over(self) -> None:
         """In a forked child: nobody watches here."""
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may close what its own thread attaches
         self._hub, self._sinks = None, []
 
 
