@@ -62,6 +62,8 @@ class Pending:
         self._lock = threading.RLock()
         self._barriers = 0
         self._process = os.getpid()
+        self.has_had_any = False
+        """Whether it was told of anything, left out or not."""
         self.is_over = False
         self.error: StoreError | None = None
         self.in_hand: Entry | None = None
@@ -73,6 +75,7 @@ class Pending:
 
     def put(self, event: Event) -> None:
         """Take an event."""
+        self.has_had_any = True
         key = event.key
         if self._prefix and not key.startswith(self._prefix):
             return
