@@ -14,7 +14,7 @@ from fsstore.events import Kind, Told
 from fsstore.watching.entries import Action, Entry, Name
 from fsstore.watching.pending import ENDED, FOREVER, Pending
 
-from .helpers import PATIENCE
+from .helpers import PATIENCE, wait_until
 
 
 def a_mark(number: int) -> bytes:
@@ -291,6 +291,37 @@ def test_a_signal_handler_may_close_what_its_thread_is_looking_at() -> None:
     with pending._lock:  # as in the middle of a poll
         pending.close()
     assert pending.poll() == ENDED
+
+
+@pytest.mark.parametrize("debounce", [0.0, 0.001])
+def test_whatever_threads_do_the_last_state_of_each_key_is_handed_on(debounce: float) -> None:
+    pending = a_queue(debounce=debounce)
+    told: dict[str, int] = {}
+    mutex = threading.Lock()
+
+    def consume() -> None:
+        while (found := pending.next(None)) is not None:
+            assert isinstance(found, tuple)
+            event = found[0]
+            with mutex:
+                told[event.key] = max(told.get(event.key, 0), event.value)
+
+    def produce(name: str) -> None:
+        for number in range(1, 2001):
+            pending.put(an_event("updated", number, number - 1, key=f"{name}{number % 7}"))
+
+    consumers = [threading.Thread(target=consume) for _ in range(3)]
+    producers = [threading.Thread(target=produce, args=(name,)) for name in "ab"]
+    for thread in [*consumers, *producers]:
+        thread.start()
+    for thread in producers:
+        thread.join()
+    wanted = {f"{name}{number % 7}": number for name in "ab" for number in range(1, 2001)}
+    wait_until(lambda: told == wanted)
+    pending.close()
+    for thread in consumers:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 # -- flaws that have to be noticed -------------------------------------------------------------------
