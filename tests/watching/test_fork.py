@@ -136,7 +136,7 @@ def test_a_callback_may_fork(store: Store) -> None:
 
 
 ORDER = """
-import os, sys, threading
+import os, sys, threading, time
 import fsstore.engines.files.watching.feed  # its part of a fork comes first then
 import fsstore
 
@@ -159,10 +159,15 @@ with fsstore.open(sys.argv[1]) as store:
     done.set()
     thread.join()
     store._watches.waiters.leave()
-    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    end = time.monotonic() + float(sys.argv[2])
+    while (found := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, 9)  # it hangs
+        time.sleep(0.01)
+    sys.exit(os.waitstatus_to_exitcode(found[1]))
 """
 
 
 def test_a_child_comes_into_being_whatever_was_imported_first(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", ORDER, str(tmp_path / "s")]
-    assert subprocess.run(command, check=False, timeout=PATIENCE).returncode == 0
+    command = [sys.executable, "-c", ORDER, str(tmp_path / "s"), str(PATIENCE)]
+    assert subprocess.run(command, check=False, timeout=2 * PATIENCE).returncode == 0
