@@ -161,9 +161,9 @@ class Pending:
         self.is_lost = True
 
     def barrier(self, action: Action) -> None:
-        """Call ``action`` when all that waits now was handled, at once if nothing more is handed on."""
+        """Call ``action`` when all that waits now was handled; at once if that is so, or nothing more is handed on."""
         with self._lock:
-            if not self.is_over:
+            if not self.is_over and (self._entries or self.in_hand is not None):
                 self._hurried = time.monotonic()
                 self._barriers += 1
                 self._insert(("", f"barrier {self._barriers}"), action)

@@ -251,6 +251,21 @@ def test_a_barrier_hurries_what_waits_before_it() -> None:
     assert taken(pending) == []
 
 
+def test_a_barrier_waits_for_what_is_in_hand() -> None:
+    pending = a_queue()
+    called: list[int] = []
+    pending.barrier(lambda: called.append(0))
+    assert called == [0]  # there is nothing to wait for
+    pending.put(an_event("created", 1))
+    entry = pending.poll()
+    assert isinstance(entry, tuple)
+    pending.barrier(lambda: called.append(1))
+    assert called == [0]
+    pending.handled(entry)
+    assert taken(pending) == []
+    assert called == [0, 1]
+
+
 def test_a_deadline_is_kept() -> None:
     pending = a_queue(debounce=1000.0)
     pending.put(an_event("created", 1))
