@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision, cursors
+from fsstore import Closed, Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision, cursors
 from fsstore.events import REVISION
 from fsstore.watching.entries import Entry
 from fsstore.watching.worker import Worker
@@ -280,6 +280,15 @@ def test_who_saves_before_reading_anew_is_told_to_read_anew(store: Store, tmp_pa
         store.set("new", 1)
         assert told(store, subscription) == ["resync", "created default/new=1"]
     assert [short(event) for event in store.changes(tmp_path / "after")] == ["created default/new=1"]
+
+
+def test_after_its_end_it_does_not_know_any_more(store: Store, tmp_path: Path) -> None:
+    store.set("k", 1)
+    with store.watch() as subscription:
+        pass
+    with pytest.raises(Closed):
+        subscription.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 def test_with_a_name_a_file_is_for_the_first_time_only(store: Store, tmp_path: Path) -> None:
