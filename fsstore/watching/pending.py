@@ -62,6 +62,8 @@ class Pending:
         self._lock = threading.RLock()
         self._barriers = 0
         self._process = os.getpid()
+        self.has_had_any = False
+        """Whether it was told of anything, left out or not."""
         self.is_over = False
         self.error: StoreError | None = None
         self.in_hand: Entry | None = None
@@ -73,6 +75,7 @@ class Pending:
 
     def put(self, event: Event) -> None:
         """Take an event."""
+        self.has_had_any = True
         key = event.key
         if self._prefix and not key.startswith(self._prefix):
             return
@@ -158,9 +161,9 @@ class Pending:
         self.is_lost = True
 
     def barrier(self, action: Action) -> None:
-        """Call ``action`` when all that waits now was handled, at once if nothing more is handed on."""
+        """Call ``action`` when all that waits now was handled; at once if that is so, or nothing more is handed on."""
         with self._lock:
-            if not self.is_over:
+            if not self.is_over and (self._entries or self.in_hand is not None):
                 self._hurried = time.monotonic()
                 self._barriers += 1
                 self._insert(("", f"barrier {self._barriers}"), action)

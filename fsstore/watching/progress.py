@@ -25,6 +25,9 @@ class Progress:
     def handled(self, entry: Entry) -> None:
         """The subscriber is done with this."""
         event, told = entry[0], entry[4]
+        if self._cursor is None and not self._failed and event.kind != "resync":
+            self._pending.in_hand = None
+            return
         self._pending.handled(entry)
         if event.kind == "resync":
             self._failed.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ class Waiters:
         self._lock = threading.Lock()
         self._attaching = threading.Lock()
         self._count = 0
+        self._process = os.getpid()
         self._ended: StoreError | None = None
 
     def put(self, event: Event) -> None:
@@ -46,6 +48,8 @@ class Waiters:
 
     def end(self, error: StoreError | None) -> None:
         """Wake all; there is nothing more to wait for."""
+        if os.getpid() != self._process:
+            return  # a forked child: the lock may be held by a thread that is not here
         with self._lock:
             self._ended = error or Closed("the store was closed while somebody waited for a key.")
             wakes = [wake for each in self._waiting.values() for wake in each]

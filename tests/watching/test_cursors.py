@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision
+from fsstore import Closed, Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision, cursors
+from fsstore.events import REVISION
 from fsstore.watching.entries import Entry
 from fsstore.watching.worker import Worker
 
@@ -281,6 +282,15 @@ def test_who_saves_before_reading_anew_is_told_to_read_anew(store: Store, tmp_pa
     assert [short(event) for event in store.changes(tmp_path / "after")] == ["created default/new=1"]
 
 
+def test_after_its_end_it_does_not_know_any_more(store: Store, tmp_path: Path) -> None:
+    store.set("k", 1)
+    with store.watch() as subscription:
+        pass
+    with pytest.raises(Closed):
+        subscription.save(tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
+
+
 def test_with_a_name_a_file_is_for_the_first_time_only(store: Store, tmp_path: Path) -> None:
     store.watch().save(tmp_path / "saved")
     store.set("k", 1)
@@ -329,6 +339,18 @@ def test_a_revision_of_the_history(tmp_path: Path) -> None:
         with pytest.raises(UnknownRevision) as caught:
             store.watch(since="no such thing")
         assert "no file" in " ".join(caught.value.__notes__)
+
+
+def test_a_cursor_that_began_at_a_revision_knows_the_files_afterwards(tmp_path: Path) -> None:
+    """A revision tells no file's status; if that were all, every file would be read again at each return."""
+    with fsstore.open(tmp_path / "s") as store:
+        store.set("k", 1)
+        store.snapshot()
+        assert handle_all(store, since="HEAD") == []
+        raw = cursor_file(tmp_path / "s").read_bytes()
+        saved = cursors.decode(raw, "w", None)
+        assert saved.told is not None
+        assert len(saved.told["default"]["k"]) > REVISION
 
 
 # -- the files of cursors ----------------------------------------------------------------------------

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +133,41 @@ def test_a_callback_may_fork(store: Store) -> None:
         store.set("k", 1)
         store.sync(PATIENCE)
     assert statuses == [0]
+
+
+ORDER = """
+import os, sys, threading, time
+import fsstore.engines.files.watching.feed  # its part of a fork comes first then
+import fsstore
+
+with fsstore.open(sys.argv[1]) as store:
+    subscription = store.watch()
+    held, done = threading.Event(), threading.Event()
+
+    def hold():
+        with subscription._pending._lock, store._watches._lock, store._watches.waiters._lock:
+            held.set()
+            done.wait()
+
+    thread = threading.Thread(target=hold)
+    store._watches.waiters.enter()
+    thread.start()
+    held.wait()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if subscription.closed else 1)
+    done.set()
+    thread.join()
+    store._watches.waiters.leave()
+    end = time.monotonic() + float(sys.argv[2])
+    while (found := os.waitpid(child, os.WNOHANG))[0] == 0:
+        if time.monotonic() > end:
+            os.kill(child, 9)  # it hangs
+        time.sleep(0.01)
+    sys.exit(os.waitstatus_to_exitcode(found[1]))
+"""
+
+
+def test_a_child_comes_into_being_whatever_was_imported_first(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", ORDER, str(tmp_path / "s"), str(PATIENCE)]
+    assert subprocess.run(command, check=False, timeout=2 * PATIENCE).returncode == 0

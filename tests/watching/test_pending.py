@@ -14,7 +14,7 @@ from fsstore.events import Kind, Told
 from fsstore.watching.entries import Action, Entry, Name
 from fsstore.watching.pending import ENDED, FOREVER, Pending
 
-from .helpers import PATIENCE
+from .helpers import PATIENCE, wait_until
 
 
 def a_mark(number: int) -> bytes:
@@ -251,6 +251,21 @@ def test_a_barrier_hurries_what_waits_before_it() -> None:
     assert taken(pending) == []
 
 
+def test_a_barrier_waits_for_what_is_in_hand() -> None:
+    pending = a_queue()
+    called: list[int] = []
+    pending.barrier(lambda: called.append(0))
+    assert called == [0]  # there is nothing to wait for
+    pending.put(an_event("created", 1))
+    entry = pending.poll()
+    assert isinstance(entry, tuple)
+    pending.barrier(lambda: called.append(1))
+    assert called == [0]
+    pending.handled(entry)
+    assert taken(pending) == []
+    assert called == [0, 1]
+
+
 def test_a_deadline_is_kept() -> None:
     pending = a_queue(debounce=1000.0)
     pending.put(an_event("created", 1))
@@ -291,6 +306,37 @@ def test_a_signal_handler_may_close_what_its_thread_is_looking_at() -> None:
     with pending._lock:  # as in the middle of a poll
         pending.close()
     assert pending.poll() == ENDED
+
+
+@pytest.mark.parametrize("debounce", [0.0, 0.001])
+def test_whatever_threads_do_the_last_state_of_each_key_is_handed_on(debounce: float) -> None:
+    pending = a_queue(debounce=debounce)
+    told: dict[str, int] = {}
+    mutex = threading.Lock()
+
+    def consume() -> None:
+        while (found := pending.next(None)) is not None:
+            assert isinstance(found, tuple)
+            event = found[0]
+            with mutex:
+                told[event.key] = max(told.get(event.key, 0), event.value)
+
+    def produce(name: str) -> None:
+        for number in range(1, 2001):
+            pending.put(an_event("updated", number, number - 1, key=f"{name}{number % 7}"))
+
+    consumers = [threading.Thread(target=consume) for _ in range(3)]
+    producers = [threading.Thread(target=produce, args=(name,)) for name in "ab"]
+    for thread in [*consumers, *producers]:
+        thread.start()
+    for thread in producers:
+        thread.join()
+    wanted = {f"{name}{number % 7}": number for name in "ab" for number in range(1, 2001)}
+    wait_until(lambda: told == wanted)
+    pending.close()
+    for thread in consumers:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 # -- flaws that have to be noticed -------------------------------------------------------------------

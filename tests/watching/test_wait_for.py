@@ -105,7 +105,7 @@ def test_closing_the_store_ends_the_wait(store: Store) -> None:
 
 def test_many_wait_at_the_price_of_one(store: Store) -> None:
     waiting = [in_a_thread(lambda number=number: store.wait_for(f"k{number % 4}")) for number in range(20)]  # type: ignore[misc]
-    wait_until(lambda: sum(map(len, store._watches.waiters._waiting.values())) == 20)
+    wait_until(lambda: sum(map(len, list(store._watches.waiters._waiting.values()))) == 20)
     assert store.watch_status().subscriptions == 1
     store.set_many({f"k{number}": number for number in range(4)})
     for number, (thread, found) in enumerate(waiting):

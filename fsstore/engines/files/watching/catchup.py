@@ -78,10 +78,12 @@ class CatchUp:
             known, files = left.get(name, nothing), directory.files
             for key, file in directory.named():
                 old, mark = known.pop(key, None), files[file]
-                if old is not None and _is_same(old, mark):
-                    if mark[SIGNATURE:] == UNKNOWN:
+                if old is not None and mark[SIGNATURE:] == UNKNOWN:  # so it is of nearly all after a start
+                    signed = old[:SIGNATURE]
+                    if mark.startswith(signed) and len(old) > REVISION and signed != NO_SIGNATURE:
                         files[file] = old
-                else:
+                        continue
+                if old is None or not _is_same(old, mark):
                     changed.append(Found(name, key, directory, file, old))
         return changed, [
             (name, key, path_of(name, key), mark) for name, marks in left.items() for key, mark in marks.items()
