@@ -33,6 +33,7 @@ _BURST = 4096  # bytes of hints: then all are taken out of the kernel's queue, w
 _DRAIN = 0.02  # seconds
 _POLL, _POLL_SHARE = 0.5, 20
 """Seconds between two looks at what is not watched, at least, and how many times as long as such a look takes."""
+_TOGETHER = 64  # events
 _BACK = 0.05  # seconds between two looks whether the store is back
 
 
@@ -58,6 +59,7 @@ class Hub:
         self._sinks: list[tuple[Sink, str | None]] = []
         self._calls = Calls()
         self._syncs: list[_Sync] = []
+        self._untold: list[tuple[Event, bytes]] = []
         self._stopping = False
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
@@ -213,11 +215,11 @@ class Hub:
         self._look_at_unwatched(now=bool(calls))
         if self._state.is_missing:
             self._state.is_root_in_doubt = True
-        self._state.flush()
+        self._flush()
         for call in calls:
             call.run()
         if calls:
-            self._state.flush()
+            self._flush()
         if self._syncs:
             self._finish_syncs()
         if not ready and self._learning.goes_on:
@@ -291,17 +293,32 @@ class Hub:
                 sync.done.set()
         self._syncs = left
 
+    def _flush(self) -> None:
+        """Look at all that may have changed, and tell what did."""
+        self._state.flush()
+        if self._untold:
+            self._hand_over()
+
     def _tell(self, event: Event, raw: bytes = b"") -> None:
-        given = False
-        for sink, namespace in self._sinks:
-            if namespace is None or namespace == event.namespace:
-                if given and raw:  # each gets a value of its own
-                    event = event._replace(value=values.decode(raw))
-                given = True
-                try:
-                    sink.put(event)
-                except Exception:
-                    _log.exception("a watcher could not take a change")  # its failure is its own
+        """Gather what is to be told: sinks that are handed one event at a time wake their threads each time."""
+        self._untold.append((event, raw))
+        if len(self._untold) >= _TOGETHER:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let all sinks have what was gathered."""
+        untold, self._untold = self._untold, []
+        for event, raw in untold:
+            given = False
+            for sink, namespace in self._sinks:
+                if namespace is None or namespace == event.namespace:
+                    if given and raw:  # each gets a value of its own
+                        event = event._replace(value=values.decode(raw))
+                    given = True
+                    try:
+                        sink.put(event)
+                    except Exception:
+                        _log.exception("a watcher could not take a change")  # its failure is its own
 
     def _is_own(self, path: str, at: float) -> bool:
         noted = self._watched.journal.own.noted
