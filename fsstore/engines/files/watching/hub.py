@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from fsstore import values
 from fsstore.engine import Sink
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
@@ -59,7 +58,7 @@ class Hub:
         self._sinks: list[tuple[Sink, str | None]] = []
         self._calls = Calls()
         self._syncs: list[_Sync] = []
-        self._untold: list[tuple[Event, bytes]] = []
+        self._untold: list[Event] = []
         self._stopping = False
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
@@ -299,24 +298,21 @@ class Hub:
         if self._untold:
             self._hand_over()
 
-    def _tell(self, event: Event, raw: bytes = b"") -> None:
-        """Gather what is to be told: sinks that are handed one event at a time wake their threads each time."""
-        self._untold.append((event, raw))
+    def _tell(self, event: Event) -> None:
+        """Gather what is to be told: with one event at a time the threads of watchers would be woken for each."""
+        self._untold.append(event)
         if len(self._untold) >= _TOGETHER:
             self._hand_over()
 
     def _hand_over(self) -> None:
         """Let all sinks have what was gathered."""
-        untold, self._untold = self._untold, []
-        for event, raw in untold:
-            given = False
-            for sink, namespace in self._sinks:
+        events, self._untold = self._untold, []
+        for sink, namespace in self._sinks:
+            put = sink.put
+            for event in events:
                 if namespace is None or namespace == event.namespace:
-                    if given and raw:  # each gets a value of its own
-                        event = event._replace(value=values.decode(raw))
-                    given = True
                     try:
-                        sink.put(event)
+                        put(event)
                     except Exception:
                         _log.exception("a watcher could not take a change")  # its failure is its own
 
