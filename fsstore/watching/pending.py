@@ -157,6 +157,11 @@ class Pending:
         self._gathers = False  # whoever reads anew sees keys that it was not told of
         self.is_lost = True
 
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and whoever gets the events waits for more."""
+        with self._lock:
+            return not self._entries and bool(self._waiters)
+
     def barrier(self, action: Action) -> None:
         """Call ``action`` when all that waits now was handled, at once if nothing more is handed on."""
         with self._lock:

@@ -150,8 +150,13 @@ class Subscription:
         in_hand = self._worker is None or self._worker is threading.current_thread()
         self._save(os.fspath(file), self._progress.saved(self._told(), in_hand=in_hand))
 
-    def barrier(self) -> threading.Lock:
-        """A lock that can be taken once all that waits now was handled, or the subscription has ended."""
+    def barrier(self) -> threading.Lock | None:
+        """A lock that can be taken once all that waits now was handled, or the subscription has ended.
+
+        ``None`` if nothing waits, and the callback is not being called.
+        """
+        if self._pending.is_idle():
+            return None
         gate = threading.Lock()
         gate.acquire()
         self._pending.barrier(gate.release)

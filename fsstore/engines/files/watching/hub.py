@@ -59,6 +59,9 @@ class Hub:
         self._calls = Calls()
         self._syncs: list[_Sync] = []
         self._untold: list[Event] = []
+        self._is_at_rest = False
+        """Whether it sleeps, and had nothing left to do when it went to."""
+        self._rounds = 0
         self._stopping = False
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
@@ -110,6 +113,8 @@ class Hub:
         """Return when all that was complete before the call has been put."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("sync() within the telling of a change would wait for itself")
+        if self._has_told_all():
+            return
         sync = _Sync()
         self._send(lambda: self._syncs.append(sync))
         if not sync.done.wait(timeout):
@@ -120,6 +125,17 @@ class Hub:
             )
         if self._failure is not None:
             raise self._failed()
+
+    def _has_told_all(self) -> bool:
+        """Whether there is nothing to be told, as can be seen without waking the thread.
+
+        The kernel gives a hint before the call that changed something returns. So if none waits, and the thread went
+        to sleep with nothing left to do and has not been awake since, it has told all that was complete before.
+        """
+        rounds = self._rounds
+        if not self._is_at_rest or self._notifier is None or self._notifier.has_hints():
+            return False
+        return self._is_at_rest and self._rounds == rounds and not self.has_ended
 
     def edits(self, since: float) -> Edited | None:
         """Files with a hint since a time, or since a later one; ``None`` if not every change gives a hint here."""
@@ -206,7 +222,11 @@ class Hub:
 
     def _round(self) -> None:
         """Wait for something to do, and do it."""
-        ready = self._poll.poll(self._timeout())
+        timeout = self._timeout()
+        self._is_at_rest = self._state.is_settled
+        ready = self._poll.poll(timeout)
+        self._is_at_rest = False
+        self._rounds += 1
         asked = self._calls.fd
         calls = self._calls.take() if any(fd == asked for fd, _ in ready) else []
         if ready:

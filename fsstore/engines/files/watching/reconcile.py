@@ -114,6 +114,19 @@ class Reconciler(Scan):
 
     # -- what became of them -----------------------------------------------------------------------
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be looked at, now or later, unless a hint comes."""
+        return not (
+            self._dirty
+            or self._dirty_directories
+            or self._everything
+            or self.held.paths
+            or self.unwatched
+            or self.is_missing
+            or self.is_root_in_doubt
+        )
+
     def flush(self) -> None:
         """Look at all that may have changed, and tell what did."""
         for path in self.held.due():
