@@ -15,7 +15,6 @@ from benchmark.rows import Figure, Scenario, Target
 from benchmark.timing import Times
 from benchmark.workload import Sizes
 from fsstore import values
-from fsstore.engines.files.settings import change_setting
 
 _OF_A_DIRECTORY = 100
 _CHANGED = 10
@@ -79,10 +78,9 @@ def _memory(root: str) -> int:
 
 
 def _edits(root: str, sizes: Sizes) -> list[Figure]:
-    """A snapshot that finds nothing, each time looking for edits in place, in a process that watches."""
+    """A snapshot that finds nothing, in a process that watches: it knows of edits in place by that alone."""
     place, keys, times = home(root), sizes.stream, Times()
     ours, git = place.of_keys(keys, "watched"), place.of_keys(keys, "git")
-    change_setting(ours, "sweep_seconds", 0)
     with Worker(place, "ours", ours) as worker:
         worker.call("watch")
         worker.call("snapshot", True)
