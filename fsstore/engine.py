@@ -303,7 +303,7 @@ class Sink(Protocol):
     """What a feed tells of changes, one at a time."""
 
     def put(self, event: Event) -> None:
-        """Take an event. Must not wait."""
+        """Take an event, whose value may be a `Content` that is still to be decoded. Must not wait."""
         ...
 
     def end(self, error: StoreError | None) -> None:

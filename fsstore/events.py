@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from fsstore import values
 from fsstore.errors import StoreError
 from fsstore.records import Author, timestamp
 
@@ -110,6 +112,27 @@ def merged(older: Event, newer: Event) -> Event:
 def _is_told(name: str, found: Any) -> bool:
     """Whether a field of an event is for people, and other than usual."""
     return name not in ("mark", "old_mark") and found != Event._field_defaults.get(name)
+
+
+class Content:
+    """In an event's value: the bytes of it, which whoever hands the event on decodes, in a thread of theirs."""
+
+    __slots__ = ("_raw", "_wrong")
+
+    def __init__(self, raw: bytes, wrong: Callable[[Event, values.Malformed], StoreError]) -> None:
+        """``wrong`` makes the error for what turns out to be no value."""
+        self._raw, self._wrong = raw, wrong
+
+    def of(self, event: Event) -> Event:
+        """The event with a value that nobody else has; of kind ``invalid`` if there is none in these bytes."""
+        kind, namespace, key, _, mark, old_mark, source, at, commit, own, error, merged = event
+        value = None
+        try:
+            value = values.decode(self._raw)
+        except values.Malformed as malformed:
+            kind, error = "invalid", self._wrong(event, malformed)
+        fields = (kind, namespace, key, value, mark, old_mark, source, at, commit, own, error, merged)
+        return tuple.__new__(Event, fields)  # what `Event` itself does takes twice as long
 
 
 class WatchStatus(NamedTuple):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from fsstore.errors import StoreError
 from fsstore.events import Event, Told
-from fsstore.watching.entries import Action, Entry, Name, entry_of, told_as_one
+from fsstore.watching.entries import Action, Entry, Name, entry_of, handed_on
 
 ENDED = -1.0
 """Instead of seconds to wait: nothing more will come."""
@@ -160,6 +160,11 @@ class Pending:
         self._gathers = False  # whoever reads anew sees keys that it was not told of
         self.is_lost = True
 
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and whoever gets the events waits for more."""
+        with self._lock:
+            return not self._entries and bool(self._waiters)
+
     def barrier(self, action: Action) -> None:
         """Call ``action`` when all that waits now was handled; at once if that is so, or nothing more is handed on."""
         with self._lock:
@@ -199,9 +204,12 @@ class Pending:
             found = self._entries.popitem(last=False)[1]
             if self._limit > self._bound:
                 self._limit -= 1
-            if isinstance(found, tuple):
-                self.in_hand = found = told_as_one(found) if found[3] else found
-            return found
+            if not isinstance(found, tuple):
+                return found
+            self.in_hand = found
+        entry = handed_on(found)  # without the lock, as this takes its time
+        self.in_hand = entry
+        return entry
 
     def _seconds(self) -> float:
         if not self._entries:
@@ -248,7 +256,7 @@ class Pending:
         """All that waits, due or not."""
         with self._lock:
             waiting = [each for each in self._entries.values() if isinstance(each, tuple)]
-            found = [told_as_one(each)[0] for each in waiting]
+            found = [handed_on(each)[0] for each in waiting]
             self._entries.clear()
             return found
 

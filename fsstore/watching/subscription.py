@@ -154,8 +154,13 @@ class Subscription:
             raise self._pending.error or Closed("the subscription has ended. Save before it does, or give it a name.")
         self._save(os.fspath(file), saved)
 
-    def barrier(self) -> threading.Lock:
-        """A lock that can be taken once all that waits now was handled, or the subscription has ended."""
+    def barrier(self) -> threading.Lock | None:
+        """A lock that can be taken once all that waits now was handled, or the subscription has ended.
+
+        ``None`` if nothing waits, and the callback is not being called.
+        """
+        if self._pending.is_idle():
+            return None
         gate = threading.Lock()
         gate.acquire()
         self._pending.barrier(gate.release)

@@ -173,7 +173,8 @@ class Watches:
         with self._lock:
             gates = [(subscription, subscription.barrier()) for subscription in self._called]
         for subscription, gate in gates:
-            if not gate.acquire(timeout=min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)):
+            left = min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+            if gate is not None and not gate.acquire(timeout=left):
                 raise WaitTimeout(
                     f"{subscription!r} has not handled within {timeout:g} s what it was told before. Is its callback "
                     f"waiting for something?",

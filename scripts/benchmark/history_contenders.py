@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from os import path as os_path
 from typing import Any
 
-import orjson
-
 from benchmark import history_repositories as repositories
+from benchmark.calls import Caller
 from benchmark.history_repositories import Repositories
 from benchmark.timing import Times
 
 Changed = Mapping[int, int]
 """Numbers of keys, with the versions they are to have."""
-_SCRIPTS = os_path.dirname(os_path.dirname(os_path.abspath(__file__)))
 
 
-class Worker:
+class Worker(Caller):
     """A process of `benchmark.history_worker`, ready for its first call."""
 
     def __init__(self, home: Repositories, kind: str, root: str, durability: str | None = None) -> None:
-        command = [sys.executable, "-m", "benchmark.history_worker", kind, root, repositories.NAMESPACE]
-        self._process = subprocess.Popen(
-            [*command, *([durability] if durability else [])],
-            env={**home.environment, "PYTHONPATH": _SCRIPTS},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        self._answer()
-
-    def call(self, verb: str, argument: Any) -> tuple[float, Any]:
-        """Seconds that the call took, and what it returned."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(orjson.dumps([verb, argument]) + b"\n")
-        self._process.stdin.flush()
-        seconds, found = orjson.loads(self._answer())
-        return seconds, found
-
-    def _answer(self) -> bytes:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "the worker failed"
-        return line
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._process.communicate(timeout=60)
+        arguments = (kind, root, repositories.NAMESPACE, *([durability] if durability else []))
+        super().__init__("history_worker", *arguments, environment=home.environment)
 
 
 class Contender:

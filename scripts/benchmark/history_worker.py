@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import time
 from typing import Any
 
-import orjson
-
 import fsstore
+from benchmark.calls import serve
 
 
 class Ours:
@@ -28,6 +26,10 @@ class Ours:
         """The snapshot's commit."""
         made = self._store.snapshot(verify=verify)
         return made.id if made else None
+
+    def watch(self) -> None:
+        """Watch the store from now on."""
+        self._watching = self._store.watch(callback=lambda event: None)
 
     def history(self, key: str) -> int:
         """How many versions of the key there are."""
@@ -70,16 +72,9 @@ class Pygit2:
 
 
 def main(kind: str, root: str, namespace: str, durability: str | None) -> None:
-    """Answer each line of ``[verb, argument]`` with ``[seconds, result]``."""
+    """Do what this one does, as it is told to."""
     worker: Any = {"ours": Ours, "pygit2": Pygit2}[kind](root, namespace, durability)
-    print(flush=True)
-    for line in sys.stdin:
-        verb, argument = orjson.loads(line)
-        call = getattr(worker, verb)
-        start = time.perf_counter()
-        found = call(argument)
-        seconds = time.perf_counter() - start
-        print(orjson.dumps([seconds, found]).decode(), flush=True)
+    serve(worker)
 
 
 if __name__ == "__main__":

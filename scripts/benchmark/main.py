@@ -23,6 +23,9 @@ from benchmark import (
     reads,
     table,
     updates,
+    watch_costs,
+    watch_latency,
+    watch_start,
     writes,
 )
 from benchmark.peers import NotInstalled
@@ -38,6 +41,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     *processes.SCENARIOS,
     *history_snapshots.SCENARIOS,
     *history_reading.SCENARIOS,
+    *watch_latency.SCENARIOS,
+    *watch_costs.SCENARIOS,
+    *watch_start.SCENARIOS,
 )
 _MEMORY = "/dev/shm"
 
@@ -97,7 +103,7 @@ def _heading(sizes: Sizes) -> str:
     return (
         f"Python {machine['python']}, {machine['cpus']} processors, {sizes.keys:,} keys of 1 KB, "
         f"{sizes.rounds} rounds; medians of ratios taken in turns\n"
-        f">= : how many times as fast as the other; <= : the share of the other's time or memory; "
+        f">= : how many times as fast as the other; <= : the share of the other's time or memory; == : a count; "
         f"+ met, ! missed; times are of one operation\n{notes}"
     )
 

@@ -18,6 +18,9 @@ NOTES = {
     "diskcache": "diskcache.Cache, default settings: pickled dicts in SQLite",
     "lmdb": "one transaction an operation, orjson values, sync=False; for information only",
     "FileTreeStore": "py-key-value's, one event loop; it syncs each file that it writes",
+    "raw inotify": "poll, read, then open, read, close, orjson.loads of each file, in one thread",
+    "Observer": "watchdog's, asked for new files only, and the same read of each",
+    "watchfiles": "debounce=1, step=1 (ms), no filter, and the same read of each",
 }
 
 

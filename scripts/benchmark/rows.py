@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from benchmark.workload import Sizes
+
+_SENSES: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, "==": operator.eq}
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,8 @@ class Target:
     name: str
     against: str
     sense: str = ">="
-    """``>=``: how many times as fast as the other; ``<=``: its share of the other's time (or memory)."""
+    """``>=``: how many times as fast as the other; ``<=``: its share of the other's time (or memory);
+    ``==``: a count."""
     must: float | None = None
     goal: float | None = None
 
@@ -24,7 +28,7 @@ class Target:
         """Does this ratio meet it? ``None`` where nothing is wanted or known."""
         if ratio is None or wanted is None:
             return None
-        return ratio >= wanted if self.sense == ">=" else ratio <= wanted
+        return _SENSES[self.sense](ratio, wanted)
 
 
 @dataclass(frozen=True)

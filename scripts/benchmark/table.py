@@ -33,6 +33,8 @@ def _both(row: Row) -> str:
 
 
 def _ratio(ratio: float, sense: str) -> str:
+    if sense == "==":
+        return f"{ratio:.3g}"
     return f"{ratio:.2f}x" if sense == ">=" or ratio >= 1 else f"{ratio:.1%}" if ratio < 0.1 else f"{ratio:.2f}"
 
 

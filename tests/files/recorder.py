@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import fsstore
 from fsstore.engine import Feed
 from fsstore.errors import StoreError
-from fsstore.events import Event, Told
+from fsstore.events import Content, Event, Told
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
 
     def put(self, event: Event) -> None:
         """Note it."""
-        self._events.append(event)
+        self._events.append(event.value.of(event) if isinstance(event.value, Content) else event)
 
     def end(self, error: StoreError | None) -> None:
         """Note that it is over."""

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from fsstore import values
 from fsstore.engine import Sink
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
@@ -33,6 +32,7 @@ _BURST = 4096  # bytes of hints: then all are taken out of the kernel's queue, w
 _DRAIN = 0.02  # seconds
 _POLL, _POLL_SHARE = 0.5, 20
 """Seconds between two looks at what is not watched, at least, and how many times as long as such a look takes."""
+_TOGETHER = 64  # events
 _BACK = 0.05  # seconds between two looks whether the store is back
 
 
@@ -58,6 +58,10 @@ class Hub:
         self._sinks: list[tuple[Sink, str | None]] = []
         self._calls = Calls()
         self._syncs: list[_Sync] = []
+        self._untold: list[Event] = []
+        self._is_at_rest = False
+        """Whether it sleeps, and had nothing left to do when it went to."""
+        self._rounds = 0
         self._stopping = False
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
@@ -109,6 +113,8 @@ class Hub:
         """Return when all that was complete before the call has been put."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("sync() within the telling of a change would wait for itself")
+        if self._has_told_all():
+            return
         sync = _Sync()
         self._send(lambda: self._syncs.append(sync))
         if not sync.done.wait(timeout):
@@ -119,6 +125,17 @@ class Hub:
             )
         if self._failure is not None:
             raise self._failed()
+
+    def _has_told_all(self) -> bool:
+        """Whether there is nothing to be told, as can be seen without waking the thread.
+
+        The kernel gives a hint before the call that changed something returns. So if none waits, and the thread went
+        to sleep with nothing left to do and has not been awake since, it has told all that was complete before.
+        """
+        rounds = self._rounds
+        if not self._is_at_rest or self._notifier is None or self._notifier.has_hints():
+            return False
+        return self._is_at_rest and self._rounds == rounds and not self.has_ended
 
     def edits(self, since: float) -> Edited | None:
         """Files with a hint since a time, or since a later one; ``None`` if not every change gives a hint here."""
@@ -205,7 +222,11 @@ class Hub:
 
     def _round(self) -> None:
         """Wait for something to do, and do it."""
-        ready = self._poll.poll(self._timeout())
+        timeout = self._timeout()
+        self._is_at_rest = self._state.is_settled
+        ready = self._poll.poll(timeout)
+        self._is_at_rest = False
+        self._rounds += 1
         asked = self._calls.fd
         calls = self._calls.take() if any(fd == asked for fd, _ in ready) else []
         if ready:
@@ -213,11 +234,11 @@ class Hub:
         self._look_at_unwatched(now=bool(calls))
         if self._state.is_missing:
             self._state.is_root_in_doubt = True
-        self._state.flush()
+        self._flush()
         for call in calls:
             call.run()
         if calls:
-            self._state.flush()
+            self._flush()
         if self._syncs:
             self._finish_syncs()
         if not ready and self._learning.goes_on:
@@ -291,17 +312,29 @@ class Hub:
                 sync.done.set()
         self._syncs = left
 
-    def _tell(self, event: Event, raw: bytes = b"") -> None:
-        given = False
+    def _flush(self) -> None:
+        """Look at all that may have changed, and tell what did."""
+        self._state.flush()
+        if self._untold:
+            self._hand_over()
+
+    def _tell(self, event: Event) -> None:
+        """Gather what is to be told: with one event at a time the threads of watchers would be woken for each."""
+        self._untold.append(event)
+        if len(self._untold) >= _TOGETHER:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let all sinks have what was gathered."""
+        events, self._untold = self._untold, []
         for sink, namespace in self._sinks:
-            if namespace is None or namespace == event.namespace:
-                if given and raw:  # each gets a value of its own
-                    event = event._replace(value=values.decode(raw))
-                given = True
-                try:
-                    sink.put(event)
-                except Exception:
-                    _log.exception("a watcher could not take a change")  # its failure is its own
+            put = sink.put
+            for event in events:
+                if namespace is None or namespace == event.namespace:
+                    try:
+                        put(event)
+                    except Exception:
+                        _log.exception("a watcher could not take a change")  # its failure is its own
 
     def _is_own(self, path: str, at: float) -> bool:
         noted = self._watched.journal.own.noted

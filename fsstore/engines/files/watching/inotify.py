@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import struct
+import termios
 from collections.abc import Callable
 from typing import cast
 
@@ -37,6 +39,7 @@ _WANTED = (
 HEADER = struct.Struct("iIII")
 """Watch, mask, cookie and length of the name that follows."""
 _BUFFER = 1 << 18
+_NOTHING = bytes(4)
 
 Calls = tuple[Callable[[], int], Callable[[int, bytes, int], int], Callable[[int, int], int]]
 
@@ -78,6 +81,13 @@ class Inotify:
             return os.read(self.fd, _BUFFER)
         except BlockingIOError:
             return b""
+
+    def has_hints(self) -> bool:
+        """Whether there is anything to be read; also true if that cannot be known. In any thread."""
+        try:
+            return fcntl.ioctl(self.fd, termios.FIONREAD, _NOTHING) != _NOTHING
+        except (OSError, ValueError):
+            return True
 
     def close(self) -> None:
         """Watch nothing any more. Twice is nothing."""

@@ -14,8 +14,6 @@ import os
 import time
 from collections.abc import Callable
 
-import orjson
-
 from fsstore import values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree, irregular
@@ -27,7 +25,9 @@ from fsstore.engines.files.watching.authors import Writers, Written
 from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, modified_at, signature
 from fsstore.engines.files.watching.held import Held
 from fsstore.engines.files.watching.scan import Scan
-from fsstore.events import REVISION, UNREADABLE, Event, Kind
+from fsstore.errors import StoreError
+from fsstore.events import REVISION, UNREADABLE, Content, Event, Kind
+from fsstore.keys import path_of
 from fsstore.records import Author
 
 _log = logging.getLogger("fsstore")
@@ -41,8 +41,8 @@ _SMALL = 16384  # bytes
 _new = tuple.__new__  # half the time of calling a named tuple
 
 
-Tell = Callable[[Event, bytes], None]
-"""Who takes the events, each with the bytes of the value."""
+Tell = Callable[[Event], None]
+"""Who takes the events."""
 
 
 class Reconciler(Scan):
@@ -113,6 +113,19 @@ class Reconciler(Scan):
             self._dirty_directories[directory.path] = None
 
     # -- what became of them -----------------------------------------------------------------------
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is left to be looked at, now or later, unless a hint comes."""
+        return not (
+            self._dirty
+            or self._dirty_directories
+            or self._everything
+            or self.held.paths
+            or self.unwatched
+            or self.is_missing
+            or self.is_root_in_doubt
+        )
 
     def flush(self) -> None:
         """Look at all that may have changed, and tell what did."""
@@ -215,12 +228,11 @@ class Reconciler(Scan):
                 _, at, source, commit, _ = written
                 kind = "updated" if known else "created"
                 own = self._is_own(path, at)
-                # What fsstore wrote needs no second look: its bytes have one meaning.
                 fields = (
                     kind,
                     directory.namespace,
                     key,
-                    orjson.loads(raw),
+                    Content(raw, self._wrong),
                     mark,
                     known,
                     source,
@@ -230,7 +242,7 @@ class Reconciler(Scan):
                     None,
                     0,
                 )
-                self._tell(_new(Event, fields), raw)
+                self._tell(_new(Event, fields))
         return True
 
     def _read(self, fd: int, directory: Directory, name: str, path: str, mask: int) -> None:
@@ -254,7 +266,7 @@ class Reconciler(Scan):
             return
         mark = now + digest.digest()
         try:
-            value = values.decode(raw)
+            values.decode(raw)
         except values.Malformed as error:
             self._senseless(directory, name, mask, error, mark)
             return
@@ -274,7 +286,13 @@ class Reconciler(Scan):
             own = self._is_own(path, at)
         kind: Kind = "updated" if known else "created"
         namespace = directory.namespace or ""
-        self._tell(Event(kind, namespace, key, value, mark, known, source, at, commit, own), raw)
+        content = Content(raw, self._wrong)
+        self._tell(Event(kind, namespace, key, content, mark, known, source, at, commit, own))
+
+    def _wrong(self, event: Event, error: values.Malformed) -> StoreError:
+        """The error for what was written through fsstore and is no value: a program may restore what a person wrote."""
+        path = f"{self._tree.root}/{path_of(event.namespace, event.key)}"
+        return failures.reading(error, event.namespace, event.key, path, self._limit)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
@@ -331,7 +349,7 @@ class Reconciler(Scan):
         else:
             _, at, source, commit, _ = deleted
             event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
-        self._tell(event, b"")
+        self._tell(event)
 
     def _senseless(self, directory: Directory, name: str, mask: int, error: values.Malformed, mark: bytes) -> None:
         """It holds no JSON; told when it has been so for a while."""
@@ -370,7 +388,7 @@ class Reconciler(Scan):
         path = f"{self._tree.root}/{directory.prefix}{name}"
         told = failures.reading(error, namespace, key, path, self._limit)
         self._disown(directory.prefix + name)
-        self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told), b"")
+        self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told))
 
     def _disown(self, path: str) -> None:
         """A person changed it: what this process wrote before is no news of its own, should it come back."""
