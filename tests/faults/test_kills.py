@@ -69,7 +69,7 @@ def test_a_killed_holder_frees_its_key(disk: fsstore.Store, root: Path, scratch:
         disk.set("n", 2)
     assert caught.value.pid == holder.pid
     holder.kill()
-    holder.wait(10)
+    holder.wait(60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fsstore.engines.files.stripes.TIMEOUT", 1.0)
         assert disk.increment("n") == 2
