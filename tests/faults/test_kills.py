@@ -33,7 +33,7 @@ def killed(scene: Scene, calls: list[Call]) -> Iterator[tuple[Call, str]]:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_killed_at_every_call(verb: Verb, scratch: Path) -> None:
     scene = Scene(scratch, verb)
-    calls = scene.calls()
+    calls = scene.telling_calls()
     assert len(calls) >= 8
     assert list(killed(scene, calls if ROUNDS > 1 else calls[:: 2 if verb.writes > 1 else 1])) == []
 
@@ -41,7 +41,7 @@ def test_killed_at_every_call(verb: Verb, scratch: Path) -> None:
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_killed_with_a_log(verb: Verb, scratch: Path) -> None:
     scene = Scene(scratch, verb, "power")
-    calls = scene.calls()
+    calls = scene.telling_calls()
     assert {"fdatasync"} <= {call.name for call in calls}
     assert list(killed(scene, calls if ROUNDS > 1 else calls[:: 1 + len(calls) // 12])) == []
 
