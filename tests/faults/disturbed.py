@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsstore
 from fsstore import Store
@@ -21,6 +21,8 @@ ROUNDS = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1"))
 """More than 1: every case that there is, where otherwise some are left out for time."""
 
 
+_T = TypeVar("_T")
+_APART = 7
 _STRIPE, _NUMBER = re.compile(r"/journal/[0-9a-f]{2}\.ndjson"), re.compile(r"\b\d+<")
 
 
@@ -71,6 +73,11 @@ def telling(calls: list[Call]) -> list[Call]:
             alike.setdefault(_NUMBER.sub("", _STRIPE.sub("", f"{call.name} {call.arguments}")), []).append(call)
     left_out = {call for row in alike.values() for call in set(row) - {*row[:2], row[len(row) // 2], row[-1]}}
     return [call for call in calls if call not in left_out]
+
+
+def far_apart(cases: list[_T]) -> list[_T]:
+    """All of them, in an order in which one of the kind that matters comes early, wherever these are."""
+    return [case for first in range(_APART) for case in cases[first::_APART]]
 
 
 def _both(verb: Verb, store: Store, after: Callable[[Store], Any] | None) -> None:

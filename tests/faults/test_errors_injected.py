@@ -11,7 +11,7 @@ import pytest
 
 from fsstore import Store
 
-from .disturbed import ERRORS, ROUNDS, Scene
+from .disturbed import ERRORS, ROUNDS, Scene, far_apart
 from .flaws import flawed
 from .tally import TALLY
 from .traced import Call
@@ -100,4 +100,4 @@ def test_flaws_are_seen(name: str, verb: str, scratch: Path) -> None:
         patch.setattr("fsstore.engines.files.stripes.TIMEOUT", 0.2)
         scene = Scene(scratch, next(each for each in VERBS if each.name == verb))
         cases = [(call, error) for call in scene.calls() for error in ERRORS.get(call.name, [])]
-        assert any(wrong for call, error in cases for wrong in failures(scene, call, [error]))
+        assert any(wrong for call, error in far_apart(cases) for wrong in failures(scene, call, [error]))
