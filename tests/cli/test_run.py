@@ -280,7 +280,7 @@ def test_one_interrupt_ends_it_without_a_traceback(place: Path, text: str) -> No
         assert running.stdout is not None
         assert running.stderr.readline() == "started\n"
         running.send_signal(signal.SIGINT)
-        result = Result(running.wait(20), running.stdout.read(), running.stderr.read())
+        result = Result(running.wait(60), running.stdout.read(), running.stderr.read())
     assert result == (130, "", "")
 
 

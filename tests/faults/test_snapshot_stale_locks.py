@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from files.alarm import until
 
 import fsstore
 from fsstore.history import stale
+from fsstore.history.publish import PATIENCE
 
 from .flaws import flawed
 from .repositories import ACTS, ENVIRONMENT, STAGED, Ground, git, wrong_history
@@ -28,10 +30,13 @@ def ground(scratch: Path) -> Iterator[Ground]:
 
 
 class Editing:
-    """A real ``git commit -a`` that waits for its editor."""
+    """A real ``git commit -a`` that waits for its editor, until that is closed."""
 
-    def __init__(self, root: Path, seconds: float) -> None:
-        editor = f"sh -c 'echo by hand > \"$1\"; exec sleep {seconds}' editor"
+    def __init__(self, root: Path) -> None:
+        self._closed = root.parent / "closed"
+        self._closed.unlink(missing_ok=True)
+        wait = f'while [ ! -e "{self._closed}" ]; do sleep 0.05; done'
+        editor = f"sh -c 'echo by hand > \"$1\"; {wait}' editor"
         self.process = subprocess.Popen(
             ["git", "commit", "-q", "-a"],
             cwd=root,
@@ -42,6 +47,10 @@ class Editing:
         until(lambda: message.exists() and message.read_text() == "by hand\n")
         assert (root / ".git/index.lock").exists()
 
+    def close(self) -> None:
+        """Let the editor end, and the commit be made."""
+        self._closed.touch()
+
     def kill(self) -> None:
         """End it, with its editor, and not in peace."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -49,11 +58,11 @@ class Editing:
 
 
 def test_a_commit_killed_in_its_editor(ground: Ground) -> None:
-    Editing(ground.root, 60).kill()
+    Editing(ground.root).kill()
     assert (ground.root / ".git/index.lock").exists()
     began = time.monotonic()
     assert ground.complaint() is None
-    assert 1.5 < time.monotonic() - began < 6
+    assert 1.5 < time.monotonic() - began < PATIENCE - 2
 
 
 @pytest.mark.usefixtures("strace")
@@ -82,14 +91,19 @@ def test_a_command_killed_before_it_renames_its_lock(
 
 
 def snapshot_beside(root: Path, seconds: float) -> str | None:
-    """What goes wrong when a snapshot is made while a person commits."""
+    """What goes wrong when a snapshot is made while a person commits, who is done after so long a time."""
     before = git(root, "rev-parse", "HEAD").strip()
-    editing = Editing(root, seconds)
+    editing = Editing(root)
+    closing = threading.Timer(seconds, editing.close)
+    closing.start()
     try:
         with fsstore.open(root) as store:
             store.snapshot()
-        code = editing.process.wait(10)
+        closing.cancel()  # it has not been waited for
+        editing.close()
+        code = editing.process.wait(60)
     finally:
+        closing.cancel()
         if editing.process.poll() is None:
             editing.kill()
     if code:
@@ -109,12 +123,12 @@ def test_a_commit_that_waits_for_its_editor_is_waited_for(ground: Ground) -> Non
 def test_a_lock_that_is_taken_for_stale_too_early_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stale, "_REST", 0.2)
     with flawed("nobody-at-work"):
-        assert snapshot_beside(ground.root, 1) is not None
+        assert snapshot_beside(ground.root, PATIENCE / 2) is not None
 
 
 def test_a_lock_that_is_never_taken_for_stale_is_seen(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stale, "_REST", 0.2)
     monkeypatch.setattr("fsstore.history.publish.PATIENCE", 0.7)
-    Editing(ground.root, 60).kill()
+    Editing(ground.root).kill()
     with flawed("no-lock-is-stale"):
         assert "RepositoryBusy" in str(ground.complaint())

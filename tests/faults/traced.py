@@ -77,7 +77,7 @@ class Child:
         with os.fdopen(self._answer, "rb") as answer:
             text = answer.read().decode()
         _, status = os.waitpid(self.pid, 0)
-        self._strace.wait(20)
+        self._strace.wait(60)
         assert self._strace.stderr is not None
         self._strace.stderr.close()
         os.close(self._go)

@@ -54,7 +54,7 @@ def start(code: str, *args: object, before: tuple[str, ...] = ()) -> subprocess.
     return process
 
 
-def finish(process: subprocess.Popen[str], seconds: float = 30) -> str:
+def finish(process: subprocess.Popen[str], seconds: float = 100) -> str:
     """What the process printed; it must end well."""
     out, err = process.communicate(timeout=seconds)
     assert process.returncode == 0, f"ended with {process.returncode}: {err}"

@@ -221,7 +221,7 @@ def test_a_disk_without_flock_is_refused(scratch: Path) -> None:
     for name in ("EOPNOTSUPP", "ENOLCK", "ENOSYS"):
         options = ("-f", "-qq", "-o", "/dev/null", "-e", "trace=flock", "-e", f"inject=flock:error={name}")
         process = start(code, root, scratch / "new", before=(strace, *options))
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=100)
         need("PTRACE" not in err and "ptrace" not in err, "needs the right to trace")
         assert process.returncode == 0, err
         assert out == f"refused {root} True\nrefused {scratch / 'new'} True\nread []\n"
