@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Self
 
+from fsstore.errors import Closed
 from fsstore.watching.manual import ManualProgress
 from fsstore.watching.pending import ENDED, FOREVER
 from fsstore.watching.waking import Alarm
@@ -148,7 +149,12 @@ class Subscription:
         The file is replaced whole. Raises `StorageFailure`, and `Closed` after the end.
         """
         in_hand = self._worker is None or self._worker is threading.current_thread()
-        self._save(os.fspath(file), self._progress.saved(self._told(), in_hand=in_hand))
+        handled = self._progress.saved(self._told(), in_hand=in_hand)
+        if self.closed:  # what waited is dropped, and was not handled
+            raise Closed(
+                "what a subscription has handled cannot be saved after its end. Save it before, or in the with."
+            )
+        self._save(os.fspath(file), handled)
 
     def barrier(self) -> threading.Lock:
         """A lock that can be taken once all that waits now was handled, or the subscription has ended."""

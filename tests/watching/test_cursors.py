@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision
+from fsstore import Closed, Conflict, DamagedCursor, Event, StorageFailure, Store, UnknownRevision
 from fsstore.watching.entries import Entry
 from fsstore.watching.worker import Worker
 
@@ -279,6 +279,19 @@ def test_who_saves_before_reading_anew_is_told_to_read_anew(store: Store, tmp_pa
         store.set("new", 1)
         assert told(store, subscription) == ["resync", "created default/new=1"]
     assert [short(event) for event in store.changes(tmp_path / "after")] == ["created default/new=1"]
+
+
+def test_after_its_end_nobody_knows_what_was_handled(store: Store, tmp_path: Path) -> None:
+    with store.watch(), store.watch() as subscription:  # one of them goes on
+        store.set("k", 1)
+        store.sync(PATIENCE)
+        subscription.save(tmp_path / "saved")
+        subscription.close()
+        with pytest.raises(Closed, match="after its end"):
+            subscription.save(tmp_path / "saved")
+    with pytest.raises(Closed, match="after its end"):
+        subscription.save(tmp_path / "saved")
+    assert [short(event) for event in store.changes(tmp_path / "saved")] == ["created default/k=1"]
 
 
 def test_with_a_name_a_file_is_for_the_first_time_only(store: Store, tmp_path: Path) -> None:
