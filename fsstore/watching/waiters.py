@@ -201,10 +201,9 @@ class Wanted:
         """The error for a wait that was too long."""
         namespace, key = self.name
         what = "there" if self._predicate is None else "what it was waited for to be"
-        why = "" if self._bad is None else f" ({self._bad})"
-        error = WaitTimeout(
-            f"key {key!r} of namespace {namespace!r} was not {what} within {seconds:g} s{why}. Is its writer alive?",
-            seconds=seconds,
-        )
+        found = f"key {key!r} of namespace {namespace!r} was not {what} within {seconds:g} s. Is its writer alive?"
+        if self._bad is not None:
+            found = f"waited {seconds:g} s in vain: {self._bad}"
+        error = WaitTimeout(found, seconds=seconds)
         error.__cause__ = self._bad
         return error

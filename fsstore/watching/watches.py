@@ -46,6 +46,8 @@ class Options(NamedTuple):
     def require_sound(self) -> None:
         """Raise `ValueError` or `UnsupportedType` for what cannot be."""
         if self.callback is not None:
+            if not callable(self.callback):
+                raise TypeError(f"callback={self.callback!r} is no function of one event")
             require_plain(self.callback)
             if self.manual:
                 raise ValueError("manual=True is for an iterator; what a callback has returned from is handled")

@@ -51,6 +51,24 @@ def test_realtime_coordination_loses_updates_of_a_shared_key_only(run: Run, stor
     assert store.get_prefix("counter:") == {"counter:ann": 2, "counter:bob": 2, "counter:c%3Ad": 2}
 
 
+def test_polling_by_hand_looks_for_nothing_and_who_is_told_does_not(run: Run, store: Store) -> None:
+    reads: list[str | None] = []
+
+    def look(operation: fsstore.Operation) -> None:
+        if operation.op == "get":
+            reads.append(operation.key)
+
+    done = {"job": "b", "state": "done"}
+    for _ in range(2):
+        result = run("polling_by_hand", jobs=["b", "a"])
+        assert result.pop("looks") > 1
+        assert result == {"polled": done, "waited": done, "told": ["a", "b"]}
+    assert store.get_prefix("result:") == {"result:a": {"job": "a", "state": "done"}, "result:b": done}
+    path = EXAMPLES / "polling_by_hand.py"
+    looks = fsstore.run_agent(path, {"jobs": ["b"]}, store=store, ops=look)["looks"]
+    assert reads == ["result:b"] * looks  # all of them the loop's
+
+
 def test_credentials_are_in_no_file_of_the_store(
     run: Run, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ SECTIONS = {
     "Storing Large Binary Data": "large_binary",
     "Using Data Store for Real-time Coordination": "realtime_coordination",
     "Storing Sensitive Credentials": "credentials",
+    "Waiting for Others": "polling_by_hand",
 }
 
 

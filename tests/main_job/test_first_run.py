@@ -103,6 +103,18 @@ def test_output_in_a_pipe_is_plain_and_says_what_was_done(job: Job) -> None:
     assert (job.store / "settings/packages.json").read_text() in output.replace("\n      ", "\n")
 
 
+def test_a_watcher_is_told_of_every_key_and_by_whom(job: Job) -> None:
+    output = job.run()
+    assert output.index("What a watcher was told meanwhile") < output.index("Packages")
+    for namespace, authors in (("files:lib", "indexer-1, indexer-2"), ("keywords:lib", "keyworder")):
+        files = (job.store / namespace.replace(":", "%3A")).rglob("*.json")
+        count = sum(".meta" not in path.parts for path in files)
+        assert re.search(rf"^  {namespace} +{count:,} created by {authors}$", output, re.MULTILINE)
+    (job.source / "shlex.py").unlink()
+    assert re.search(r"^  files:lib +1 deleted by indexer-[12]$", job.run(), re.MULTILINE)
+    assert "  nothing: every value is as it was\n" in job.run()
+
+
 def test_output_in_a_terminal_has_bars(job: Job) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm"}

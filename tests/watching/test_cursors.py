@@ -282,13 +282,17 @@ def test_who_saves_before_reading_anew_is_told_to_read_anew(store: Store, tmp_pa
     assert [short(event) for event in store.changes(tmp_path / "after")] == ["created default/new=1"]
 
 
-def test_after_its_end_it_does_not_know_any_more(store: Store, tmp_path: Path) -> None:
-    store.set("k", 1)
-    with store.watch() as subscription:
-        pass
-    with pytest.raises(Closed):
+def test_after_its_end_nobody_knows_what_was_handled(store: Store, tmp_path: Path) -> None:
+    with store.watch(), store.watch() as subscription:  # one of them goes on
+        store.set("k", 1)
+        store.sync(PATIENCE)
         subscription.save(tmp_path / "saved")
-    assert not (tmp_path / "saved").exists()
+        subscription.close()
+        with pytest.raises(Closed, match="has ended"):
+            subscription.save(tmp_path / "saved")
+    with pytest.raises(Closed, match="has ended"):
+        subscription.save(tmp_path / "saved")
+    assert [short(event) for event in store.changes(tmp_path / "saved")] == ["created default/k=1"]
 
 
 def test_with_a_name_a_file_is_for_the_first_time_only(store: Store, tmp_path: Path) -> None:

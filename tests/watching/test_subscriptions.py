@@ -281,6 +281,7 @@ WRONG: dict[str, tuple[Callable[[Store], Any], type[Exception]]] = {
     "a debounce that is no number": (lambda s: s.watch(debounce=float("nan")), ValueError),
     "no room for an event": (lambda s: s.watch(max_pending=0), ValueError),
     "a name that is empty": (lambda s: s.watch(name=""), InvalidName),
+    "a callback that is no function": (lambda s: s.watch(callback="k"), TypeError),  # type: ignore[arg-type]
     "a callback that has to be awaited": (lambda s: s.watch(callback=_coroutine), UnsupportedType),
     "a predicate that has to be awaited": (lambda s: s.wait_for("k", _coroutine), UnsupportedType),
     "to iterate where a callback gets the events": (lambda s: next(s.watch(callback=print)), TypeError),

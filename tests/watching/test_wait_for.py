@@ -121,6 +121,7 @@ def test_a_file_that_cannot_be_read_is_waited_for(tmp_path: Path) -> None:
         with pytest.raises(WaitTimeout, match=r"k\.json") as caught:
             store.wait_for("k", timeout=0.02)
         assert isinstance(caught.value.__cause__, BadValue)
+        assert str(caught.value) == f"waited {caught.value.seconds:g} s in vain: {caught.value.__cause__}"
         thread, found = in_a_thread(lambda: store.wait_for("k"))
         wait_until(lambda: store.watch_status().subscriptions)
         file.write_text("2\n")
