@@ -172,6 +172,12 @@ def test_a_reader_that_leaves_ends_it_at_once(directory: Path) -> None:
     assert ('"kind":"ready"' in first, status, done.stderr) == (True, "141", b"")
 
 
+def test_a_reader_of_commands_that_leaves_ends_it(directory: Path) -> None:
+    assert process("set", "k", "1").status == 0
+    done = shell("fsstore watch --replay --exec 'echo done' | head -1; echo ${PIPESTATUS[0]}")
+    assert done.stdout == b"done\n141\n"
+
+
 def test_a_terminal_that_goes_ends_it(directory: Path) -> None:
     master, slave = os.openpty()
     with subprocess.Popen(

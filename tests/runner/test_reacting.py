@@ -304,6 +304,19 @@ def test_it_ends_with_its_store(store: Store) -> None:
     assert (agent.batches, given_up) == ([], [0])
 
 
+def test_it_ends_with_its_store_while_it_waits_to_repeat_a_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(given: dict[str, Any]) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Retries, "pause", lambda self, failures: 3600.0)
+    agent = Recorder(fail)
+    with reacting(agent, store) as given_up:
+        store.use_namespace("inbox").set("a", 1)
+        until(lambda: agent.batches)
+        store.close()
+    assert (len(agent.batches), given_up) == (1, [0])
+
+
 def test_a_directory_is_opened_for_it(tmp_path: Path) -> None:
     with fsstore.open(tmp_path / "store", namespace="inbox") as store:
         store.set("a", 1)

@@ -70,7 +70,7 @@ def _tell(args: argparse.Namespace, store: Store, output: Output) -> int:
     table = output.terminal and not output.json
     with _watch(args, store) as subscription:
         ending = Ending(lambda times: subscription.close())
-        with ending.listening(reader=True):
+        with ending.listening():
             _show([events.header(output)] if table else [], output)
             for number, event in enumerate(subscription, 1):
                 _show([events.line(event, output) if table else compact(event.as_dict())], output)
@@ -94,7 +94,7 @@ def _execute(args: argparse.Namespace, store: Store, output: Output) -> int:
     with _watch(args, store, manual=True) as subscription:
         commands = Commands(plan, subscription, Shell(args.command, environment), output)
         ending = Ending(commands.end)
-        with ending.listening(reader=False):
+        with ending.listening():
             left = commands.run()
     if left:
         again = "it comes again" if args.name is not None else "with --name it would come again"
