@@ -65,7 +65,7 @@ class Reactor:
         """
         self._store, self._events, self._run = store, events, run
         self._debounce = debounce
-        self._prefix = f"reactor:{name or uuid.uuid4().hex}:"
+        self._prefix = f"reactor:{uuid.uuid4().hex if name is None else _escaped(name)}:"
         self._began: datetime | None = None
 
     def react(
@@ -204,6 +204,11 @@ def react(
         with opened.store.watch(prefix, namespace, name=name, replay=replay, manual=True) as events:
             reactor = Reactor(opened.store, events, run, name=name, debounce=debounce)
             return reactor.react(Retries(retries), _warn, limit)
+
+
+def _escaped(name: str) -> str:
+    """A name without what divides it from its neighbours, and what no run's id may hold."""
+    return name.replace("%", "%25").replace(":", "%3A").replace("\0", "%00")
 
 
 def _warn(error: BaseException, failures: int, pause: float | None) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 import fsstore
 
 from .command import ENTRY, Command, process, shell
-from .live import FSSTORE, PATIENCE, Live
+from .live import FSSTORE, PATIENCE, Live, until
 from .test_run import agent
 
 WRITES = """
@@ -193,6 +196,26 @@ def test_a_terminal_that_goes_ends_it(directory: Path) -> None:
         assert running.stderr.read() == b""
 
 
+def test_a_second_signal_ends_it_though_nobody_reads(directory: Path) -> None:
+    with fsstore.open(directory) as store:
+        store.set_many({f"k{number}": "x" * 1000 for number in range(200)})
+    out, into = os.pipe()
+    with subprocess.Popen([*ENTRY, "watch", "--replay"], stdout=into, stderr=subprocess.PIPE) as running:
+        os.close(into)
+        assert os.read(out, 1) == b"{"
+        until(lambda: _is_full(out))
+        until(lambda: running.poll() is not None or running.send_signal(signal.SIGTERM))  # two at once may be one
+        assert running.wait(PATIENCE) == 143
+    os.close(out)
+
+
+def _is_full(out: int) -> bool:
+    """Whether the pipe holds so much that the writer waits."""
+    count = array.array("i", [0])
+    fcntl.ioctl(out, termios.FIONREAD, count)
+    return count[0] > 60_000
+
+
 def test_a_full_disk_is_status_5(directory: Path) -> None:
     done = shell("fsstore watch --replay > /dev/full")
     assert (done.returncode, done.stderr) == (5, b"fsstore: cannot write the output: No space left on device\n")
@@ -302,7 +325,6 @@ def test_a_second_interrupt_kills_what_runs(directory: Path) -> None:
         ("--retries", "2"),
         ("--exec", "true", "--jobs", "0"),
         ("--exec", "true", "--retries", "-1"),
-        ("--name", "me", "--since", "HEAD"),
         ("a", "b"),
     ],
 )
