@@ -22,6 +22,7 @@ from fsstore.running import OnError, parent_of
 from fsstore.store import Namespace, Store
 
 _log = logging.getLogger("fsstore")
+_GLANCE = 0.1  # seconds
 _MOMENT = timedelta(seconds=2)  # a commit's time is that of the newest change in it, in whole seconds
 
 Failed = Callable[[BaseException, int, float | None], None]
@@ -52,7 +53,7 @@ class Reactor:
         self,
         store: Store,
         events: Events,
-        run: Callable[[list[Event], str], None],
+        run: Callable[[list[Event], str], Any],
         *,
         name: str | None = None,
         debounce: float = 0.0,
@@ -64,51 +65,68 @@ class Reactor:
         """
         self._store, self._events, self._run = store, events, run
         self._debounce = debounce
-        self._prefix = f"reactor:{name or uuid.uuid4().hex}:"
+        self._prefix = f"reactor:{uuid.uuid4().hex if name is None else _escaped(name)}:"
         self._began: datetime | None = None
 
-    def react(self, retries: Retries, failed: Failed, limit: int | None = None) -> int:
+    def react(
+        self, retries: Retries, failed: Failed, limit: int | None = None, done: Callable[[Any], object] | None = None
+    ) -> int:
         """React until there are no more events, or to so many batches; how many of them were given up.
 
-        A batch that fails once too often is given up: it is not said to be handled.
+        A batch that fails once too often is given up: it is not said to be handled. ``done`` gets what each run
+        returned; what it raises is raised.
         """
-        given_up = done = 0
-        while done != limit and (batch := self._batch()):
-            if self._attempt(batch, retries, failed):
+        given_up = batches = 0
+        while batches != limit and (batch := self._batch()):
+            batches += 1
+            results = self._attempt(batch, retries, failed)
+            if not results:
+                given_up += not self._events.closed
+            else:
                 for event in batch:
                     self._events.handled(event)
-            else:
-                given_up += 1
-            done += 1
+                if done is not None:
+                    done(results[0])
         return given_up
 
-    def _attempt(self, batch: list[Event], retries: Retries, failed: Failed) -> bool:
+    def _attempt(self, batch: list[Event], retries: Retries, failed: Failed) -> tuple[Any, ...]:
+        """Run it until it succeeds: what it returned, or nothing if it was given up."""
         failures = 0
         while True:
             self._began = datetime.now(UTC)
             try:
-                self._run(batch, self._prefix + uuid.uuid4().hex)
+                return (self._run(batch, self._prefix + uuid.uuid4().hex),)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # an agent may also end by sys.exit(), or cancel itself
                 failures += 1
                 pause = retries.pause(failures)
                 failed(error, failures, pause)
-                if pause is None:
-                    return False
-                time.sleep(pause)
-            else:
+            if pause is None or not self._sleep(pause):
+                return ()
+
+    def _sleep(self, seconds: float) -> bool:
+        """Wait, unless the events end before."""
+        end = time.monotonic() + seconds
+        while not self._events.closed:
+            left = end - time.monotonic()
+            if left <= 0:
                 return True
+            time.sleep(min(left, _GLANCE))
+        return False
 
     def _batch(self) -> list[Event]:
         """All that waits, or is the first to come, with one event for each key; nothing if nothing will come."""
         batch: dict[tuple[str, str], Event] = {}
+        own: dict[str | None, bool] = {}
         until = 0.0
         while (event := self._events.get(max(0.0, until - time.monotonic()) if batch else None)) is not None:
             if event.kind == "ready":
                 continue
-            name = event.namespace, event.key
-            if self._is_own(event.source.run):
+            name, run = (event.namespace, event.key), event.source.run
+            if run not in own:
+                own[run] = self._is_own(run)
+            if own[run]:
                 self._events.handled(event)
                 batch.pop(name, None)  # what somebody else made of the key did not last
             else:
@@ -186,6 +204,11 @@ def react(
         with opened.store.watch(prefix, namespace, name=name, replay=replay, manual=True) as events:
             reactor = Reactor(opened.store, events, run, name=name, debounce=debounce)
             return reactor.react(Retries(retries), _warn, limit)
+
+
+def _escaped(name: str) -> str:
+    """A name without what divides it from its neighbours, and what no run's id may hold."""
+    return name.replace("%", "%25").replace(":", "%3A").replace("\0", "%00")
 
 
 def _warn(error: BaseException, failures: int, pause: float | None) -> None:

@@ -24,48 +24,39 @@ class Ending:
     """Whether the command is to end, and with which exit status."""
 
     def __init__(self, again: Callable[[int], None]) -> None:
-        """``again`` is called with 1 when it is to end, with 2 when it is told so once more, and so on."""
+        """``again`` is called with 1 when it is to end, with 2 at the second signal, and so on."""
         self.status = exits.OK
         """What the shell is to be told: 130 after SIGINT, as if it had died of it; 0 if it ended by itself."""
         self._again = again
         self._told: SimpleQueue[int | None] = SimpleQueue()
 
     def _listen(self) -> None:
-        times = 0
+        signals = 0
         while (status := self._told.get()) is not None:
-            times += 1
-            if times == 1:
-                self.status = status
-            self._again(times)
+            self.status = self.status or status
+            signals += status != exits.BROKEN_PIPE  # a terminal that goes is a signal and a reader that leaves
+            self._again(max(1, signals))
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._told.put(exits.SIGNALLED + number)  # the one thing that a handler may do whatever it interrupts
 
-    def _look_at_the_reader(self, fd: int, stopped: int) -> None:
-        """Wait until nobody can read what is written to ``fd`` any more; nothing is written to find out."""
-        poll = select.poll()
-        poll.register(stopped, select.POLLIN)
-        poll.register(fd, 0)  # errors and hang-ups are always told
-        if all(fd != stopped for fd, _ in poll.poll()):
-            self._told.put(exits.BROKEN_PIPE)
-
     @contextlib.contextmanager
-    def listening(self, *, reader: bool) -> Iterator[None]:
-        """Be told in the block; with ``reader`` also when the one of standard output has gone."""
+    def listening(self, *, signals: bool = True) -> Iterator[None]:
+        """Be told in the block when the reader of standard output has gone, and of signals if they are not others'."""
         with contextlib.ExitStack() as stack:
             listener = threading.Thread(target=self._listen, daemon=True)
             listener.start()
             stack.callback(listener.join)
             stack.callback(self._told.put, None)
-            if reader:
-                stack.enter_context(self._looking())
-            stack.enter_context(_handling(self._signalled))
+            stack.enter_context(self._looking())
+            if signals:
+                stack.enter_context(_handling(self._signalled))
             yield
 
     @contextlib.contextmanager
     def _looking(self) -> Iterator[None]:
         try:
-            fd = sys.stdout.fileno()
+            fd = os.dup(sys.stdout.fileno())  # whatever becomes of the number meanwhile
         except (OSError, ValueError):  # it is none of the operating system's
             yield
             return
@@ -78,6 +69,15 @@ class Ending:
             os.close(stop)
             thread.join()
             os.close(stopped)
+            os.close(fd)
+
+    def _look_at_the_reader(self, fd: int, stopped: int) -> None:
+        """Wait until nobody can read what is written to ``fd`` any more; nothing is written to find out."""
+        poll = select.poll()
+        poll.register(stopped, select.POLLIN)
+        poll.register(fd, 0)  # errors and hang-ups are always told
+        if all(found != stopped for found, _ in poll.poll()):
+            self._told.put(exits.BROKEN_PIPE)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 from fsstore.cli import agents, exits
 from fsstore.cli.arguments import UsageError
+from fsstore.cli.ending import Ending
 from fsstore.cli.output import Output
 from fsstore.cli.verbs.log import require_limit
 from fsstore.errors import InvalidValue, UnsupportedType
@@ -68,11 +69,13 @@ def _watched(args: argparse.Namespace) -> tuple[str, str]:
 def react(args: argparse.Namespace, given: dict[str, Any], store: Store, output: Output) -> int:
     """Run the agent for each batch of changes, and print what it returns each time."""
 
-    def run(batch: list[Event], run_id: str) -> None:
-        result = agents.call(args, with_events(given, batch), store, run_id)
+    def run(batch: list[Event], run_id: str) -> Any:
+        return agents.call(args, with_events(given, batch), store, run_id)
+
+    def done(result: Any) -> None:
         try:
             output.value(agents.printable(result))
-        except (UnsupportedType, InvalidValue) as error:  # the run is done, all the same
+        except (UnsupportedType, InvalidValue) as error:  # it is no reason to end
             output.failure(type(error).__name__, str(error), exits.DATA, error.__dict__)
         sys.stdout.flush()
 
@@ -86,16 +89,18 @@ def react(args: argparse.Namespace, given: dict[str, Any], store: Store, output:
 
     namespace, prefix = _watched(args)
     retries = Retries() if args.retries is None else Retries(args.retries)
+    ending = Ending(lambda times: events.close())
     try:
         with (
             _terminable(),
             store.watch(prefix or None, namespace, name=args.name, replay=args.replay, manual=True) as events,
+            ending.listening(signals=False),  # they interrupt the agent
         ):
             reactor = Reactor(store, events, run, name=args.name, debounce=args.debounce or 0.0)
-            given_up = reactor.react(retries, failed, args.limit)
+            given_up = reactor.react(retries, failed, args.limit, done)
     except Terminated as error:
         return exits.SIGNALLED + error.number
-    return exits.NO if given_up else exits.OK
+    return ending.status or (exits.NO if given_up else exits.OK)
 
 
 class Terminated(KeyboardInterrupt):

@@ -10,7 +10,7 @@ import pytest
 
 import fsstore
 
-from .command import Command, process
+from .command import Command, process, shell
 from .live import Live
 from .test_run import agent
 
@@ -108,6 +108,24 @@ def test_a_result_without_a_json_form_is_told_and_ends_nothing(place: Path, dire
         assert process("set", "a", "2").status == 0
         assert reacting.wait()[0] == 0
         assert reacting.documents == ["well"]
+
+
+@pytest.mark.parametrize(
+    "text", ["def run(given, tools): return 'well'", "def run(given, tools): data_store.set('a', 2)"]
+)
+def test_a_reader_that_leaves_ends_it(place: Path, directory: Path, text: str) -> None:
+    """Also while there is nothing to be run for: what it writes itself does not count."""
+    says = agent(place, text)
+    assert process("set", "a", "1").status == 0
+    done = shell(f"fsstore run --watch default {says} --replay | head -1; echo ${{PIPESTATUS[0]}}")
+    assert (done.stdout.decode().split()[1:], done.stderr) == (["141"], b"")
+
+
+def test_a_full_disk_is_status_5_and_no_failure_of_the_agent(place: Path, directory: Path) -> None:
+    says = agent(place, "def run(given, tools): return 'well'")
+    assert process("set", "a", "1").status == 0
+    done = shell(f"fsstore run --watch default {says} --replay > /dev/full")
+    assert (done.returncode, done.stderr) == (5, b"fsstore: cannot write the output: No space left on device\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

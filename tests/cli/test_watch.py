@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ import pytest
 import fsstore
 
 from .command import ENTRY, Command, process, shell
-from .live import FSSTORE, PATIENCE, Live
+from .live import FSSTORE, PATIENCE, Live, until
 from .test_run import agent
 
 WRITES = """
@@ -172,6 +176,12 @@ def test_a_reader_that_leaves_ends_it_at_once(directory: Path) -> None:
     assert ('"kind":"ready"' in first, status, done.stderr) == (True, "141", b"")
 
 
+def test_a_reader_of_commands_that_leaves_ends_it(directory: Path) -> None:
+    assert process("set", "k", "1").status == 0
+    done = shell("fsstore watch --replay --exec 'echo done' | head -1; echo ${PIPESTATUS[0]}")
+    assert done.stdout == b"done\n141\n"
+
+
 def test_a_terminal_that_goes_ends_it(directory: Path) -> None:
     master, slave = os.openpty()
     with subprocess.Popen(
@@ -185,6 +195,28 @@ def test_a_terminal_that_goes_ends_it(directory: Path) -> None:
         assert running.wait(PATIENCE) == 141
         assert running.stderr is not None
         assert running.stderr.read() == b""
+
+
+def test_a_second_signal_ends_it_though_nobody_reads(directory: Path) -> None:
+    with fsstore.open(directory) as store:
+        store.set_many({f"k{number}": "x" * 1000 for number in range(200)})
+    out, into = os.pipe()
+    with subprocess.Popen([*ENTRY, "watch", "--replay"], stdout=into, stderr=subprocess.PIPE) as running:
+        os.close(into)
+        assert os.read(out, 1) == b"{"
+        until(lambda: _is_full(out))
+        while running.poll() is None:  # two that come at once may be taken for one
+            running.send_signal(signal.SIGTERM)
+            time.sleep(0.01)
+        assert running.wait(PATIENCE) == 143
+    os.close(out)
+
+
+def _is_full(out: int) -> bool:
+    """Whether the pipe holds so much that the writer waits."""
+    count = array.array("i", [0])
+    fcntl.ioctl(out, termios.FIONREAD, count)
+    return count[0] > 60_000
 
 
 def test_a_full_disk_is_status_5(directory: Path) -> None:
@@ -296,7 +328,6 @@ def test_a_second_interrupt_kills_what_runs(directory: Path) -> None:
         ("--retries", "2"),
         ("--exec", "true", "--jobs", "0"),
         ("--exec", "true", "--retries", "-1"),
-        ("--name", "me", "--since", "HEAD"),
         ("a", "b"),
     ],
 )

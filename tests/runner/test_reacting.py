@@ -205,6 +205,30 @@ def run(input_dict, tools):
         assert inbox.count() == 6
 
 
+def test_reactors_with_names_that_begin_alike_are_others(store: Store) -> None:
+    inbox = store.use_namespace("inbox")
+    agent = Recorder()
+    with reacting(agent, store, name="a", limit=2):
+        with store.run("another", "reactor:a%3Ab:1", namespace="inbox") as other:
+            other.set("k", 1)
+        until(lambda: agent.batches)
+        with store.run("itself", "reactor:a:1", namespace="inbox") as itself:
+            itself.set("l", 1)
+        store.sync()
+        inbox.set("m", 1)
+    assert agent.batches == [[("created", "k", 1)], [("created", "m", 1)]]
+
+
+def test_a_name_may_be_any(store: Store) -> None:
+    agent = Recorder(answer)
+    with reacting(agent, store, name="a:b/%\0é", data_namespace="inbox", limit=2):
+        store.use_namespace("inbox").set("a", 1)
+        until(lambda: "answer to a" in store.use_namespace("inbox"))
+        store.sync()
+        store.use_namespace("inbox").set("b", 1)
+    assert agent.batches == [[("created", "a", 1)], [("created", "b", 1)]]
+
+
 def test_somebody_elses_write_after_its_own_sets_it_off(store: Store) -> None:
     inbox = store.use_namespace("inbox")
     agent = Recorder(lambda given: data_store.set("state", "mine") if len(agent.batches) == 1 else None)
@@ -302,6 +326,19 @@ def test_it_ends_with_its_store(store: Store) -> None:
         until(lambda: store.watch_status().subscriptions)
         store.close()
     assert (agent.batches, given_up) == ([], [0])
+
+
+def test_it_ends_with_its_store_while_it_waits_to_repeat_a_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(given: dict[str, Any]) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Retries, "pause", lambda self, failures: 3600.0)
+    agent = Recorder(fail)
+    with reacting(agent, store) as given_up:
+        store.use_namespace("inbox").set("a", 1)
+        until(lambda: agent.batches)
+        store.close()
+    assert (len(agent.batches), given_up) == (1, [0])
 
 
 def test_a_directory_is_opened_for_it(tmp_path: Path) -> None:

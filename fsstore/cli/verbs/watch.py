@@ -28,7 +28,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exec", metavar="CMD", dest="command", help="run a shell command for each event instead")
     parser.add_argument("--name", metavar="NAME", help="keep under this name what has been told, and go on from there")
     parser.add_argument("--replay", action="store_true", help="tell first of every key there is")
-    parser.add_argument("--since", metavar="X", help="tell first what differs from a revision, or from a saved state")
+    parser.add_argument(
+        "--since", metavar="X", help="tell first what differs from a revision, or a saved state; of a new --name too"
+    )
     parser.add_argument(
         "--debounce", metavar="SECONDS", type=float, default=0.0, help="wait so long for further changes of a key"
     )
@@ -55,8 +57,6 @@ def _require_sense(args: argparse.Namespace) -> None:
     require_limit(args.limit)
     if not args.debounce >= 0:
         raise UsageError(f"--debounce {args.debounce:g}: a number of seconds is wanted")
-    if args.name is not None and args.since is not None:
-        raise UsageError("--name knows by itself since when; take either --name or --since")
     for option, least in (("jobs", 1), ("retries", 0)):
         given = getattr(args, option)
         if given is not None and args.command is None:
@@ -68,14 +68,19 @@ def _require_sense(args: argparse.Namespace) -> None:
 def _tell(args: argparse.Namespace, store: Store, output: Output) -> int:
     """A table for a person, a JSON document a line for a program; each event at once."""
     table = output.terminal and not output.json
-    with _watch(args, store) as subscription:
-        ending = Ending(lambda times: subscription.close())
-        with ending.listening(reader=True):
-            _show([events.header(output)] if table else [], output)
-            for number, event in enumerate(subscription, 1):
-                _show([events.line(event, output) if table else compact(event.as_dict())], output)
-                if number == args.limit:
-                    break
+
+    def end(times: int) -> None:
+        if times > 1:  # whoever is to read does not, and we wait for that
+            os._exit(ending.status)
+        subscription.close()
+
+    ending = Ending(end)
+    with _watch(args, store) as subscription, ending.listening():
+        _show([events.header(output)] if table else [], output)
+        for number, event in enumerate(subscription, 1):
+            _show([events.line(event, output) if table else compact(event.as_dict())], output)
+            if number == args.limit:
+                break
     return ending.status
 
 
@@ -94,7 +99,7 @@ def _execute(args: argparse.Namespace, store: Store, output: Output) -> int:
     with _watch(args, store, manual=True) as subscription:
         commands = Commands(plan, subscription, Shell(args.command, environment), output)
         ending = Ending(commands.end)
-        with ending.listening(reader=False):
+        with ending.listening():
             left = commands.run()
     if left:
         again = "it comes again" if args.name is not None else "with --name it would come again"
