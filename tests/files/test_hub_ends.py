@@ -1,4 +1,4 @@
-"""How an observer ends: nobody waits for ever, nobody else is disturbed, nothing is left. Races are decided step by step."""
+"""How an observer ends: nobody waits for ever or is disturbed, nothing is left. Races are decided step by step."""
 
 from __future__ import annotations
 
