@@ -74,7 +74,7 @@ def test_two_leave_at_the_same_time(disk: fsstore.Store, root: Path, monkeypatch
     with fsstore.open(root, agent="other") as other:
         watcher = Recorder(other)
         one, two = Sink(), Sink()
-        shared = disk._engine.feed()
+        shared: Any = disk._engine.feed()
         shared.attach(one)
         shared.attach(two)
         stopped = Stopped(monkeypatch, Hub, "detach")
@@ -95,7 +95,7 @@ def test_two_leave_at_the_same_time(disk: fsstore.Store, root: Path, monkeypatch
 
 def test_one_comes_while_the_last_one_leaves(disk: fsstore.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The observer has as many users as there are: it ends with the last."""
-    shared = disk._engine.feed()
+    shared: Any = disk._engine.feed()
     one, two = Sink(), Sink()
     shared.attach(one)
     stopped = Stopped(monkeypatch, Hub, "detach")
@@ -111,7 +111,7 @@ def test_one_comes_while_the_last_one_leaves(disk: fsstore.Store, monkeypatch: p
 
 def test_one_ends_while_the_next_begins(disk: fsstore.Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of an observer does not take from the next what it knows of own writes."""
-    shared = disk._engine.feed()
+    shared: Any = disk._engine.feed()
     one = Sink()
     shared.attach(one)
     stopped = Stopped(monkeypatch, Hub, "_end")
@@ -128,7 +128,7 @@ def test_one_ends_while_the_next_begins(disk: fsstore.Store, monkeypatch: pytest
 def test_nobody_is_attached_to_a_closed_store(root: Path) -> None:
     """Whoever has asked for the feed just before it was closed begins nothing that nobody would end."""
     disk = fsstore.open(root)
-    shared = disk._engine.feed()
+    shared: Any = disk._engine.feed()
     disk.close()
     with pytest.raises(Closed):
         shared.attach(Sink())
@@ -193,7 +193,8 @@ def test_who_gives_up_waiting_is_forgotten(disk: fsstore.Store, root: Path) -> N
 
 def test_the_last_one_may_leave_while_it_is_told(disk: fsstore.Store) -> None:
     """So it is when what is dropped in the observer's thread closes a store."""
-    shared, gone = disk._engine.feed(), threading.Event()
+    shared: Any = disk._engine.feed()
+    gone = threading.Event()
 
     class Leaving(Sink):
         def put(self, event: Any) -> None:

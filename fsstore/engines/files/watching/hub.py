@@ -63,10 +63,10 @@ class Hub:
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
         journal = watched.journal
-        self._writers = Writers(watched.tree, journal, watched.stripe)
         self._noted: dict[tuple[str, float], None] = {}
+        self._writers = Writers(watched.tree, journal, watched.stripe, self._noted)
         journal.own.noted = self._noted
-        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._is_own, self._notifier)
+        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._notifier)
         self._learning = Learning(watched.tree, watched.limit, self._state)
         self._next_poll = 0.0
         self._thread = threading.Thread(target=self._run, name="fsstore-watch", daemon=True)
@@ -310,9 +310,6 @@ class Hub:
                     sink.put(event)
                 except Exception:
                     _log.exception("a watcher could not take a change")  # its failure is its own
-
-    def _is_own(self, path: str, at: float) -> bool:
-        return self._noted.pop((path, at), self) is None
 
     def _catch_up(self) -> CatchUp:
         watched = self._watched

@@ -54,17 +54,13 @@ class Reconciler(Scan):
         limit: int,
         writers: Writers,
         tell: Tell,
-        is_own: Callable[[str, float], bool],
         notifier: hints.Inotify | None,
     ) -> None:
-        """``limit`` is the largest size of a value's file, ``is_own`` tells a write of this process by path and time.
-
-        Without a notifier there are no hints: `rescan` finds all.
-        """
+        """``limit`` is the largest size of a value's file. Without a notifier no hints come: `rescan` finds all."""
         super().__init__(tree, notifier)
         self.held = Held()
         self.overflows = 0
-        self._limit, self._writers, self._tell, self._is_own = limit, writers, tell, is_own
+        self._limit, self._writers, self._tell = limit, writers, tell
         self._open = tree.open_file
         self._base = tree.absolute("")
 
@@ -212,9 +208,8 @@ class Reconciler(Scan):
             directory.files[name] = mark = NO_SIGNATURE + digest
             key = directory.key(name)
             if key is not None:
-                _, at, source, commit, _ = written
+                _, at, source, commit, own, _ = written
                 kind = "updated" if known else "created"
-                own = self._is_own(path, at)
                 # What fsstore wrote needs no second look: its bytes have one meaning.
                 fields = (
                     kind,
@@ -268,10 +263,9 @@ class Reconciler(Scan):
             return
         if written is None:
             at, source, commit, own = status.st_mtime, _PERSON, None, False
-            self._disown(path)
+            self._writers.disown(path)
         else:
-            _, at, source, commit, _ = written
-            own = self._is_own(path, at)
+            _, at, source, commit, own, _ = written
         kind: Kind = "updated" if known else "created"
         namespace = directory.namespace or ""
         self._tell(Event(kind, namespace, key, value, mark, known, source, at, commit, own), raw)
@@ -327,10 +321,10 @@ class Reconciler(Scan):
             return
         if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
-            self._disown(path)
+            self._writers.disown(path)
         else:
-            _, at, source, commit, _ = deleted
-            event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
+            _, at, source, commit, own, _ = deleted
+            event = Event("deleted", namespace, key, None, b"", known, source, at, commit, own)
         self._tell(event, b"")
 
     def _senseless(self, directory: Directory, name: str, mask: int, error: values.Malformed, mark: bytes) -> None:
@@ -369,13 +363,8 @@ class Reconciler(Scan):
             return
         path = f"{self._tree.root}/{directory.prefix}{name}"
         told = failures.reading(error, namespace, key, path, self._limit)
-        self._disown(directory.prefix + name)
+        self._writers.disown(directory.prefix + name)
         self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told), b"")
-
-    def _disown(self, path: str) -> None:
-        """A person changed it: what this process wrote before is no news of its own, should it come back."""
-        for line in self._writers.unmatched(path):
-            self._is_own(path, line.time)
 
 
 def _too_large(size: int, limit: int) -> OSError | None:
