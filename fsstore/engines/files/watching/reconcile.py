@@ -76,7 +76,7 @@ class Reconciler(Scan):
             at += 16 + length
             directory = watched.get(number)
             if directory is None or not length:
-                self._hint_itself(directory, mask)
+                self._hint_itself(number, directory, mask)
                 continue
             name = decode(raw[at - length : raw.index(b"\0", at - length)])
             if mask & hints.ISDIR:
@@ -84,7 +84,7 @@ class Reconciler(Scan):
                     self._dirty_directories[directory.prefix + name] = None
                 continue
             path = directory.prefix + name
-            if name[-5:] == ".json" and name[0] != "." and mask != hints.ATTRIB:
+            if name[-5:] == ".json" and name[0] != "." and (mask != hints.ATTRIB or directory.is_unreadable(name)):
                 before = dirty.get(path, 0)
                 dirty[path] = mask | (before & ~hints.WHOLE if mask & _WRITING else before)
             if path == MARKER:
@@ -93,16 +93,16 @@ class Reconciler(Scan):
                 touched[path] = now
         self.touched.require_room()
 
-    def _hint_itself(self, directory: Directory | None, mask: int) -> None:
+    def _hint_itself(self, number: int, directory: Directory | None, mask: int) -> None:
         """Something happened to a watched directory, or to its watch, or to the queue."""
         if mask & hints.OVERFLOW:
             self.overflows += 1
             self._everything = True
             self.touched.lose()
-        if directory is None:  # watched no more
-            return
-        if directory.path == "":
+        if number in self._above or (directory is not None and directory.path == ""):
             self.is_root_in_doubt = True
+        if directory is None:  # watched no more, or not in the store
+            return
         if mask & hints.IGNORED:
             self._watched.pop(directory.watch, None)
             directory.watch = -1
@@ -120,11 +120,11 @@ class Reconciler(Scan):
                 return
             if self._everything or self._dirty_directories:
                 self._look_through()
-            if not self._dirty:
-                return
             dirty, self._dirty = self._dirty, {}
             for path, mask in dirty.items():
                 settle(path, mask)
+            if not (self._dirty or self._dirty_directories or self.is_root_in_doubt):
+                return
 
     def _look_through(self) -> None:
         """Look through the directories that may have changed, or all."""
@@ -145,6 +145,7 @@ class Reconciler(Scan):
         """Whether the store is where it was; if it is not, nothing in it is believed to be deleted."""
         self.is_root_in_doubt = False
         if self.is_there():
+            self._watch_above()
             self._dirty_directories[""] = None  # it may be another directory by now
             if self.is_missing:
                 _log.warning("%s is back; it is looked through for what changed", self._tree.root)
@@ -193,7 +194,7 @@ class Reconciler(Scan):
         Then it is whole, and its status is not worth asking for: the mark that is kept has no signature, so that
         whoever looks through all files reads this one again.
         """
-        raw = os.read(fd, _SMALL)
+        raw = os.pread(fd, _SMALL, 0)  # which takes nothing out of a pipe
         if not 0 < len(raw) < _SMALL:
             return False
         revision = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
@@ -281,6 +282,8 @@ class Reconciler(Scan):
             needed = held.AFTER_CLOSE if mask & hints.WHOLE else held.SETTLED
             hold = self.held.paths.get(path)
             waited = hold is not None and hold.signature == now and time.monotonic_ns() - hold.since >= needed
+            if self.held.waited(path, now) >= held.INVALID_AFTER:  # it is written again and again without a pause
+                waited = True
             if age < needed and not waited:  # the clock of the day may be wrong, so that no age is ever enough
                 self.held.wait(path, mask, min(needed, needed - age) + held.MILLISECOND // 3, now)
                 return False
@@ -294,6 +297,7 @@ class Reconciler(Scan):
         path = directory.prefix + name
         if not self.is_there():
             self.is_root_in_doubt = True
+            self._dirty.setdefault(path, mask)  # it counts if the store is back before it was missed
             return
         deleted = self._writers.of(path, None, time.time())
         if name not in directory.files:
