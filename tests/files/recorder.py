@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import fsstore
 from fsstore.engine import Feed
+from fsstore.engines.files.watching.calls import Call
 from fsstore.errors import StoreError
 from fsstore.events import Content, Event, Told
 
@@ -38,7 +39,7 @@ class Recorder:
             begun.set()
             over.wait()
 
-        self.feed._hub._send(wait)  # type: ignore[attr-defined]
+        self.feed._hub._send(Call(wait))  # type: ignore[attr-defined]
         begun.wait()
         try:
             yield

@@ -245,11 +245,16 @@ def _is_long(fd: int) -> bool:
     size = os.fstat(fd).st_size
     if size <= _COMPACT_AT:
         return False
+    return size > 2 * compacted(fd)
+
+
+def compacted(fd: int) -> int:
+    """Where the lines end that were in the journal when it was compacted last; 0 if it never was."""
     header = os.pread(fd, 40, 0).partition(b"\n")[0]
     try:
-        return size > 2 * int(orjson.loads(header)["compacted"])
+        return len(header) + int(orjson.loads(header)["compacted"])
     except (ValueError, TypeError, KeyError):
-        return True
+        return 0
 
 
 def _parse(raw: bytes) -> Line | None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
-_KEPT = 100_000
-_SLACK = 10_000  # forgotten at once: to look for the oldest of a dictionary costs what was taken from its beginning
+_KEPT = 500_000  # who wants to know takes them as soon as one of a commit has come: of a large one many wait
+_SLACK = 50_000  # forgotten at once: to look for the oldest of a dictionary costs what was taken from its beginning
 
 
 class OwnLines:
@@ -24,7 +24,7 @@ class OwnLines:
         """Path and time of each, the oldest first; ``None`` while nobody wants to know."""
 
     def note(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        """Lines that are about to be written. Of more than 110,000 the newest 100,000 are kept."""
+        """Lines that are about to be written. Of more than 550,000 the newest 500,000 are kept."""
         noted = self.noted
         if noted is None:  # by now
             return

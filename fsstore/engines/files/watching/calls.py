@@ -24,15 +24,23 @@ class Call(Generic[_T]):
     def run(self) -> None:
         """Do it; what it raises is the caller's."""
         try:
-            self._result.append(self._do())
+            self.finish(self._do())
         except BaseException as error:
-            self._error = error
+            self.fail(error)
+
+    def finish(self, result: _T) -> None:
+        """It is done."""
+        self._result.append(result)
         self._done.set()
 
     def fail(self, error: BaseException) -> None:
         """It will not be done."""
         self._error = error
         self._done.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Whether something comes of it within ``timeout`` seconds."""
+        return self._done.wait(min(timeout, threading.TIMEOUT_MAX))
 
     def result(self) -> _T:
         """Wait for what comes of it."""
@@ -47,24 +55,30 @@ class Calls:
 
     def __init__(self) -> None:
         self._waiting: collections.deque[Call[Any]] = collections.deque()
+        self._lock = threading.RLock()  # a signal handler may ask for something, too
         self.fd, self._waker = _descriptors()
 
-    def send(self, do: Callable[[], _T]) -> Call[_T]:
+    def send(self, call: Call[Any]) -> None:
         """Ask for something, without waiting for it."""
-        call = Call(do)
         self._waiting.append(call)
         self.wake()
-        return call
 
     def wake(self) -> None:
         """Let the thread look what there is to do."""
-        with contextlib.suppress(OSError):  # it is full of wakings already, or all is over
-            os.write(self._waker, b"\0\0\0\0\0\0\0\1")
+        with self._lock:  # else the number may be that of another file by now
+            if self._waker >= 0:
+                with contextlib.suppress(BlockingIOError):  # it is full of wakings already
+                    os.write(self._waker, b"\0\0\0\0\0\0\0\1")
 
-    def take(self) -> list[Call[Any]]:
-        """In the thread, once ``fd`` is readable: what was asked for until now, in order."""
+    def count(self) -> int:
+        """In the thread, once ``fd`` is readable: how many things were asked for until now."""
         os.read(self.fd, 65536)
-        return [self._waiting.popleft() for _ in range(len(self._waiting))]
+        return len(self._waiting)
+
+    def run(self, count: int) -> None:
+        """In the thread: do so many of them, in order. Until then they may still be refused."""
+        for _ in range(count):
+            self._waiting.popleft().run()
 
     def refuse(self, error: BaseException) -> None:
         """None of what waits will be done."""
@@ -72,10 +86,18 @@ class Calls:
             self._waiting.popleft().fail(error)
 
     def close(self) -> None:
-        """Close the descriptors."""
-        for fd in {self.fd, self._waker}:
+        """Close the descriptors. Twice is nothing."""
+        with self._lock:
+            open_ones = {self.fd, self._waker} - {-1}
+            self.fd = self._waker = -1
+        for fd in open_ones:
             with contextlib.suppress(OSError):
                 os.close(fd)
+
+    def abandon(self) -> None:
+        """The same in a forked child, where the thread that had the lock may not be."""
+        self._lock = threading.RLock()
+        self.close()
 
 
 def _descriptors() -> tuple[int, int]:

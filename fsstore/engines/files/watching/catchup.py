@@ -107,7 +107,7 @@ class CatchUp:
         revision = revision_of(raw)
         mark = now + bytes.fromhex(revision)
         if now != signature(status) or not _is_same(directory.files.get(name, b""), mark):
-            self.doubtful.append(path)  # what changes now is told to all
+            self._doubt(directory, name)
             return
         directory.files[name] = mark
         if found.old is not None and found.old[-REVISION:] == mark[-REVISION:]:
@@ -127,16 +127,20 @@ class CatchUp:
             status = self._tree.stat(path)
         except OSError:
             mark = None
-        if mark is None:
-            self.doubtful.append(path)
+        if mark is None or (isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG):
+            self._doubt(directory, name)
             return
-        if isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG:
-            directory.files[name] = bytes(SIGNATURE) + UNKNOWN
-            self.doubtful.append(path)
-            return
+        if isinstance(error, OSError):
+            mark = directory.files[name] = mark[:SIGNATURE] + UNREADABLE
         told = failures.reading(error, found.namespace, found.key, f"{self._tree.root}/{path}", self._limit)
         old = found.old or b""
         yield Event("invalid", found.namespace, found.key, None, mark, old, _PERSON, status.st_mtime, error=told)
+
+    def _doubt(self, directory: Directory, name: str) -> None:
+        """It changes just now: what comes of it is told to all, and if it is what the others know already."""
+        if name in directory.files:
+            directory.files[name] = NO_SIGNATURE + UNKNOWN
+        self.doubtful.append(directory.prefix + name)
 
 
 def _is_same(old: bytes, mark: bytes) -> bool:

@@ -6,6 +6,7 @@ import os
 import struct
 
 from fsstore import keys
+from fsstore.events import UNREADABLE
 from fsstore.keys import ROOT, Level
 
 _SIGNATURE = struct.Struct("=QqqQ")
@@ -62,6 +63,10 @@ class Directory:
             return Directory(path, None, None)
         namespace = keys.decode_namespace(path)  # also of the chunks of a long name
         return Directory(path, namespace, None if namespace is None else ROOT)
+
+    def is_unreadable(self, name: str) -> bool:
+        """Whether a file was found that could not be read."""
+        return self.files.get(name, b"").endswith(UNREADABLE)
 
     def key(self, name: str) -> str | None:
         """The key whose file has this name here, if it is one's."""

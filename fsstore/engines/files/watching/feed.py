@@ -9,6 +9,7 @@ import weakref
 from fsstore.engine import Sink
 from fsstore.engines.files.watching.hub import Hub, Watched
 from fsstore.engines.files.watching.touched import observers
+from fsstore.errors import Closed
 from fsstore.events import Told, WatchStatus
 
 
@@ -20,13 +21,16 @@ class FileFeed:
         self._mutex = threading.RLock()  # a signal handler may close what its own thread attaches
         self._hub: Hub | None = None
         self._sinks: list[Sink] = []
+        self._is_closed = False
         _everywhere.add(self)
 
     def attach(
         self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
     ) -> Told | None:
-        """Tell a sink of every change from now on; first of all that differs."""
+        """Tell a sink of every change from now on; first of all that differs. Raises `Closed`."""
         with self._mutex:
+            if self._is_closed:
+                raise Closed(f"the store {self._watched.tree.root} was closed while somebody began to watch it.")
             if self._hub is not None and self._hub.has_ended:  # by a failure, which its watchers were told
                 _leave(self._watched.tree.root, self._hub)
                 self._hub, self._sinks = None, []
@@ -47,11 +51,14 @@ class FileFeed:
             if hub is None or sink not in self._sinks:
                 return
             self._sinks.remove(sink)
-            if not self._sinks:
+            is_last = not self._sinks
+            if is_last:
                 self._hub = None
-        hub.detach(sink)
-        if self._hub is None:
-            _leave(self._watched.tree.root, hub)
+        try:
+            hub.detach(sink)
+        finally:
+            if is_last:
+                _leave(self._watched.tree.root, hub)
 
     def told(self, namespace: str | None = None) -> Told:
         """What is known to be there."""
@@ -60,7 +67,11 @@ class FileFeed:
     def sync(self, timeout: float) -> None:
         """Return when every change that was complete before the call has been put."""
         if (hub := self._hub) is not None:
-            hub.sync(timeout)
+            try:
+                hub.sync(timeout)
+            except Closed:  # the last one has gone meanwhile
+                if self._is_closed:
+                    raise
 
     def status(self) -> WatchStatus:
         """How it goes."""
@@ -68,8 +79,11 @@ class FileFeed:
         return WatchStatus("off") if hub is None else hub.status(len(self._sinks))
 
     def close(self) -> None:
-        """Detach all; each is told that it has ended."""
-        for sink in list(self._sinks):
+        """Detach all; each is told that it has ended. Nobody is attached any more."""
+        with self._mutex:
+            self._is_closed = True
+            sinks = list(self._sinks)
+        for sink in sinks:
             self.detach(sink)
             sink.end(None)
 

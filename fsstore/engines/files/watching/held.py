@@ -77,7 +77,7 @@ class Held:
 
     def oldest(self) -> int | None:
         """Since when the first of them waits."""
-        return min((hold.first for hold in self.paths.values()), default=None)
+        return min([hold.first for hold in list(self.paths.values())], default=None)  # other threads ask, too
 
     def drop(self, path: str) -> None:
         """It waits no more."""

@@ -5,6 +5,7 @@ Other threads ask it to do things between two rounds, so that what it knows is t
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
 import threading
@@ -66,9 +67,10 @@ class Hub:
         self._failure: BaseException | None = None
         self._notifier, self._reason = notifier_for(watched.tree.root, watched.settings)
         journal = watched.journal
-        self._writers = Writers(watched.tree, journal, watched.stripe)
-        journal.own.noted = {}
-        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._is_own, self._notifier)
+        self._noted: dict[tuple[str, float], None] = {}
+        self._writers = Writers(watched.tree, journal, watched.stripe, self._noted)
+        journal.own.noted = self._noted
+        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._notifier)
         self._learning = Learning(watched.tree, watched.limit, self._state)
         self._next_poll = 0.0
         self._thread = threading.Thread(target=self._run, name="fsstore-watch", daemon=True)
@@ -102,7 +104,7 @@ class Hub:
         def detach() -> None:
             self._sinks = [each for each in self._sinks if each[0] is not sink]
 
-        if not self.has_ended:
+        with contextlib.suppress(Closed, StorageFailure):  # it has ended, and tells nobody anything
             self._ask(detach)
 
     def told(self, namespace: str | None) -> Told:
@@ -115,16 +117,16 @@ class Hub:
             raise RuntimeError("sync() within the telling of a change would wait for itself")
         if self._has_told_all():
             return
-        sync = _Sync()
-        self._send(lambda: self._syncs.append(sync))
-        if not sync.done.wait(timeout):
+        sync = _Sync(self._syncs.append)
+        self._send(sync)
+        if not sync.wait(timeout):
+            sync.is_given_up = True
             raise WaitTimeout(
                 f"{self._watched.tree.root}: not all changes could be told within {timeout:g} s. watch_status() tells "
                 f"what is held back, and whether the store is there.",
                 seconds=timeout,
             )
-        if self._failure is not None:
-            raise self._failed()
+        sync.result()
 
     def _has_told_all(self) -> bool:
         """Whether there is nothing to be told, as can be seen without waking the thread.
@@ -170,23 +172,30 @@ class Hub:
         )
 
     def stop(self) -> None:
-        """End the thread and close what is open. Not to be called by a sink."""
+        """End the thread and close what is open; in the thread itself, as soon as it comes to it."""
         self._stopping = True
         self._calls.wake()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _ask(self, do: Callable[[], _T]) -> _T:
         """Let the thread do something between two rounds, and return what comes of it."""
-        return do() if threading.current_thread() is self._thread else self._send(do).result()
+        if threading.current_thread() is self._thread:
+            return do()
+        call = Call(do)
+        self._send(call)
+        return call.result()
 
-    def _send(self, do: Callable[[], _T]) -> Call[_T]:
+    def _send(self, call: Call[Any]) -> None:
         """The same without waiting for it."""
-        call = self._calls.send(do)
+        self._calls.send(call)
         if self._stopping or not self._thread.is_alive():  # else nobody may come to it
-            raise self._failed() if self._failure else _closed(self._watched.tree.root)
-        return call
+            raise self._over()
 
-    def _failed(self) -> StoreError:
+    def _over(self) -> StoreError:
+        """Why nothing is observed any more."""
+        if self._failure is None:
+            return Closed(f"{self._watched.tree.root} is watched no more, here. Watch it anew.")
         error = StorageFailure(
             f"watching {self._watched.tree.root} failed: {self._failure!r}. Watch it anew.",
             path=self._watched.tree.root,
@@ -228,16 +237,15 @@ class Hub:
         self._is_at_rest = False
         self._rounds += 1
         asked = self._calls.fd
-        calls = self._calls.take() if any(fd == asked for fd, _ in ready) else []
+        calls = self._calls.count() if any(fd == asked for fd, _ in ready) else 0
         if ready:
             self._drain(all_of_it=bool(calls))
         self._look_at_unwatched(now=bool(calls))
         if self._state.is_missing:
             self._state.is_root_in_doubt = True
         self._flush()
-        for call in calls:
-            call.run()
         if calls:
+            self._calls.run(calls)
             self._flush()
         if self._syncs:
             self._finish_syncs()
@@ -306,11 +314,11 @@ class Hub:
                     for path, first in sync.waits_for.items()
                     if path in waiting and waiting[path].first == first
                 }
-            if sync.waits_for or state.is_missing:
+            if (sync.waits_for or state.is_missing) and not sync.is_given_up:
                 left.append(sync)
             else:
-                sync.done.set()
-        self._syncs = left
+                sync.finish(None)
+        self._syncs[:] = left
 
     def _flush(self) -> None:
         """Look at all that may have changed, and tell what did."""
@@ -336,10 +344,6 @@ class Hub:
                     except Exception:
                         _log.exception("a watcher could not take a change")  # its failure is its own
 
-    def _is_own(self, path: str, at: float) -> bool:
-        noted = self._watched.journal.own.noted
-        return noted is not None and noted.pop((path, at), self) is None
-
     def _catch_up(self) -> CatchUp:
         watched = self._watched
         return CatchUp(watched.tree, watched.limit, self._state.directories, watched.lines)
@@ -348,14 +352,15 @@ class Hub:
         if self._notifier is not None:
             self._notifier.close()
         self._writers.close()
-        self._watched.journal.own.noted = None
+        self._note_no_more()
         self._stopping = True
+        over = self._over()
+        self._calls.refuse(over)
         for sync in self._syncs:
-            sync.done.set()
-        self._calls.refuse(self._failed() if self._failure else _closed(self._watched.tree.root))
+            sync.fail(over)
         sinks, self._sinks = self._sinks, []
         for sink, _ in sinks:
-            sink.end(self._failed() if self._failure else None)
+            sink.end(over if self._failure else None)
         self._calls.close()
 
     def abandon(self) -> None:
@@ -363,20 +368,28 @@ class Hub:
         if self._notifier is not None:
             self._notifier.close()
         self._writers.close()
-        self._calls.close()
+        self._note_no_more()
+        self._calls.abandon()
         sinks, self._sinks = self._sinks, []
         for sink, _ in sinks:
-            sink.end(_closed(self._watched.tree.root))
+            sink.end(self._over())
+
+    def _note_no_more(self) -> None:
+        own = self._watched.journal.own
+        if own.noted is self._noted:  # else it is another observer's, which has begun since
+            own.noted = None
 
 
-class _Sync:
+class _Sync(Call[None]):
     """Somebody who waits until all has been told that was to be told when they asked."""
 
-    def __init__(self) -> None:
-        self.done = threading.Event()
+    def __init__(self, begin: Callable[[_Sync], None]) -> None:
+        super().__init__(lambda: None)
+        self._begin = begin
+        self.is_given_up = False
         self.waits_for: dict[str, int] | None = None
         """Files that were held back then, and since when."""
 
-
-def _closed(root: str) -> Closed:
-    return Closed(f"{root} is watched no more, here. Watch it anew.")
+    def run(self) -> None:
+        """It is finished in one of the rounds that follow."""
+        self._begin(self)

@@ -71,6 +71,13 @@ class Inotify:
             _fail(os.fsdecode(directory))
         return number
 
+    def add_moves(self, directory: bytes) -> int:
+        """Hear of it when a directory itself is moved. Raises `OSError`."""
+        number: int = self._add(self.fd, directory, MOVE_SELF | _ONLYDIR)
+        if number < 0:
+            _fail(os.fsdecode(directory))
+        return number
+
     def remove(self, number: int) -> None:
         """Watch it no more; nothing, if it is not watched."""
         self._remove(self.fd, number)

@@ -54,17 +54,13 @@ class Reconciler(Scan):
         limit: int,
         writers: Writers,
         tell: Tell,
-        is_own: Callable[[str, float], bool],
         notifier: hints.Inotify | None,
     ) -> None:
-        """``limit`` is the largest size of a value's file, ``is_own`` tells a write of this process by path and time.
-
-        Without a notifier there are no hints: `rescan` finds all.
-        """
+        """``limit`` is the largest size of a value's file. Without a notifier no hints come: `rescan` finds all."""
         super().__init__(tree, notifier)
         self.held = Held()
         self.overflows = 0
-        self._limit, self._writers, self._tell, self._is_own = limit, writers, tell, is_own
+        self._limit, self._writers, self._tell = limit, writers, tell
         self._open = tree.open_file
         self._base = tree.absolute("")
 
@@ -80,7 +76,7 @@ class Reconciler(Scan):
             at += 16 + length
             directory = watched.get(number)
             if directory is None or not length:
-                self._hint_itself(directory, mask)
+                self._hint_itself(number, directory, mask)
                 continue
             name = decode(raw[at - length : raw.index(b"\0", at - length)])
             if mask & hints.ISDIR:
@@ -88,7 +84,7 @@ class Reconciler(Scan):
                     self._dirty_directories[directory.prefix + name] = None
                 continue
             path = directory.prefix + name
-            if name[-5:] == ".json" and name[0] != "." and mask != hints.ATTRIB:
+            if name[-5:] == ".json" and name[0] != "." and (mask != hints.ATTRIB or directory.is_unreadable(name)):
                 before = dirty.get(path, 0)
                 dirty[path] = mask | (before & ~hints.WHOLE if mask & _WRITING else before)
             if path == MARKER:
@@ -97,16 +93,16 @@ class Reconciler(Scan):
                 touched[path] = now
         self.touched.require_room()
 
-    def _hint_itself(self, directory: Directory | None, mask: int) -> None:
+    def _hint_itself(self, number: int, directory: Directory | None, mask: int) -> None:
         """Something happened to a watched directory, or to its watch, or to the queue."""
         if mask & hints.OVERFLOW:
             self.overflows += 1
             self._everything = True
             self.touched.lose()
-        if directory is None:  # watched no more
-            return
-        if directory.path == "":
+        if number in self._above or (directory is not None and directory.path == ""):
             self.is_root_in_doubt = True
+        if directory is None:  # watched no more, or not in the store
+            return
         if mask & hints.IGNORED:
             self._watched.pop(directory.watch, None)
             directory.watch = -1
@@ -137,11 +133,11 @@ class Reconciler(Scan):
                 return
             if self._everything or self._dirty_directories:
                 self._look_through()
-            if not self._dirty:
-                return
             dirty, self._dirty = self._dirty, {}
             for path, mask in dirty.items():
                 settle(path, mask)
+            if not (self._dirty or self._dirty_directories or self.is_root_in_doubt):
+                return
 
     def _look_through(self) -> None:
         """Look through the directories that may have changed, or all."""
@@ -162,6 +158,7 @@ class Reconciler(Scan):
         """Whether the store is where it was; if it is not, nothing in it is believed to be deleted."""
         self.is_root_in_doubt = False
         if self.is_there():
+            self._watch_above()
             self._dirty_directories[""] = None  # it may be another directory by now
             if self.is_missing:
                 _log.warning("%s is back; it is looked through for what changed", self._tree.root)
@@ -210,7 +207,7 @@ class Reconciler(Scan):
         Then it is whole, and its status is not worth asking for: the mark that is kept has no signature, so that
         whoever looks through all files reads this one again.
         """
-        raw = os.read(fd, _SMALL)
+        raw = os.pread(fd, _SMALL, 0)  # which takes nothing out of a pipe
         if not 0 < len(raw) < _SMALL:
             return False
         revision = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
@@ -225,9 +222,8 @@ class Reconciler(Scan):
             directory.files[name] = mark = NO_SIGNATURE + digest
             key = directory.key(name)
             if key is not None:
-                _, at, source, commit, _ = written
+                _, at, source, commit, own, _ = written
                 kind = "updated" if known else "created"
-                own = self._is_own(path, at)
                 fields = (
                     kind,
                     directory.namespace,
@@ -280,10 +276,9 @@ class Reconciler(Scan):
             return
         if written is None:
             at, source, commit, own = status.st_mtime, _PERSON, None, False
-            self._disown(path)
+            self._writers.disown(path)
         else:
-            _, at, source, commit, _ = written
-            own = self._is_own(path, at)
+            _, at, source, commit, own, _ = written
         kind: Kind = "updated" if known else "created"
         namespace = directory.namespace or ""
         content = Content(raw, self._wrong)
@@ -305,6 +300,8 @@ class Reconciler(Scan):
             needed = held.AFTER_CLOSE if mask & hints.WHOLE else held.SETTLED
             hold = self.held.paths.get(path)
             waited = hold is not None and hold.signature == now and time.monotonic_ns() - hold.since >= needed
+            if self.held.waited(path, now) >= held.INVALID_AFTER:  # it is written again and again without a pause
+                waited = True
             if age < needed and not waited:  # the clock of the day may be wrong, so that no age is ever enough
                 self.held.wait(path, mask, min(needed, needed - age) + held.MILLISECOND // 3, now)
                 return False
@@ -318,6 +315,7 @@ class Reconciler(Scan):
         path = directory.prefix + name
         if not self.is_there():
             self.is_root_in_doubt = True
+            self._dirty.setdefault(path, mask)  # it counts if the store is back before it was missed
             return
         deleted = self._writers.of(path, None, time.time())
         if name not in directory.files:
@@ -345,10 +343,10 @@ class Reconciler(Scan):
             return
         if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
-            self._disown(path)
+            self._writers.disown(path)
         else:
-            _, at, source, commit, _ = deleted
-            event = Event("deleted", namespace, key, None, b"", known, source, at, commit, self._is_own(path, at))
+            _, at, source, commit, own, _ = deleted
+            event = Event("deleted", namespace, key, None, b"", known, source, at, commit, own)
         self._tell(event)
 
     def _senseless(self, directory: Directory, name: str, mask: int, error: values.Malformed, mark: bytes) -> None:
@@ -387,13 +385,8 @@ class Reconciler(Scan):
             return
         path = f"{self._tree.root}/{directory.prefix}{name}"
         told = failures.reading(error, namespace, key, path, self._limit)
-        self._disown(directory.prefix + name)
+        self._writers.disown(directory.prefix + name)
         self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told))
-
-    def _disown(self, path: str) -> None:
-        """A person changed it: what this process wrote before is no news of its own, should it come back."""
-        for line in self._writers.unmatched(path):
-            self._is_own(path, line.time)
 
 
 def _too_large(size: int, limit: int) -> OSError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import stat
@@ -37,6 +38,8 @@ class Scan:
         self.touched = Touched()
         """The files that had hints, for who wants to know what may have been edited."""
         self._watched: dict[int, Directory] = {}
+        self._above: set[int] = set()
+        """The kernel's numbers for the directories that the store lies in."""
         self._dirty: dict[str, int] = {}
         """Paths of files that may have changed, with the hints about them."""
         self._dirty_directories: dict[str, None] = {}
@@ -106,6 +109,20 @@ class Scan:
         if self.is_baseline:
             self._unlearned.append(path)
         return directory
+
+    def _watch_above(self) -> None:
+        """Hear of it if a directory that the store lies in is moved: nothing in it has a hint of that."""
+        if self._notifier is None:
+            return
+        numbers = set()
+        path = os.path.dirname(self._tree.root)
+        while path != os.path.dirname(path):
+            with contextlib.suppress(OSError):  # one that this process may not read
+                numbers.add(self._notifier.add_moves(os.fsencode(path)))
+            path = os.path.dirname(path)
+        for number in self._above - numbers:
+            self._notifier.remove(number)
+        self._above = numbers
 
     def _watch(self, path: str, fd: int) -> int:
         """Let the kernel watch a directory that is open; -1 if it does not."""
@@ -213,6 +230,7 @@ class Scan:
         """A directory is gone: so is all that was in it."""
         if not self.is_there():
             self.is_root_in_doubt = True
+            self._dirty_directories[path] = None  # it counts if the store is back before it was missed
             return
         todo = [path]
         while todo:

@@ -1,0 +1,114 @@
+"""Reading on in one journal: what was added since, whatever becomes of the file meanwhile. It knows no changes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from fsstore.engines.files.atomic import READ, Tree
+from fsstore.engines.files.journal import compacted
+
+_log = logging.getLogger("fsstore")
+_PIECE = 1 << 16
+_LAST = 4096  # bytes, more than most lines have
+
+Line = dict[str, Any]
+
+
+class Tail:
+    """How far one journal has been read. The file stays open, so that no other one can be taken for it."""
+
+    __slots__ = ("_after", "_at", "_fd", "_is_told", "_newest", "_path", "_repeated", "_tree")
+
+    def __init__(self, tree: Tree, path: str) -> None:
+        self._tree, self._path = tree, path
+        self._fd = -1
+        self._at = 0
+        self._newest = 0.0
+        """The time of the newest line that was read."""
+        self._repeated, self._after = 0, 0.0
+        """In the first bytes of a compacted file are lines that were read before; those are no newer than this."""
+        self._is_told = False
+
+    def pass_over(self, newest: float) -> None:
+        """Read from the end of what is there now; no line in it is newer than a time."""
+        self._newest = newest
+        if self._is_open():
+            size = os.fstat(self._fd).st_size
+            back = min(size, _LAST)
+            text = os.pread(self._fd, back, size - back).rpartition(b"\n")[2]
+            self._at = size if not text or _parsed(text) else size - len(text)  # somebody may be writing a last line
+
+    def lines(self) -> Iterator[Line]:
+        """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged."""
+        size = _PIECE
+        while self._is_open():
+            if self._at < self._repeated:
+                raw = os.pread(self._fd, min(size, self._repeated - self._at), self._at)
+                is_all = False
+            else:
+                raw = os.pread(self._fd, size, self._at)
+                is_all = len(raw) < size
+            at = self._at
+            if raw:
+                yield from self._take(raw)
+            if is_all or not raw:
+                if os.fstat(self._fd).st_nlink:
+                    return
+                self.close()  # compacted, or removed: what is new is in the new file
+            elif self._at == at:
+                size *= 2  # for a longer line
+
+    def _take(self, raw: bytes) -> Iterator[Line]:
+        is_repeated = self._at < self._repeated
+        *texts, last = raw.split(b"\n")
+        self._at += len(raw)
+        for text in texts:
+            if text and (line := _parsed(text)):
+                if not (is_repeated and line["time"] <= self._after):
+                    yield line
+                self._newest = max(self._newest, line["time"])
+        if last:
+            if (line := _parsed(last)) is None:
+                self._at -= len(last)  # it is read again, when it is whole
+            else:
+                if not (is_repeated and line["time"] <= self._after):
+                    yield line
+                self._newest = max(self._newest, line["time"])
+
+    def _is_open(self) -> bool:
+        if self._fd >= 0:
+            return True
+        try:
+            self._fd = self._tree.open(self._path, READ)
+            self._at, self._repeated, self._after = 0, compacted(self._fd), self._newest
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if not self._is_told:
+                _log.warning("%s/%s: who wrote what cannot be told: %s", self._tree.root, self._path, error)
+            self._is_told = True
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close it. Twice is nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+
+def _parsed(text: bytes) -> Line | None:
+    """A whole line about a file; ``None`` for a header, and for what is torn."""
+    try:
+        line: Line = orjson.loads(text)
+        return line if line["path"] and line["time"] else None
+    except (ValueError, TypeError, KeyError):
+        return None
