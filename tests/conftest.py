@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
 import pytest
 from faults.tally import TALLY
+from hypothesis import HealthCheck, settings
+
+IS_NIGHTLY = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1")) > 1
 
 
 def pytest_configure() -> None:
-    """Interrupts interrupt, also where a run was started in the background of a shell, which ignores them."""
+    """The same examples each time, other ones each night; and interrupts interrupt.
+
+    They do not where a run was started in the background of a shell.
+    """
+    slow = [HealthCheck.too_slow]  # as any machine may be
+    settings.register_profile("fsstore", derandomize=not IS_NIGHTLY, database=None, suppress_health_check=slow)
+    settings.load_profile("fsstore")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
