@@ -62,12 +62,12 @@ def work(directory: str, tree: str, source: str) -> None:
     init_git(directory, force=True)  # also inside of a repository, such as this project's
     with fsstore.open(directory) as store:
         print(f"{source} -> {directory}", flush=True)
-        with watched(store) as told, shown() as stage:
+        with watched(directory) as told, shown() as stage:
             done = asyncio.run(ingest(store, tree, source, stage))
         about = {"tree": tree, "directory": directory, "fsstore": tool(), "again": again(), "last": done}
         result = fsstore.run_agent(AGENTS / "reporter.py", about, store=store)
         usage = store.stats()
-    print("\nWhat a watcher was told meanwhile\n")
+    print("\nWhat a watcher in another process was told meanwhile\n")
     print("\n".join(f"  {line}" for line in lines(told)))
     print("\n".join(result["lines"]))
     print(f"\nRun {result['run']}: {done['files']:,} files, of which {done['indexed']:,} new or changed, ", end="")

@@ -105,7 +105,7 @@ def test_output_in_a_pipe_is_plain_and_says_what_was_done(job: Job) -> None:
 
 def test_a_watcher_is_told_of_every_key_and_by_whom(job: Job) -> None:
     output = job.run()
-    assert output.index("What a watcher was told meanwhile") < output.index("Packages")
+    assert output.index("What a watcher in another process was told meanwhile") < output.index("Packages")
     for namespace, authors in (("files:lib", "indexer-1, indexer-2"), ("keywords:lib", "keyworder")):
         files = (job.store / namespace.replace(":", "%3A")).rglob("*.json")
         count = sum(".meta" not in path.parts for path in files)
