@@ -157,6 +157,7 @@ def test_who_asks_in_the_round_that_fails_is_told(disk: fsstore.Store, monkeypat
     """What was taken up and not come to is refused, not forgotten."""
     watcher = Recorder(disk)
     monkeypatch.setattr(Reconciler, "flush", _failing)
+    disk.set("a", 1)
     with pytest.raises(StorageFailure):
         watcher.feed.sync(60)
     watcher.feed.detach(watcher)
