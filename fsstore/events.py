@@ -99,14 +99,16 @@ class Event(NamedTuple):
         }
 
 
-def merged(older: Event, newer: Event) -> Event:
-    """One event for two of a key, of which the first has not been dealt with."""
+def merged(older: Event, newer: Event, count: int | None = None) -> Event:
+    """One event for two of a key, of which the first has not been dealt with.
+
+    ``count``: for how many events before the newer one, if there were others between them.
+    """
     kind = newer.kind
-    if (older.kind, kind) == ("created", "updated"):
-        kind = "created"
-    elif (older.kind, kind) == ("deleted", "created"):
-        kind = "updated"
-    return newer._replace(kind=kind, old_mark=older.old_mark, merged=newer.merged + older.merged + 1)
+    if kind in ("created", "updated"):
+        kind = "updated" if older.old_mark else "created"
+    count = older.merged + 1 if count is None else count
+    return newer._replace(kind=kind, old_mark=older.old_mark, merged=newer.merged + count)
 
 
 def _is_told(name: str, found: Any) -> bool:

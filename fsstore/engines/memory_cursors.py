@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
+
 from fsstore.cursors import require_name
 from fsstore.engine import cursor_in_use
 from fsstore.events import Told
+
+Used = weakref.WeakValueDictionary[str, "MemoryCursor"]
 
 
 class MemoryCursors:
@@ -12,7 +16,7 @@ class MemoryCursors:
 
     def __init__(self) -> None:
         self._saved: dict[str, Told] = {}
-        self._used: dict[str, MemoryCursor] = {}
+        self._used: Used = weakref.WeakValueDictionary()  # one that nobody holds is free
 
     def open(self, name: str) -> MemoryCursor:
         """The cursor of this name. Raises `Conflict` if it is in use."""
@@ -30,7 +34,7 @@ class MemoryCursors:
 class MemoryCursor:
     """What one watcher has handled."""
 
-    def __init__(self, name: str, saved: dict[str, Told], used: dict[str, MemoryCursor]) -> None:
+    def __init__(self, name: str, saved: dict[str, Told], used: Used) -> None:
         self._name = name
         self._saved = saved
         self._used = used

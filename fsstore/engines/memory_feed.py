@@ -130,8 +130,8 @@ class MemoryFeed:
         return sorted({*self._cells, *(since or ())}) if namespace is None else [namespace]
 
     @contextlib.contextmanager
-    def _held(self, timeout: float = -1) -> Iterator[None]:
-        if not self._lock.acquire(timeout=timeout):
+    def _held(self, timeout: float = threading.TIMEOUT_MAX) -> Iterator[None]:
+        if not self._lock.acquire(timeout=min(max(0.0, timeout), threading.TIMEOUT_MAX)):
             raise WaitTimeout(
                 f"a commit was under way for {timeout:g} s. Is its update function waiting?", seconds=timeout
             )

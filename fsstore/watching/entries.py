@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fsstore.events import Content, Event, Told
+from fsstore.events import Content, Event, Told, merged
 
 Name = tuple[str, str]
 Action = Callable[[], None]
@@ -22,16 +22,7 @@ def handed_on(entry: Entry) -> Entry:
     """Say what the events of a key come to, for somebody who was told of none of them; with the value decoded."""
     event, due, first, count, told = entry
     if count:
-        event = _as_one(event, first, count)
+        event = merged(first, event, count)
     if event.value.__class__ is Content:
         event = event.value.of(event)
     return event, due, first, count, told
-
-
-def _as_one(event: Event, first: Event, count: int) -> Event:
-    kind = event.kind
-    if kind == "updated" and first.kind == "created":
-        kind = "created"
-    elif kind == "created" and first.kind in ("updated", "deleted"):
-        kind = "updated"
-    return event._replace(kind=kind, old_mark=first.old_mark, merged=count + event.merged)

@@ -84,7 +84,7 @@ class Pending:
             if self.is_over:
                 return
             entries = self._entries
-            if event.own and not self._own and not self._attaching:
+            if event.own and not self._own:
                 self._pass_over(name, event.mark)
                 return
             old = entries.get(name)
@@ -294,6 +294,7 @@ class Pending:
     def abandon(self) -> None:
         """Nobody is left to hand it to. Takes no lock: it is called wherever an object is dropped."""
         self.is_over = True
+        self._entries = OrderedDict()  # one of them may know who notes what was handled, and a cursor is free again
 
     def start_over(self, error: StoreError) -> None:
         """In a forked child: the thread that had the lock may not be here, and nobody puts anything."""

@@ -14,8 +14,6 @@ from fsstore.errors import BadValue, Closed, StoreError, WaitTimeout
 from fsstore.watching.waking import Alarm, Wake
 
 if TYPE_CHECKING:
-    import asyncio
-
     from fsstore.engine import Feed, Reader
     from fsstore.events import Event
 
@@ -60,7 +58,7 @@ class Waiters:
     def enter(self) -> None:
         """Watch, if nobody does yet. From then on no change goes unnoticed."""
         with self._attaching:
-            if self._count == 0:
+            if self._count == 0 or self._ended is not None:  # those before have yet to notice that it has ended
                 self._ended = None
                 self._feed().attach(self)
             self._count += 1
@@ -79,11 +77,11 @@ class Waiters:
         """The same in a thread, as to begin may take a while."""
         import asyncio
 
-        entering = asyncio.ensure_future(asyncio.to_thread(self.enter))
+        entering = _Entering(self)
         try:
-            await asyncio.shield(entering)
-        except asyncio.CancelledError:
-            entering.add_done_callback(self._left)
+            await asyncio.to_thread(entering.enter)
+        except BaseException:
+            entering.give_up()
             raise
 
     def leave(self) -> None:
@@ -140,11 +138,6 @@ class Waiters:
                 finally:
                     self.discard(wanted.name, wake)
 
-    def _left(self, entered: asyncio.Future[None]) -> None:
-        """Nobody waits any more for what a thread has begun."""
-        if not entered.cancelled() and entered.exception() is None:
-            self.leave()
-
     async def wait_async(self, wanted: Wanted, seconds: float | None) -> Any:
         """Wait in this coroutine: no thread waits with it. Raises `WaitTimeout`."""
         import asyncio
@@ -172,6 +165,30 @@ class Waiters:
                     self.discard(wanted.name, alarm.wake)
         finally:
             self.leave()
+
+
+class _Entering:
+    """Beginning to watch in a thread, for a coroutine that may be cancelled meanwhile, and its loop be gone."""
+
+    def __init__(self, waiters: Waiters) -> None:
+        self._waiters = waiters
+        self._lock = threading.Lock()
+        self._has_entered = self._is_given_up = False
+
+    def enter(self) -> None:
+        """In the thread: enter, and leave if nobody waits any more."""
+        self._waiters.enter()
+        with self._lock:
+            self._has_entered = not self._is_given_up
+        if not self._has_entered:
+            self._waiters.leave()
+
+    def give_up(self) -> None:
+        """In the loop: nobody waits any more."""
+        with self._lock:
+            self._is_given_up = True
+        if self._has_entered:
+            self._waiters.leave()
 
 
 class Wanted:

@@ -138,7 +138,7 @@ class Watches:
     def _known(self, since: str | os.PathLike[str]) -> Told | None:
         """What is known at a revision, or by a file; ``None`` if the file says that it is not known."""
         path = os.fspath(since)
-        if not isinstance(since, str) or os.path.exists(path):
+        if not isinstance(since, str) or os.path.isfile(path):
             return files.load(path, self._engine.identity)
         try:
             return self._past(since)

@@ -295,8 +295,11 @@ def test_the_pauses_double_up_to_half_a_minute() -> None:
     ],
 )
 def test_two_events_as_one(older: Kind, newer: Kind, kind: Kind) -> None:
-    found = merged(Event(older, "box", "k", 1, b"1", b"0", merged=1), Event(newer, "box", "k", 2, b"2", b"1", merged=2))
-    assert found == Event(kind, "box", "k", 2, b"2", b"0", merged=4)
+    before = b"" if older == "created" else b"0"
+    found = merged(
+        Event(older, "box", "k", 1, b"1", before, merged=1), Event(newer, "box", "k", 2, b"2", b"1", merged=2)
+    )
+    assert found == Event(kind, "box", "k", 2, b"2", before, merged=4)
 
 
 # -- the end ----------------------------------------------------------------------------------------

@@ -211,3 +211,57 @@ def test_wait_for_ends_with_the_store(store: Store) -> None:
             await asyncio.wait_for(task, PATIENCE)
 
     asyncio.run(use())
+
+
+class _Slow:
+    """The feed of a store, to which it takes a while to be attached: until somebody lets it go on."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        feed: Any = store._engine.feed()
+        attach = feed.attach
+
+        def attached(*args: Any, **named: Any) -> Any:
+            self.begun.set()
+            assert self.go_on.wait(PATIENCE)
+            return attach(*args, **named)
+
+        monkeypatch.setattr(feed, "attach", attached)
+
+
+def test_who_is_cancelled_while_the_watching_begins_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor if the loop has ended before it has begun."""
+    slow = _Slow(store, monkeypatch)
+    loop = asyncio.new_event_loop()
+
+    async def wait() -> None:
+        waiting = asyncio.ensure_future(store.aio.wait_for("k"))
+        await asyncio.to_thread(slow.begun.wait)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    loop.run_until_complete(wait())
+    loop.close()
+    slow.go_on.set()
+    wait_until(lambda: store.watch_status().mode == "off")
+
+
+def test_who_is_cancelled_when_the_watching_has_begun_leaves_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = _Slow(store, monkeypatch)
+
+    async def wait() -> None:
+        waiting = asyncio.ensure_future(store.aio.wait_for("k"))
+        await asyncio.to_thread(slow.begun.wait)
+        slow.go_on.set()
+        wait_until(lambda: store._watches.waiters._count)  # the loop does not hear of it meanwhile
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(wait())
+    assert store.watch_status().mode == "off"

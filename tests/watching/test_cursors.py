@@ -519,3 +519,21 @@ def test_a_read_only_store_keeps_no_cursor(tmp_path: Path) -> None:
             store.watch(name="w")
         with store.watch() as subscription:
             assert take(subscription) == []
+
+
+def test_a_name_is_free_when_nobody_holds_its_subscription(store: Store) -> None:
+    store.set("k", 1)
+    store.watch(name="w", replay=True)
+    with store.watch(name="w") as subscription:
+        assert told(store, subscription) == ["created default/k=1"]
+
+
+def test_a_directory_of_that_name_is_no_file_that_says_what_was_handled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "HEAD").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with fsstore.open(tmp_path / "store") as store:
+        store.set("k", 1)
+        store.snapshot("the first")
+        assert store.changes("HEAD") == []

@@ -69,6 +69,7 @@ MERGES: dict[str, tuple[list[tuple[Kind, int, int]], tuple[Kind, int, int, int] 
     "created, invalid, updated": ([(C, 1, 0), (I, 2, 1), (U, 3, 2)], (C, 3, 0, 2), True),
     "updated, invalid": ([(U, 2, 1), (I, 3, 2)], (I, 3, 1, 1), True),
     "invalid, updated": ([(I, 2, 1), (U, 3, 2)], (U, 3, 1, 1), True),
+    "invalid from the beginning, updated": ([(I, 2, 0), (U, 3, 2)], (C, 3, 0, 1), False),
     "invalid, created": ([(I, 2, 0), (C, 3, 0)], (C, 3, 0, 1), True),
     "invalid, deleted": ([(I, 2, 1), (D, 0, 2)], (D, 0, 1, 1), True),
 }

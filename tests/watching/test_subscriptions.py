@@ -14,6 +14,7 @@ import pytest
 import fsstore
 from fsstore import Closed, Event, InvalidName, Store, UnsupportedType
 from fsstore.records import Author
+from fsstore.watching.pending import Pending
 
 from .helpers import PATIENCE, last, short, take, told, wait_until
 
@@ -310,3 +311,24 @@ def test_the_verbs_are_reported(store: Store) -> None:
         ("set", "k", 1),
         ("wait_for", "k", 1),
     ]
+
+
+def test_own_writes_are_left_out_from_the_first_moment(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also between the instant when a subscription is told of changes and the one when it is complete."""
+    settle = Pending.settle
+
+    def settled(self: Pending, *args: Any, **named: Any) -> None:
+        store.set("k", 1)
+        store._engine.feed().sync(PATIENCE)
+        settle(self, *args, **named)
+
+    monkeypatch.setattr(Pending, "settle", settled)
+    with store.watch(own=False) as subscription:
+        assert told(store, subscription) == []
+
+
+def test_a_wait_without_end_and_one_without_time(store: Store) -> None:
+    with store.watch(callback=lambda event: None):
+        store.sync(float("inf"))
+        store.sync(0.0)
+        store.sync(-1.0)
