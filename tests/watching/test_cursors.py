@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -537,3 +538,29 @@ def test_a_directory_of_that_name_is_no_file_that_says_what_was_handled(
         store.set("k", 1)
         store.snapshot("the first")
         assert store.changes("HEAD") == []
+
+
+def test_nothing_is_noted_in_a_cursor_that_is_being_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descriptor that is closed is soon another file's: whoever notes and whoever closes wait for each other."""
+    with fsstore.open(tmp_path / "store") as store:
+        cursor: Any = store._engine.cursor("w")
+        cursor.reset({})
+        file = tmp_path / "store" / ".fsstore" / "cursors" / "w"
+        begun, write = threading.Event(), os.pwrite
+
+        def pwrite(fd: int, raw: bytes, at: int) -> int:
+            begun.set()
+            closing.join(0.2)
+            assert closing.is_alive()
+            return write(fd, raw, at)
+
+        closing = threading.Thread(target=lambda: (begun.wait(PATIENCE), cursor.close()))
+        monkeypatch.setattr(os, "pwrite", pwrite)
+        closing.start()
+        cursor.note("n", "k", b"1")
+        closing.join(PATIENCE)
+        assert file.read_bytes().endswith(b'["n","k","31"]\n')
+        cursor.note("n", "k", b"2")
+        cursor.reset({})
+        cursor.close()
+        assert file.read_bytes().endswith(b'["n","k","31"]\n')

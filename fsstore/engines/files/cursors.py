@@ -6,8 +6,11 @@ The file is replaced whole, and what is handled is appended to it in one write e
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import threading
+from collections.abc import Iterator
 
 from filelock import lock_descriptor
 
@@ -40,6 +43,7 @@ class FileCursor:
         if file is None:
             raise cursor_in_use(name)
         self._file = file
+        self._lock = threading.RLock()  # so that nothing is noted in what is closed: its number is soon another file's
 
     def load(self) -> Told | None:
         """What it had handled; ``None`` if it is new. Raises `DamagedCursor`."""
@@ -55,13 +59,21 @@ class FileCursor:
 
     def reset(self, told: Told) -> None:
         """It has handled all of this, and nothing else. Survives a loss of power, and is there whole or not at all."""
-        if not self._file.is_ours:
-            return
         raw = cursors.encode(told, self._store)
-        with failures.told(self._absolute):
-            os.close(self._tree.make_directories(CURSORS))
-            self._replace(raw)
-        self._size, self._appended, self._keys = len(raw), 0, _count(told)
+        with self._open() as is_open:
+            if is_open:
+                os.close(self._tree.make_directories(CURSORS))
+                self._replace(raw)
+                self._size, self._appended, self._keys = len(raw), 0, _count(told)
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[bool]:
+        """Whether it is of use; until the end of the body it stays so. Failures name the file."""
+        if not self._file.is_ours:  # closed, or in a forked child, where the lock may be held by nobody
+            yield False
+            return
+        with self._lock, failures.told(self._absolute):
+            yield self._file.is_ours
 
     def _replace(self, raw: bytes) -> None:
         directory, _, name = self._path.rpartition("/")
@@ -81,10 +93,10 @@ class FileCursor:
 
     def note(self, namespace: str, key: str, mark: bytes) -> None:
         """It has handled this. Survives the end of the process."""
-        if not self._file.is_ours:
-            return
         line = cursors.encode_note(namespace, key, mark)
-        with failures.told(self._absolute):
+        with self._open() as is_open:
+            if not is_open:
+                return
             written = os.pwrite(self._file.fd, line, self._size)
             while written < len(line):
                 written += os.pwrite(self._file.fd, line[written:], self._size + written)
@@ -101,9 +113,10 @@ class FileCursor:
 
     def close(self) -> None:
         """Free the name. A file that says nothing is removed."""
-        if self._file.is_ours and not os.fstat(self._file.fd).st_size:
-            self._file.remove()
-        self._file.close()
+        with self._open() as is_open:
+            if is_open and not os.fstat(self._file.fd).st_size:
+                self._file.remove()
+            self._file.close()
 
 
 def path_of(name: str) -> str:

@@ -69,8 +69,9 @@ class Reconciler(Scan):
     def hint(self, raw: bytes) -> None:
         """Note what the kernel says; nothing is looked at."""
         at, end = 0, len(raw)
+        now = self.touched.clock()
         header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched.times
-        decode, now = os.fsdecode, time.time()
+        decode = os.fsdecode
         while at < end:
             number, mask, _, length = header(raw, at)
             at += 16 + length

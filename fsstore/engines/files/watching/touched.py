@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
@@ -34,6 +35,19 @@ class Touched:
         self.times: dict[str, float] | None = None
         """When each had its last one, in seconds since the epoch; ``None`` while nobody wants to know."""
         self._begun = 0.0
+        self._ahead = -math.inf
+        """By how many seconds the clock of the day was ahead of the monotonic one, at most."""
+
+    def clock(self) -> float:
+        """The time of day. If it was set back, all begins again: times of before say nothing any more."""
+        now = time.time()
+        ahead = now - time.monotonic()
+        if ahead < self._ahead - _SET_BACK:
+            self.lose()
+            self._ahead = ahead
+        elif ahead > self._ahead:
+            self._ahead = ahead
+        return now
 
     def lose(self) -> None:
         """Some hints were lost, or there are too many: all begins again."""
@@ -41,9 +55,9 @@ class Touched:
 
     def note(self, prefix: str, names: Iterable[str]) -> None:
         """Files of a directory that is watched from now on: what happened in it before gave no hint."""
-        if (times := self.times) is not None:
-            now = time.time()
-            times.update((prefix + name, now) for name in names)
+        now = self.clock()
+        if self.times is not None:
+            self.times.update((prefix + name, now) for name in names)
             self.require_room()
 
     def require_room(self) -> None:
@@ -53,8 +67,11 @@ class Touched:
 
     def edited(self, since: float) -> Edited:
         """Those with a hint since a time. What is older is forgotten."""
+        now = self.clock()
         if self.times is None:
-            self.times, self._begun = {}, time.time()
+            self.times, self._begun = {}, now
+        if since > now + _SET_BACK:  # by a clock that was ahead
+            return Edited(math.inf, set())
         if since >= self._begun:
             self._begun = since
             self.times = {path: at for path, at in self.times.items() if at >= since - _SET_BACK}
