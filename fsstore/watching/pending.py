@@ -91,7 +91,7 @@ class Pending:
             if isinstance(old, tuple):
                 self._merge(name, old, event)
                 return
-            due = self._due() if self._debounce else 0.0
+            due = time.monotonic() + self._debounce if self._debounce and not self._attaching else 0.0
             entries[name] = event, due, event, 0, None
             if len(entries) > self._limit:
                 self._drop(None if self._told is None else self._told())
@@ -100,9 +100,6 @@ class Pending:
             waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()
-
-    def _due(self) -> float:
-        return 0.0 if self._attaching else time.monotonic() + self._debounce
 
     def _merge(self, name: Name, old: Entry, event: Event) -> None:
         """The newest event of a key takes the place of one that was not handed on; what it comes to is said then."""
@@ -284,12 +281,11 @@ class Pending:
         """Hand nothing on any more. Twice is nothing."""
         with self._lock:
             self.is_over = True
-            barriers = [found for name, found in self._entries.items() if name[1].startswith("barrier") and not name[0]]
-            self._entries = OrderedDict()
+            waiting, self._entries = self._entries, OrderedDict()
             self._wake()
-        for action in barriers:
-            if not isinstance(action, tuple):
-                action()
+        for name, found in waiting.items():
+            if not name[0] and name[1].startswith("barrier") and not isinstance(found, tuple):
+                found()
 
     def abandon(self) -> None:
         """Nobody is left to hand it to. Takes no lock: it is called wherever an object is dropped."""

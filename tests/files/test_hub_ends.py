@@ -188,7 +188,7 @@ def test_who_gives_up_waiting_is_forgotten(disk: fsstore.Store, root: Path) -> N
             watcher.feed.sync(0.0)
     os.rename(root / "away", root / "fsstore.json")
     watcher.feed.sync(60)
-    assert watcher.feed._hub._syncs == []  # type: ignore[attr-defined]
+    assert watcher.feed._hub._syncs.waiting == []  # type: ignore[attr-defined]
     watcher.feed.detach(watcher)
 
 

@@ -16,24 +16,22 @@ from typing import Any, NamedTuple, TypeVar
 from fsstore.engine import Sink
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
+from fsstore.engines.files.watching.audience import Audience
 from fsstore.engines.files.watching.authors import Writers
 from fsstore.engines.files.watching.calls import Call, Calls
 from fsstore.engines.files.watching.catchup import CatchUp, Lines
 from fsstore.engines.files.watching.learning import Learning
+from fsstore.engines.files.watching.polling import Polling
 from fsstore.engines.files.watching.reconcile import Reconciler
+from fsstore.engines.files.watching.syncs import Syncs
 from fsstore.engines.files.watching.touched import Edited
 from fsstore.engines.files.watching.ways import notifier_for
 from fsstore.errors import Closed, StorageFailure, StoreError, WaitTimeout
-from fsstore.events import Event, Told, WatchStatus
+from fsstore.events import Told, WatchStatus
 
 _log = logging.getLogger("fsstore")
 _T = TypeVar("_T")
 
-_BURST = 4096  # bytes of hints: then all are taken out of the kernel's queue, which is finite, before any file is read
-_DRAIN = 0.02  # seconds
-_POLL, _POLL_SHARE = 0.5, 20
-"""Seconds between two looks at what is not watched, at least, and how many times as long as such a look takes."""
-_TOGETHER = 64  # events
 _BACK = 0.05  # seconds between two looks whether the store is back
 
 
@@ -56,10 +54,9 @@ class Hub:
     def __init__(self, watched: Watched) -> None:
         self.users = 0
         self._watched = watched
-        self._sinks: list[tuple[Sink, str | None]] = []
+        self._audience = Audience()
         self._calls = Calls()
-        self._syncs: list[_Sync] = []
-        self._untold: list[Event] = []
+        self._syncs = Syncs()
         self._is_at_rest = False
         """Whether it sleeps, and had nothing left to do when it went to."""
         self._rounds = 0
@@ -70,9 +67,9 @@ class Hub:
         self._noted: dict[tuple[str, float], None] = {}
         self._writers = Writers(watched.tree, journal, watched.stripe, self._noted)
         journal.own.noted = self._noted
-        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._tell, self._notifier)
+        self._state = Reconciler(watched.tree, watched.limit, self._writers, self._audience.tell, self._notifier)
         self._learning = Learning(watched.tree, watched.limit, self._state)
-        self._next_poll = 0.0
+        self._polling = Polling(self._state, is_all=self._notifier is None)
         self._thread = threading.Thread(target=self._run, name="fsstore-watch", daemon=True)
         self._thread.start()
 
@@ -92,7 +89,7 @@ class Hub:
                 for event in catch_up.events(namespace, since):
                     sink.put(event)
             told = catch_up.told(namespace) if tell else None
-            self._sinks.append((sink, namespace))
+            self._audience.add(sink, namespace)
             self._state.doubt(catch_up.doubtful)
             return told
 
@@ -100,12 +97,8 @@ class Hub:
 
     def detach(self, sink: Sink) -> None:
         """Tell it nothing more."""
-
-        def detach() -> None:
-            self._sinks = [each for each in self._sinks if each[0] is not sink]
-
         with contextlib.suppress(Closed, StorageFailure):  # it has ended, and tells nobody anything
-            self._ask(detach)
+            self._ask(lambda: self._audience.remove(sink))
 
     def told(self, namespace: str | None) -> Told:
         """What is known now."""
@@ -117,7 +110,7 @@ class Hub:
             raise RuntimeError("sync() within the telling of a change would wait for itself")
         if self._has_told_all():
             return
-        sync = _Sync(self._syncs.append)
+        sync = self._syncs.new()
         self._send(sync)
         if not sync.wait(timeout):
             sync.is_given_up = True
@@ -239,34 +232,17 @@ class Hub:
         asked = self._calls.fd
         calls = self._calls.count() if any(fd == asked for fd, _ in ready) else 0
         if ready:
-            self._drain(all_of_it=bool(calls))
-        self._look_at_unwatched(now=bool(calls))
+            self._state.drain(all_of_it=bool(calls))
+        self._polling.look(now=bool(calls))
         if self._state.is_missing:
             self._state.is_root_in_doubt = True
         self._flush()
         if calls:
             self._calls.run(calls)
             self._flush()
-        if self._syncs:
-            self._finish_syncs()
+        self._syncs.finish(self._state.held, is_missing=self._state.is_missing)
         if not ready and self._learning.goes_on:
             self._learning.step()
-
-    def _drain(self, *, all_of_it: bool) -> None:
-        """Take hints out of the kernel's queue: it is finite, and they are cheap."""
-        notifier, hint = self._notifier, self._state.hint
-        if notifier is None:
-            return
-        until = None
-        while raw := notifier.read():
-            hint(raw)
-            if not all_of_it:
-                if len(raw) < _BURST:
-                    return
-                now = time.monotonic()
-                until = until or now + _DRAIN
-                if now > until:
-                    return
 
     def _timeout(self) -> float | None:
         """Milliseconds until there is something to do without a hint."""
@@ -275,74 +251,15 @@ class Hub:
             return 0
         if state.is_missing:
             return _BACK * 1000
-        times = []
-        if (held := state.held.next_time()) is not None:
-            times.append((held - time.monotonic_ns()) / 1e6)
-        if self._notifier is None or state.unwatched:
-            times.append((self._next_poll - time.monotonic()) * 1000)
-        return max(0.0, min(times)) if times else None
-
-    def _look_at_unwatched(self, *, now: bool) -> None:
-        """Look at what gives no hints, from time to time, and when somebody wants to know."""
-        state = self._state
-        if (self._notifier is not None and not state.unwatched) or state.is_missing:
-            return
-        begun = time.monotonic()
-        if not now and begun < self._next_poll:
-            return
-        if self._notifier is None:
-            state.is_root_in_doubt = True
-            if state.is_there():
-                state.rescan()
-        else:
-            for path in list(state.unwatched):
-                state.look(path)
-        took = time.monotonic() - begun
-        self._next_poll = time.monotonic() + max(_POLL, took * _POLL_SHARE)
-
-    def _finish_syncs(self) -> None:
-        """Let those go on for whom all has been told."""
-        state = self._state
-        waiting = state.held.paths
-        left = []
-        for sync in self._syncs:
-            if sync.waits_for is None:
-                sync.waits_for = {path: hold.first for path, hold in waiting.items()}
-            else:
-                sync.waits_for = {
-                    path: first
-                    for path, first in sync.waits_for.items()
-                    if path in waiting and waiting[path].first == first
-                }
-            if (sync.waits_for or state.is_missing) and not sync.is_given_up:
-                left.append(sync)
-            else:
-                sync.finish(None)
-        self._syncs[:] = left
+        times = [self._polling.next_time(), state.held.next_time()]
+        if known := [each for each in times if each is not None]:
+            return max(0.0, (min(known) - time.monotonic_ns()) / 1e6)
+        return None
 
     def _flush(self) -> None:
         """Look at all that may have changed, and tell what did."""
         self._state.flush()
-        if self._untold:
-            self._hand_over()
-
-    def _tell(self, event: Event) -> None:
-        """Gather what is to be told: with one event at a time the threads of watchers would be woken for each."""
-        self._untold.append(event)
-        if len(self._untold) >= _TOGETHER:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        """Let all sinks have what was gathered."""
-        events, self._untold = self._untold, []
-        for sink, namespace in self._sinks:
-            put = sink.put
-            for event in events:
-                if namespace is None or namespace == event.namespace:
-                    try:
-                        put(event)
-                    except Exception:
-                        _log.exception("a watcher could not take a change")  # its failure is its own
+        self._audience.hand_over()
 
     def _catch_up(self) -> CatchUp:
         watched = self._watched
@@ -356,11 +273,8 @@ class Hub:
         self._stopping = True
         over = self._over()
         self._calls.refuse(over)
-        for sync in self._syncs:
-            sync.fail(over)
-        sinks, self._sinks = self._sinks, []
-        for sink, _ in sinks:
-            sink.end(over if self._failure else None)
+        self._syncs.fail(over)
+        self._audience.end(over if self._failure else None)
         self._calls.close()
 
     def abandon(self) -> None:
@@ -370,26 +284,9 @@ class Hub:
         self._writers.close()
         self._note_no_more()
         self._calls.abandon()
-        sinks, self._sinks = self._sinks, []
-        for sink, _ in sinks:
-            sink.end(self._over())
+        self._audience.end(self._over())
 
     def _note_no_more(self) -> None:
         own = self._watched.journal.own
         if own.noted is self._noted:  # else it is another observer's, which has begun since
             own.noted = None
-
-
-class _Sync(Call[None]):
-    """Somebody who waits until all has been told that was to be told when they asked."""
-
-    def __init__(self, begin: Callable[[_Sync], None]) -> None:
-        super().__init__(lambda: None)
-        self._begin = begin
-        self.is_given_up = False
-        self.waits_for: dict[str, int] | None = None
-        """Files that were held back then, and since when."""
-
-    def run(self) -> None:
-        """It is finished in one of the rounds that follow."""
-        self._begin(self)

@@ -1,0 +1,55 @@
+"""Those who are told of the changes of one store, all by one thread. It finds no change."""
+
+from __future__ import annotations
+
+import logging
+
+from fsstore.engine import Sink
+from fsstore.errors import StoreError
+from fsstore.events import Event
+
+_log = logging.getLogger("fsstore")
+
+_TOGETHER = 64  # events
+
+
+class Audience:
+    """The sinks, and the events that they are to get."""
+
+    def __init__(self) -> None:
+        self._sinks: list[tuple[Sink, str | None]] = []
+        self._untold: list[Event] = []
+
+    def add(self, sink: Sink, namespace: str | None) -> None:
+        """Tell it what follows, of one namespace or of all."""
+        self._sinks.append((sink, namespace))
+
+    def remove(self, sink: Sink) -> None:
+        """Tell it nothing more. Nothing, if it is not there."""
+        self._sinks = [each for each in self._sinks if each[0] is not sink]
+
+    def tell(self, event: Event) -> None:
+        """Gather what is to be told: with one event at a time the threads of watchers would be woken for each."""
+        self._untold.append(event)
+        if len(self._untold) >= _TOGETHER:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Let all have what was gathered."""
+        if not self._untold:
+            return
+        events, self._untold = self._untold, []
+        for sink, namespace in self._sinks:
+            put = sink.put
+            for event in events:
+                if namespace is None or namespace == event.namespace:
+                    try:
+                        put(event)
+                    except Exception:
+                        _log.exception("a watcher could not take a change")  # its failure is its own
+
+    def end(self, error: StoreError | None) -> None:
+        """Nothing more will come; with the error why, if it was not asked for."""
+        sinks, self._sinks = self._sinks, []
+        for sink, _ in sinks:
+            sink.end(error)
