@@ -1,8 +1,7 @@
 """What a subscription has been told and has not handed on: by key the newest event, in order. It calls no handler.
 
-A `fsstore.engine.Sink`. A put takes a lock for an instant and wakes a consumer only if one waits, which is only so
-while there is nothing to hand on. The lock may be taken again by the same thread: a signal handler may close what its
-own thread is just looking at.
+A `fsstore.engine.Sink`. A put takes a lock for an instant and wakes a consumer only if one waits: with nothing to hand
+on. The same thread may take the lock again: a signal handler may close what its own thread is just looking at.
 """
 
 from __future__ import annotations
