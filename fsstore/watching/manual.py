@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fsstore.events import Event, Told
@@ -66,7 +67,7 @@ class ManualProgress(Progress):
         if self._cursor is not None:
             self._cursor.note(*name, mark)
 
-    def caught_up(self, told: Told) -> None:
+    def caught_up(self, told: Callable[[], Told]) -> None:
         """All that a cursor did not know has been handed on; what of it is not handled is not noted."""
         with self._lock:
             self.advance()

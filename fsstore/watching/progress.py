@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fsstore.events import UNKNOWN, Event, Told
@@ -51,10 +51,12 @@ class Progress:
         if entry is not None:
             self.handled(entry)
 
-    def caught_up(self, told: Told) -> None:
-        """All has been handed on that a cursor did not know; ``told`` is what was there."""
+    def caught_up(self, told: Callable[[], Told]) -> None:
+        """All has been handed on that a cursor did not know; ``told`` says what is there now."""
         if self._cursor is not None:
-            self._cursor.reset(self._without(told, ()))
+            handled = self.saved(told(), in_hand=True)
+            if handled is not None and not self._pending.is_over:  # else it was asked of what watches no more
+                self._cursor.reset(handled)
 
     def saved(self, told: Told, *, in_hand: bool) -> Told | None:
         """Of ``told``, what was handled; ``None`` if nobody knows, as events were dropped and it was not read anew.

@@ -121,8 +121,7 @@ class Watches:
             elif cursor is not None and known is None:
                 cursor.reset(told or {})
             follows = cursor is not None and known is not None and (is_new or pending.has_had_any)
-            # What is known now was told before what is marked now: all of it has been handled there.
-            pending.settle(partial(progress.caught_up, told_now()) if follows else None, ready=options.replay)
+            pending.settle(partial(progress.caught_up, told_now) if follows else None, ready=options.replay)
             with self._lock:  # its callback may close it at once
                 made = Subscription(
                     pending, progress, options.callback, told=told_now, save=self._save, leave=self._leave
