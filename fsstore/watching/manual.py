@@ -63,8 +63,12 @@ class ManualProgress(Progress):
             self._failed.pop(name, None)
         else:
             self._failed[name] = mark  # there is a newer one, before which this was
-        if self._cursor is not None:
-            self._cursor.note(*name, mark)
+        self.note(*name, mark)
+
+    def note(self, namespace: str, key: str, mark: bytes) -> None:
+        """Take down that something is handled."""
+        with self._lock:
+            super().note(namespace, key, mark)
 
     def caught_up(self, told: Told) -> None:
         """All that a cursor did not know has been handed on; what of it is not handled is not noted."""

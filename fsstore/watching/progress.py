@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fsstore.events import UNKNOWN, Event, Told
 
 if TYPE_CHECKING:
     from fsstore.engine import Cursor
-    from fsstore.watching.entries import Entry, Name
+    from fsstore.watching.entries import Action, Entry, Name
     from fsstore.watching.pending import Pending
 
 
@@ -21,6 +22,8 @@ class Progress:
         self._cursor = cursor
         self._failed: dict[Name, bytes] = {}
         """What was handled before of the keys whose event was not; empty if they were not there."""
+        self._noted: dict[Name, bytes] | None = None
+        """What was noted since a whole state that will be written was current; ``None`` while none will be."""
 
     def handled(self, entry: Entry) -> None:
         """The subscriber is done with this."""
@@ -31,12 +34,19 @@ class Progress:
         self._pending.handled(entry)
         if event.kind == "resync":
             self._failed.clear()
+            self._noted = None  # all of it is older
             if self._cursor is not None and told is not None:
                 self._cursor.reset(told)
         elif event.namespace:
             self._failed.pop((event.namespace, event.key), None)
-            if self._cursor is not None:
-                self._cursor.note(event.namespace, event.key, event.mark)
+            self.note(event.namespace, event.key, event.mark)
+
+    def note(self, namespace: str, key: str, mark: bytes) -> None:
+        """Take down that something is handled: by the subscriber, or because it was not to be told."""
+        if self._noted is not None:
+            self._noted[namespace, key] = mark
+        if self._cursor is not None:
+            self._cursor.note(namespace, key, mark)
 
     def failed(self, entry: Entry) -> None:
         """The subscriber could not handle this; whoever resumes is told of it again."""
@@ -51,9 +61,20 @@ class Progress:
         if entry is not None:
             self.handled(entry)
 
+    def catch_up(self, told: Told) -> Action:
+        """Begin to hand on what a cursor did not know; to be called when that is done. ``told`` is what is there."""
+        self._noted = {}
+        return partial(self.caught_up, told)
+
     def caught_up(self, told: Told) -> None:
-        """All has been handed on that a cursor did not know; ``told`` is what was there."""
+        """All has been handed on that a cursor did not know; ``told`` is what was there when that began.
+
+        What came meanwhile may be handled already, where it was merged with what had waited.
+        """
+        noted, self._noted = self._noted, None
         if self._cursor is not None:
+            for (namespace, key), mark in (noted or {}).items():
+                _put(told, namespace, key, mark)
             self._cursor.reset(self._without(told, ()))
 
     def saved(self, told: Told, *, in_hand: bool) -> Told | None:
@@ -70,16 +91,20 @@ class Progress:
         firsts = [entry[2] for entry in reversed(entries)]  # of the events of a key the oldest counts
         marks = {(event.namespace, event.key): _before(event) for event in firsts if event.namespace}
         for (namespace, key), mark in {**marks, **self._failed}.items():
-            if mark:
-                told.setdefault(namespace, {})[key] = mark
-            else:
-                told.get(namespace, {}).pop(key, None)
+            _put(told, namespace, key, mark)
         return told
 
     def close(self) -> None:
         """Free the name of the cursor."""
         if self._cursor is not None:
             self._cursor.close()
+
+
+def _put(told: Told, namespace: str, key: str, mark: bytes) -> None:
+    if mark:
+        told.setdefault(namespace, {})[key] = mark
+    else:
+        told.get(namespace, {}).pop(key, None)
 
 
 def _before(event: Event) -> bytes:

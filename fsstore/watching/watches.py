@@ -104,6 +104,10 @@ class Watches:
             cursor.reset(known)
         feed = self._engine.feed()
         told_now = partial(feed.told, namespace)
+
+        def note(namespace: str, key: str, mark: bytes) -> None:
+            progress.note(namespace, key, mark)
+
         pending = Pending(
             prefix=text_or_all(prefix),
             own=options.own,
@@ -111,7 +115,7 @@ class Watches:
             bound=options.max_pending,
             gathers=known is not None,
             told=None if cursor is None else told_now,
-            note=None if cursor is None else cursor.note,
+            note=None if cursor is None else note,
         )
         progress = (ManualProgress if options.manual else Progress)(pending, cursor)
         try:
@@ -122,7 +126,7 @@ class Watches:
                 cursor.reset(told or {})
             follows = cursor is not None and known is not None and (is_new or pending.has_had_any)
             # What is known now was told before what is marked now: all of it has been handled there.
-            pending.settle(partial(progress.caught_up, told_now()) if follows else None, ready=options.replay)
+            pending.settle(progress.catch_up(told_now()) if follows else None, ready=options.replay)
             with self._lock:  # its callback may close it at once
                 made = Subscription(
                     pending, progress, options.callback, told=told_now, save=self._save, leave=self._leave
