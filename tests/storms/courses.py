@@ -51,7 +51,7 @@ def _half_written(scene: Scene, flaw: str) -> Any:
 
 def _new_directory(scene: Scene, flaw: str) -> Any:
     where = scene.outside
-    watcher, person = scene.watcher(flaw=flaw, pause=["new", str(where)]), scene.person()
+    watcher, person = scene.watcher(flaw=flaw, pause=["watches", "new", str(where)]), scene.person()
     person.ask("replace", namespace="a", key="new:first")
     for stage in ("before", "after"):
         go_on(where, stage, partial(person.ask, "replace", namespace="a", key=f"new:{stage}"))
@@ -67,6 +67,18 @@ def _moved_out(scene: Scene, flaw: str) -> Any:
     person.ask("fill", namespace="a", prefix="b:", count=5)
     watcher.ask("sync")
     person.ask("fill", namespace="a", prefix="b:", count=5)
+    return _faults(watcher)
+
+
+def _away_for_an_instant(scene: Scene, flaw: str) -> Any:
+    where, away = scene.outside, scene.outside / "store"
+    agent = scene.agent()
+    for key in ("paused", "other"):
+        agent.ask("set", namespace="a", key=key)
+    watcher = scene.watcher(flaw=flaw, checks=TREES, pause=["files", "paused", str(where)])
+    scene.person().ask("replace", namespace="a", key="paused")
+    go_on(where, "opened", lambda: scene.root.rename(away))
+    go_on(where, "absent", lambda: away.rename(scene.root))
     return _faults(watcher)
 
 
@@ -97,6 +109,7 @@ COURSES: dict[str, Callable[[Scene, str], Any]] = {
     "no hold of half-written files": _half_written,
     "new directories are listed before they are watched": _new_directory,
     "a moved directory's watches are kept": _moved_out,
+    "a store that was away for an instant is not looked through": _away_for_an_instant,
     "a cursor notes what is still in hand": _killed_in_the_handler,
     "the oldest state of a key is kept": _asleep,
 }

@@ -26,26 +26,50 @@ def be_patient(patience: Mapping[str, float]) -> None:
         setattr(held, name, int(seconds * 1e9))
 
 
-def pause_at(directory: str, where: str) -> None:
-    """Wait before and after the first watch of a directory of this name, each time until `go_on` is called."""
-    add, stages = Inotify.add, ["before", "after"]
+def pause(where: str, stage: str) -> None:
+    """Wait until another process calls `go_on`."""
+    with open(f"{where}/{stage}", "w"):
+        pass
+    while os.path.exists(f"{where}/{stage}"):
+        time.sleep(0.001)
 
-    def pause(stage: str) -> None:
-        stages.remove(stage)
-        with open(f"{where}/{stage}", "w"):
-            pass
-        while os.path.exists(f"{where}/{stage}"):
-            time.sleep(0.001)
+
+def pause_at_watches(directory: str, where: str) -> None:
+    """Pause ``before`` and ``after`` the first watch of a directory of this name."""
+    add, stages = Inotify.add, ["after", "before"]
 
     def paused(self: Inotify, path: bytes, fd: int) -> int:
         if os.path.basename(os.fsdecode(path)) != directory or not stages:
             return add(self, path, fd)
-        pause("before")
+        pause(where, stages.pop())
         number = add(self, path, fd)
-        pause("after")
+        pause(where, stages.pop())
         return number
 
     Inotify.add = paused  # type: ignore[method-assign, assignment]
+
+
+def pause_at_files(key: str, where: str) -> None:
+    """Pause when the file of a key is going to be ``opened``, and when it was found ``absent``: each time once."""
+    settle, absent, stages = Reconciler._settle, Reconciler._absent, {"opened", "absent"}
+
+    def once(stage: str, path: str) -> None:
+        if path.endswith(f"/{key}.json") and stage in stages:
+            stages.remove(stage)
+            pause(where, stage)
+
+    def paused(self: Reconciler, path: str, mask: int) -> None:
+        once("opened", path)
+        settle(self, path, mask)
+
+    def paused_again(self: Reconciler, directory: Directory, name: str, mask: int) -> None:
+        once("absent", directory.prefix + name)
+        absent(self, directory, name, mask)
+
+    Reconciler._settle, Reconciler._absent = paused, paused_again  # type: ignore[method-assign]
+
+
+PAUSES: dict[str, Callable[[str, str], None]] = {"watches": pause_at_watches, "files": pause_at_files}
 
 
 def go_on(where: Path, stage: str, meanwhile: Callable[[], object]) -> None:
@@ -87,6 +111,17 @@ def _listed_before_watched() -> None:
     Scan._watch, Scan._compare = not_yet, compare_first  # type: ignore[method-assign]
 
 
+def _moves_of_the_store_ignored() -> None:
+    sound = Reconciler._hint_itself
+
+    def hint_itself(self: Reconciler, number: int, directory: Directory | None, mask: int) -> None:
+        everything = self._everything
+        sound(self, number, directory, mask)
+        self._everything = everything
+
+    Reconciler._hint_itself = hint_itself  # type: ignore[method-assign]
+
+
 def _moved_watches_kept() -> None:
     watch = Scan._watch
     kept: dict[str, int] = {}
@@ -122,6 +157,7 @@ FLAWS: dict[str, Callable[[], None]] = {
     "no hold of half-written files": _no_hold,
     "new directories are listed before they are watched": _listed_before_watched,
     "a moved directory's watches are kept": _moved_watches_kept,
+    "a store that was away for an instant is not looked through": _moves_of_the_store_ignored,
     "a cursor notes what is still in hand": _noted_in_hand,
     "the oldest state of a key is kept": _oldest_kept,
 }

@@ -17,7 +17,7 @@ import fsstore
 from fsstore.events import Event
 
 from .disk import Place, read_all
-from .flaws import FLAWS, be_patient, pause_at
+from .flaws import FLAWS, PAUSES, be_patient
 from .orders import Orders
 from .told import Told
 from .values import checked
@@ -214,7 +214,8 @@ if __name__ == "__main__":
     given = json.loads(sys.argv[1])
     be_patient(given.get("patience", {}))
     if "pause" in given:
-        pause_at(*given["pause"])
+        at, *what = given["pause"]
+        PAUSES[at](*what)
     if given.get("flaw"):
         FLAWS[given["flaw"]]()
     work = Watcher(given)
