@@ -85,6 +85,8 @@ class Hinted(Scan):
             self.touched.lose()
         if number in self._above or (directory is not None and directory.path == ""):
             self.is_root_in_doubt = True
+            if mask & hints.MOVE_SELF:  # a file that was not found meanwhile may be there
+                self._everything = True
         if directory is None:  # watched no more, or not in the store
             return
         if mask & hints.IGNORED:
