@@ -457,7 +457,28 @@ def test_what_is_half_written_when_somebody_comes(disk: fsstore.Store, root: Pat
     save(root / "default" / "half.json", '{"a": ')
     late = Recorder(disk, since={})
     save(root / "default" / "half.json", '{"a": 1}')
-    assert [event.value for event in late.events() if event.key == "half"] == [{"a": 1}]
+    assert late.told() == ["created default/half {'a': 1} by a person"]
+
+
+def test_what_is_half_written_when_somebody_comes_back(disk: fsstore.Store, root: Path) -> None:
+    """It is told what it is to them, whatever others know: changed, as before, or gone."""
+    disk.set_many({"changed": 1, "same": 1, "gone": 1})
+    known = {"default": {key: bytes.fromhex(disk.info(key).revision) for key in ("changed", "same", "gone")}}
+    early = Recorder(disk)
+    with early.paused():
+        for key in ("changed", "same", "gone", "unknown"):
+            save(root / "default" / f"{key}.json", "{")
+        late = Recorder.__new__(Recorder)
+        thread = threading.Thread(target=late.__init__, args=(disk, known))  # type: ignore[misc]
+        thread.start()
+    thread.join()
+    save(root / "default" / "changed.json", "2")
+    save(root / "default" / "same.json", "1\n")
+    for key in ("gone", "unknown"):
+        (root / "default" / f"{key}.json").unlink()
+    found = {event.key: event for event in late.events() if event.kind != "invalid"}
+    assert {key: event.kind for key, event in found.items()} == {"changed": "updated", "gone": "deleted"}
+    assert all(event.old_mark[-20:] == known["default"][key] for key, event in found.items())
 
 
 def test_what_stays_half_written_is_told_to_who_comes(disk: fsstore.Store, root: Path) -> None:

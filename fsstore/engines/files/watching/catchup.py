@@ -42,6 +42,8 @@ class CatchUp:
         self._tree, self._limit, self._directories, self._lines = tree, limit, directories, lines
         self.doubtful: list[str] = []
         """Paths of files that are to be looked at again: they are changing just now."""
+        self.strange: dict[tuple[str, str], bytes] = {}
+        """The marks that the watcher had of them; empty where it had none."""
 
     def told(self, namespace: str | None) -> Told:
         """All that is known."""
@@ -107,7 +109,7 @@ class CatchUp:
         revision = revision_of(raw)
         mark = now + bytes.fromhex(revision)
         if now != signature(status) or not _is_same(directory.files.get(name, b""), mark):
-            self._doubt(directory, name)
+            self._doubt(found)
             return
         directory.files[name] = mark
         if found.old is not None and found.old[-REVISION:] == mark[-REVISION:]:
@@ -128,7 +130,7 @@ class CatchUp:
         except OSError:
             mark = None
         if mark is None or (isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG):
-            self._doubt(directory, name)
+            self._doubt(found)
             return
         if isinstance(error, OSError):
             mark = directory.files[name] = mark[:SIGNATURE] + UNREADABLE
@@ -136,11 +138,13 @@ class CatchUp:
         old = found.old or b""
         yield Event("invalid", found.namespace, found.key, None, mark, old, _PERSON, status.st_mtime, error=told)
 
-    def _doubt(self, directory: Directory, name: str) -> None:
+    def _doubt(self, found: Found) -> None:
         """It changes just now: what comes of it is told to all, and if it is what the others know already."""
+        directory, name = found.directory, found.name
         if name in directory.files:
             directory.files[name] = NO_SIGNATURE + UNKNOWN
         self.doubtful.append(directory.prefix + name)
+        self.strange[found.namespace, found.key] = found.old or b""
 
 
 def _is_same(old: bytes, mark: bytes) -> bool:

@@ -89,7 +89,7 @@ class Hub:
                 for event in catch_up.events(namespace, since):
                     sink.put(event)
             told = catch_up.told(namespace) if tell else None
-            self._audience.add(sink, namespace)
+            self._audience.add(sink, namespace, catch_up.strange)
             self._state.doubt(catch_up.doubtful)
             return told
 
