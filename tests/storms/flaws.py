@@ -66,7 +66,7 @@ def pause_at_files(key: str, where: str) -> None:
         once("absent", directory.prefix + name)
         absent(self, directory, name, mask)
 
-    Reconciler._settle, Reconciler._absent = paused, paused_again  # type: ignore[method-assign,assignment]
+    Reconciler._settle, Reconciler._absent = paused, paused_again  # type: ignore[method-assign]
 
 
 PAUSES: dict[str, Callable[[str, str], None]] = {"watches": pause_at_watches, "files": pause_at_files}
@@ -87,7 +87,7 @@ def _no_rescan() -> None:
         sound(self, raw)
         self._everything = False
 
-    Reconciler.hint = hint  # type: ignore[method-assign,assignment]
+    Reconciler.hint = hint  # type: ignore[method-assign]
 
 
 def _no_hold() -> None:
@@ -108,7 +108,7 @@ def _listed_before_watched() -> None:
         self._note_watch(directory, watch(self, directory.path, fd))
         return below
 
-    Scan._watch, Scan._compare = not_yet, compare_first  # type: ignore[method-assign,assignment]
+    Scan._watch, Scan._compare = not_yet, compare_first  # type: ignore[method-assign]
 
 
 def _moves_of_the_store_ignored() -> None:
@@ -119,7 +119,7 @@ def _moves_of_the_store_ignored() -> None:
         sound(self, number, directory, mask)
         self._everything = everything
 
-    Reconciler._hint_itself = hint_itself  # type: ignore[method-assign,assignment]
+    Reconciler._hint_itself = hint_itself  # type: ignore[method-assign]
 
 
 def _moved_watches_kept() -> None:
@@ -132,7 +132,7 @@ def _moved_watches_kept() -> None:
     def watch_once(self: Scan, path: str, fd: int) -> int:
         return kept[path] if path in kept else watch(self, path, fd)
 
-    Scan._unwatch, Scan._watch = unwatch, watch_once  # type: ignore[method-assign,assignment]
+    Scan._unwatch, Scan._watch = unwatch, watch_once  # type: ignore[method-assign]
 
 
 def _noted_in_hand() -> None:
@@ -142,14 +142,14 @@ def _noted_in_hand() -> None:
         self._progress.handled(entry)
         sound(self, entry)
 
-    Worker._handle = handle  # type: ignore[method-assign,assignment]
+    Worker._handle = handle  # type: ignore[method-assign]
 
 
 def _oldest_kept() -> None:
     def merge(self: Pending, name: Name, old: Entry, event: Event) -> None:
         """What waits is told."""
 
-    Pending._merge = merge  # type: ignore[method-assign,assignment]
+    Pending._merge = merge  # type: ignore[method-assign]
 
 
 FLAWS: dict[str, Callable[[], None]] = {
