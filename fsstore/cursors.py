@@ -1,9 +1,10 @@
 """What a watcher has handled, as the bytes of a file and back: pure data. It knows no disk.
 
-Lines of JSON. The first says the format and the store; then follow, for each namespace and length of mark, a line
-``[namespace, length, [key, ...], marks]`` with the marks of those keys one after the other, in hex; then lines
-``[namespace, key, mark]`` of what was handled since, an empty mark for a key that is gone. So what was handled later
-is only appended, and a last line that was cut off costs no more than to be told again of one key.
+Lines of JSON. The first says the format, the store, and how many lines follow that were written together with it:
+``[namespace, length, [key, ...], marks]`` for each namespace and length of mark, with the marks of those keys one after
+the other, in hex. Then come lines ``[namespace, key, mark]`` of what was handled since, an empty mark for a key that is
+gone. So what was handled later is only appended, and a last line that was cut off costs no more than to be told again
+of one key.
 """
 
 from __future__ import annotations
@@ -44,14 +45,14 @@ def encode(told: Told | None, store: str | None) -> bytes:
     head: dict[str, Any] = {"format": FORMAT, "store": store}
     if told is None:
         head["lost"] = True
-    lines = [orjson.dumps(head)]
+    lines: list[bytes] = []
     for namespace, marks in (told or {}).items():
         by_length: dict[int, list[str]] = {}
         for key, mark in marks.items():
             by_length.setdefault(len(mark), []).append(key)
         for length, keys in by_length.items():
             lines.append(orjson.dumps([namespace, length, keys, b"".join([marks[key] for key in keys]).hex()]))
-    return b"\n".join(lines) + b"\n"
+    return b"\n".join([orjson.dumps({**head, "lines": len(lines)}), *lines]) + b"\n"
 
 
 def encode_note(namespace: str, key: str, mark: bytes) -> bytes:
@@ -62,13 +63,13 @@ def encode_note(namespace: str, key: str, mark: bytes) -> bytes:
 def decode(raw: bytes, path: str, store: str | None) -> Saved:
     """The content of a file, for a store of this id. Raises `DamagedCursor`, which names the path."""
     head, *lines = raw.split(b"\n")
-    saved_store, is_lost = _head(head, path)
+    saved_store, is_lost, whole = _head(head, path)
     if saved_store is not None and store is not None and saved_store != store:
         raise _damaged(path, f"it is about another store, whose id is {saved_store}")
     told: Told = {}
     if not lines:
         raise _damaged(path, "its first line is cut off")
-    appended, size = 0, len(head) + 1
+    taken, appended, size = 0, 0, len(head) + 1
     for number, line in enumerate(lines[:-1], 2):
         try:
             appended += _take(told, orjson.loads(line))
@@ -76,21 +77,24 @@ def decode(raw: bytes, path: str, store: str | None) -> Saved:
             if any(_is_line(later) for later in lines[number - 1 :]):
                 raise _damaged(path, f"line {number} makes no sense") from None
             break  # a power cut may leave anything where a file was growing
+        taken += 1
         size += len(line) + 1
+    if taken < whole:
+        raise _damaged(path, f"of the {whole} lines that it began with {taken} are left")
     return Saved(None if is_lost else told, saved_store, appended, size)
 
 
-def _head(line: bytes, path: str) -> tuple[str | None, bool]:
+def _head(line: bytes, path: str) -> tuple[str | None, bool, int]:
     try:
         head = orjson.loads(line)
-        number, store, is_lost = head["format"], head["store"], head.get("lost", False)
+        number, store, is_lost, lines = head["format"], head["store"], head.get("lost", False), head.get("lines", 0)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise _damaged(path, "its first line is not that of such a file") from None
     if number != FORMAT:
         raise _damaged(path, f"its format is {number}, and this fsstore knows format {FORMAT}")
-    if not (store is None or isinstance(store, str)):
+    if not (store is None or isinstance(store, str)) or not isinstance(lines, int):
         raise _damaged(path, "its first line is not that of such a file")
-    return store, bool(is_lost)
+    return store, bool(is_lost), lines
 
 
 def _take(told: Told, line: list[Any]) -> bool:

@@ -98,12 +98,17 @@ class Watches:
             is_lost = known is None
         elif known is None and options.replay:
             known = {}
-        if known is not None and namespace is not None:
-            known = {namespace: known.get(namespace, {})}
         if cursor is not None and is_new and known is not None:
             cursor.reset(known)
+        elsewhere: Told = {}  # is kept as it is, for whoever comes back to watch it
+        if known is not None and namespace is not None:
+            elsewhere = {name: marks for name, marks in known.items() if name != namespace}
+            known = {namespace: known.get(namespace, {})}
         feed = self._engine.feed()
-        told_now = partial(feed.told, namespace)
+
+        def told_now() -> Told:
+            return {**elsewhere, **feed.told(namespace)}
+
         pending = Pending(
             prefix=text_or_all(prefix),
             own=options.own,

@@ -82,6 +82,7 @@ DAMAGED: dict[str, tuple[bytes, str]] = {
     "a key that is none": (HEAD + b'["a",7,"00"]\n' + LINE, "line 2"),
     "too few marks": (HEAD + b'["a",2,["k","l"],"0000"]\n' + LINE, "line 2"),
     "five members": (HEAD + b"[1,2,3,4,5]\n" + LINE, "line 2"),
+    "a number of lines that is none": (b'{"format":1,"store":null,"lines":"2"}\n', "first line"),
     "no list": (HEAD + b"7\n" + LINE, "line 2"),
 }
 
@@ -93,6 +94,14 @@ def test_a_damaged_file_says_where(raw: bytes, why: str) -> None:
     assert caught.value.path == "some/file"
     assert "some/file" in str(caught.value)
     assert caught.value.reason
+
+
+def test_a_file_of_which_a_part_was_copied_is_damaged() -> None:
+    """What is missing would be told as new, and what was deleted of it not at all."""
+    base = cursors.encode(EXAMPLE, "id")
+    for end in range(base.index(b"\n") + 1, len(base)):
+        with pytest.raises(DamagedCursor, match="of the 3 lines"):
+            cursors.decode(base[:end], "file", "id")
 
 
 def test_that_nothing_is_known_is_said_too() -> None:
@@ -110,6 +119,6 @@ def test_the_store_counts_where_both_have_an_id() -> None:
 
 def test_it_is_lines_of_json() -> None:
     lines = [json.loads(line) for line in cursors.encode(EXAMPLE, "id").splitlines()]
-    assert lines[0] == {"format": 1, "store": "id"}
+    assert lines[0] == {"format": 1, "store": "id", "lines": 3}
     assert lines[1] == ["a", 20, ["k", "m"], (b"x" * 20 + b"z" * 20).hex()]
     assert len(lines) == 4

@@ -121,6 +121,22 @@ def test_prefixes_and_namespaces_have_their_part_of_it(store: Store) -> None:
     assert handle_all(store, prefix="a:", namespace="n") == ["deleted n/a:1"]
 
 
+def test_what_was_handled_of_other_namespaces_is_kept(store: Store, tmp_path: Path) -> None:
+    """By a watcher that is told of one alone for a time."""
+    other = store.use_namespace("other")
+    other.set_many({"x": 1, "y": 1})
+    with store.watch(name="w", replay=True) as subscription:
+        take(subscription)
+    store.set("k", 1)
+    with store.watch(name="w", namespace="default") as subscription:
+        assert told(store, subscription) == ["created default/k=1"]
+        subscription.save(tmp_path / "file")
+    other.delete("x")
+    assert [short(event) for event in store.changes(tmp_path / "file")] == ["deleted other/x"]
+    with store.watch(name="w") as subscription:
+        assert told(store, subscription) == ["deleted other/x"]
+
+
 def test_own_writes_that_were_left_out_do_not_come_later(store: Store) -> None:
     with store.watch(name="w", own=False) as subscription:
         store.set("k", 1)
