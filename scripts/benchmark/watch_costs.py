@@ -16,11 +16,11 @@ from benchmark.timing import Times
 from benchmark.watch_latency import p99
 from benchmark.workload import Sizes
 
-_QUIET = 3  # seconds of looking for a wake-up
+_QUIET = 0.6  # seconds of looking for a wake-up, in each round
 _SNAPSHOT = 100
 _READS = 1_000
 _SAVES = 200
-_VIM = 20
+_VIM = 4  # in each round
 _PAUSE = 0.02  # seconds between two saves
 _VIM_PAUSE = 0.3
 _LIMIT_MS = 20.0
@@ -39,9 +39,9 @@ def _nothing(root: str, sizes: Sizes) -> list[Figure]:
         reads = workload.keys(_SNAPSHOT) * (_READS // _SNAPSHOT)
         assert writer.call("read", root, reads)[1] == len(reads) + len(keys)
         read = len(watcher.call("settled")[1])
-        time.sleep(1)  # what was held or is to be swept is over
+        time.sleep(_PAUSE)  # who was woken by the last call sleeps again
         before, start = _switches(watcher.process.pid), time.monotonic()
-        time.sleep(_QUIET)
+        time.sleep(_QUIET * sizes.rounds)
         woken = (_switches(watcher.process.pid) - before) / (time.monotonic() - start)
     return [_count(events, "events"), _count(read, "events"), _count(woken, "a second")]
 
@@ -78,7 +78,7 @@ def _saves(root: str, sizes: Sizes) -> list[Figure]:
         delays = [(told[number] - closed) / 1e6 for number, closed in saved if number in told]
         assert len(delays) >= 0.9 * count  # two saves close to each other may be one event
         found = []
-        for number in range(1, _VIM + 1):
+        for number in range(1, _VIM * sizes.rounds + 1):
             writer.call("vim", root, "danced", count + 2 + number)
             time.sleep(_VIM_PAUSE)  # a second event would be late
             found.append(len(watcher.call("settled")[1]))

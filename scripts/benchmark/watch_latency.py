@@ -21,7 +21,7 @@ _US = 1e-3  # of a nanosecond
 _SETS = 40
 """In one turn: few, so that all see the same machine."""
 _TURNS = 5
-"""In one round."""
+"""In one round, at most."""
 _PAUSE = 0.005  # seconds between two sets, so that every one is told alone
 _BURST = 8_000
 """Keys, and changes that wait: well below what the kernel keeps, which is 16,384."""
@@ -120,7 +120,7 @@ def _measured(root: str, contenders: Sequence[str], sizes: Sizes) -> Latencies:
         watched = Watched(root, contenders, sizes, stack)
         for name in contenders:
             watched.latencies(name, _SETS)  # not counted: the first ones find cold caches
-        for _ in range(_TURNS * sizes.rounds):
+        for _ in range(min(_TURNS, sizes.rounds) * sizes.rounds):
             for name in contenders:
                 found.add(name, watched.latencies(name, _SETS))
     return found
