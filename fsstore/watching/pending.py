@@ -104,7 +104,11 @@ class Pending:
         """The newest event of a key takes the place of one that was not handed on; what it comes to is said then."""
         first = old[2]
         if first.kind == "created" and event.kind == "deleted" and self._gathers:
-            del self._entries[name]
+            note = self._note
+            if note is None:
+                del self._entries[name]
+            else:  # a whole state that is noted just now may have it
+                self._entries[name] = lambda: note(*name, b"")
         else:
             self._entries[name] = (event, old[1], first, old[3] + old[0].merged + 1, None)
 
