@@ -12,6 +12,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 from fsstore.errors import StoreError
 from fsstore.events import Event, Told
@@ -102,15 +103,11 @@ class Pending:
 
     def _merge(self, name: Name, old: Entry, event: Event) -> None:
         """The newest event of a key takes the place of one that was not handed on; what it comes to is said then."""
-        first = old[2]
-        if first.kind == "created" and event.kind == "deleted" and self._gathers:
-            note = self._note
-            if note is None:
-                del self._entries[name]
-            else:  # a whole state that is noted just now may have it
-                self._entries[name] = lambda: note(*name, b"")
-        else:
-            self._entries[name] = (event, old[1], first, old[3] + old[0].merged + 1, None)
+        self._entries[name] = (event, old[1], old[2], old[3] + old[0].merged + 1, None)
+
+    def _is_nothing(self, entry: Entry) -> bool:
+        """Whether a key has come and gone, for somebody who did not know of it."""
+        return self._gathers and entry[0].kind == "deleted" and entry[2].kind == "created"
 
     def _pass_over(self, name: Name, mark: bytes) -> None:
         """A process knows what it wrote itself, and that what waits of the key is over."""
@@ -195,17 +192,22 @@ class Pending:
         with self._lock:
             if self.is_over:
                 return ENDED
-            if not self._entries or self._debounce:
-                seconds = self._seconds()
-                if seconds > 0.0:
-                    if wake is not None:
-                        self._waiters.append(wake)
-                    return seconds
-            found = self._entries.popitem(last=False)[1]
-            if self._limit > self._bound:
-                self._limit -= 1
-            if not isinstance(found, tuple):
-                return found
+            while True:
+                if not self._entries or self._debounce:
+                    seconds = self._seconds()
+                    if seconds > 0.0:
+                        if wake is not None:
+                            self._waiters.append(wake)
+                        return seconds
+                name, found = self._entries.popitem(last=False)
+                if self._limit > self._bound:
+                    self._limit -= 1
+                if not isinstance(found, tuple):
+                    return found
+                if not self._is_nothing(found):
+                    break
+                if self._note is not None:  # a whole state that was noted meanwhile may have it
+                    return partial(self._note, *name, b"")
             self.in_hand = found
         entry = handed_on(found)  # without the lock, as this takes its time
         self.in_hand = entry
@@ -256,7 +258,7 @@ class Pending:
         """All that waits, due or not."""
         with self._lock:
             waiting = [each for each in self._entries.values() if isinstance(each, tuple)]
-            found = [handed_on(each)[0] for each in waiting]
+            found = [handed_on(each)[0] for each in waiting if not self._is_nothing(each)]
             self._entries.clear()
             return found
 
@@ -264,7 +266,8 @@ class Pending:
 
     def count(self) -> int:
         """How many events wait."""
-        return sum(1 for found in list(self._entries.values()) if isinstance(found, tuple))
+        waiting = list(self._entries.values())
+        return sum(1 for found in waiting if isinstance(found, tuple) and not self._is_nothing(found))
 
     def unhandled(self, *, in_hand: bool) -> list[Entry]:
         """What waits, and before it what is in hand, if wanted."""

@@ -59,7 +59,7 @@ MERGES: dict[str, tuple[list[tuple[Kind, int, int]], tuple[Kind, int, int, int] 
     "created, deleted": ([(C, 1, 0), (D, 0, 1)], (D, 0, 0, 1), False),
     "created, deleted, known from events": ([(C, 1, 0), (D, 0, 1)], None, True),
     "created, deleted, created": ([(C, 1, 0), (D, 0, 1), (C, 2, 0)], (C, 2, 0, 2), False),
-    "created, deleted, created, known from events": ([(C, 1, 0), (D, 0, 1), (C, 2, 0)], (C, 2, 0, 0), True),
+    "created, deleted, created, known from events": ([(C, 1, 0), (D, 0, 1), (C, 2, 0)], (C, 2, 0, 2), True),
     "updated, updated": ([(U, 2, 1), (U, 3, 2)], (U, 3, 1, 1), False),
     "updated, deleted": ([(U, 2, 1), (D, 0, 2)], (D, 0, 1, 1), True),
     "deleted, created": ([(D, 0, 1), (C, 2, 0)], (U, 2, 1, 1), True),
