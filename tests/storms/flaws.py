@@ -19,6 +19,12 @@ from fsstore.watching.pending import Pending
 from fsstore.watching.worker import Worker
 
 
+def _replace(owner: type, name: str, function: Callable[..., object]) -> None:
+    """From now on, in this process."""
+    assert hasattr(owner, name)
+    setattr(owner, name, function)
+
+
 def be_patient(patience: Mapping[str, float]) -> None:
     """Let the hub of this process wait longer than it does by default: names of `held`, in seconds."""
     for name, seconds in patience.items():
@@ -46,7 +52,7 @@ def pause_at_watches(directory: str, where: str) -> None:
         pause(where, stages.pop())
         return number
 
-    Inotify.add = paused  # type: ignore[method-assign, assignment]
+    _replace(Inotify, "add", paused)
 
 
 def pause_at_files(key: str, where: str) -> None:
@@ -66,7 +72,8 @@ def pause_at_files(key: str, where: str) -> None:
         once("absent", directory.prefix + name)
         absent(self, directory, name, mask)
 
-    Reconciler._settle, Reconciler._absent = paused, paused_again  # type: ignore[method-assign]
+    _replace(Reconciler, "_settle", paused)
+    _replace(Reconciler, "_absent", paused_again)
 
 
 PAUSES: dict[str, Callable[[str, str], None]] = {"watches": pause_at_watches, "files": pause_at_files}
@@ -87,14 +94,14 @@ def _no_rescan() -> None:
         sound(self, raw)
         self._everything = False
 
-    Reconciler.hint = hint  # type: ignore[method-assign]
+    _replace(Reconciler, "hint", hint)
 
 
 def _no_hold() -> None:
     def is_whole(self: Reconciler, *args: Any) -> bool:
         return True
 
-    Reconciler._is_whole = is_whole  # type: ignore[method-assign, assignment]
+    _replace(Reconciler, "_is_whole", is_whole)
 
 
 def _listed_before_watched() -> None:
@@ -108,7 +115,8 @@ def _listed_before_watched() -> None:
         self._note_watch(directory, watch(self, directory.path, fd))
         return below
 
-    Scan._watch, Scan._compare = not_yet, compare_first  # type: ignore[method-assign]
+    _replace(Scan, "_watch", not_yet)
+    _replace(Scan, "_compare", compare_first)
 
 
 def _moves_of_the_store_ignored() -> None:
@@ -119,7 +127,7 @@ def _moves_of_the_store_ignored() -> None:
         sound(self, number, directory, mask)
         self._everything = everything
 
-    Reconciler._hint_itself = hint_itself  # type: ignore[method-assign]
+    _replace(Reconciler, "_hint_itself", hint_itself)
 
 
 def _moved_watches_kept() -> None:
@@ -132,7 +140,8 @@ def _moved_watches_kept() -> None:
     def watch_once(self: Scan, path: str, fd: int) -> int:
         return kept[path] if path in kept else watch(self, path, fd)
 
-    Scan._unwatch, Scan._watch = unwatch, watch_once  # type: ignore[method-assign]
+    _replace(Scan, "_unwatch", unwatch)
+    _replace(Scan, "_watch", watch_once)
 
 
 def _noted_in_hand() -> None:
@@ -142,14 +151,14 @@ def _noted_in_hand() -> None:
         self._progress.handled(entry)
         sound(self, entry)
 
-    Worker._handle = handle  # type: ignore[method-assign]
+    _replace(Worker, "_handle", handle)
 
 
 def _oldest_kept() -> None:
     def merge(self: Pending, name: Name, old: Entry, event: Event) -> None:
         """What waits is told."""
 
-    Pending._merge = merge  # type: ignore[method-assign]
+    _replace(Pending, "_merge", merge)
 
 
 FLAWS: dict[str, Callable[[], None]] = {

@@ -25,6 +25,8 @@ class Process:
         self.log = log
         """What it complained of."""
         self.killed = False
+        self.counted = 0
+        """Events of a watcher that are in the summary of the run."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE", "FSSTORE_RUN"))}
         paths = os.pathsep.join([str(TESTS.parent), str(TESTS)])
         with open(log, "w") as errors:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from faults.tally import TALLY
+
 import fsstore
 from fsstore.store import configure
 
@@ -68,6 +70,9 @@ class Scene:
 def check(watcher: Process, **options: Any) -> dict[str, Any]:
     """Nothing is lost, stale, torn, a ghost, back in time, or told wrongly; all that the watcher says."""
     found: dict[str, Any] = watcher.ask("check", **options)
+    told = sum(total(found["kinds"]))
+    TALLY["events told in storms"] += told - watcher.counted
+    watcher.counted = told
     assert found["faults"] == {}, (found["faults"], found["samples"], found["status"])
     return found
 
