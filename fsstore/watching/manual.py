@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fsstore.events import Event, Told
-from fsstore.watching.progress import Progress
+from fsstore.watching.progress import Progress, put_mark
 
 if TYPE_CHECKING:
     from fsstore.engine import Cursor
@@ -27,6 +27,8 @@ class ManualProgress(Progress):
         self._newest: dict[Name, bytes] = {}
         """Of keys with an event that is not handled: the mark of the newest one that was handed on."""
         self._resync: Entry | None = None
+        self._noted: dict[Name, bytes] = {}
+        """What was handled since that was handed on: it is newer than the state that is noted with it."""
         self._is_closed = False
 
     def advance(self) -> None:
@@ -40,7 +42,7 @@ class ManualProgress(Progress):
                 self._newest[event.namespace, event.key] = event.mark
                 self.failed(entry)
             elif event.kind == "resync":
-                self._resync = entry
+                self._resync, self._noted = entry, {}
             else:
                 self._pending.handled(entry)
 
@@ -56,7 +58,10 @@ class ManualProgress(Progress):
                 entry, self._resync = self._resync, None
                 self._pending.handled(entry)
                 if self._cursor is not None and entry[4] is not None:
-                    self._cursor.reset(self._without(entry[4], ()))
+                    told = self._without(entry[4], ())
+                    for (namespace, key), mark in self._noted.items():
+                        put_mark(told, namespace, key, mark)
+                    self._cursor.reset(told)
 
     def _settle_key(self, name: Name, mark: bytes) -> None:
         if self._newest.get(name, mark) == mark:
@@ -64,6 +69,8 @@ class ManualProgress(Progress):
             self._failed.pop(name, None)
         else:
             self._failed[name] = mark  # there is a newer one, before which this was
+        if self._resync is not None:
+            self._noted[name] = mark
         if self._cursor is not None:
             self._cursor.note(*name, mark)
 

@@ -72,16 +72,21 @@ class Progress:
         firsts = [entry[2] for entry in reversed(entries)]  # of the events of a key the oldest counts
         marks = {(event.namespace, event.key): _before(event) for event in firsts if event.namespace}
         for (namespace, key), mark in {**marks, **self._failed}.items():
-            if mark:
-                told.setdefault(namespace, {})[key] = mark
-            else:
-                told.get(namespace, {}).pop(key, None)
+            put_mark(told, namespace, key, mark)
         return told
 
     def close(self) -> None:
         """Free the name of the cursor."""
         if self._cursor is not None:
             self._cursor.close()
+
+
+def put_mark(told: Told, namespace: str, key: str, mark: bytes) -> None:
+    """Change what is told of a key; an empty mark: it is gone."""
+    if mark:
+        told.setdefault(namespace, {})[key] = mark
+    else:
+        told.get(namespace, {}).pop(key, None)
 
 
 def _before(event: Event) -> bytes:

@@ -124,6 +124,21 @@ def test_what_was_dropped_comes_again_unless_it_was_read_anew(store: Store, is_h
     assert left(store) == [*dropped, "created default/in hand=0"]
 
 
+def test_a_resync_that_is_handled_late_forgets_nothing(store: Store) -> None:
+    """What was handled after it was handed on is newer than the state that is noted with it."""
+    store.set("old", 0)
+    with watch(store, max_pending=2) as subscription:
+        store.set_many({"a": 1, "b": 2, "c": 3})
+        resync = events(store, subscription)["resync"]
+        store.set("new", 1)
+        store.delete("old")
+        for event in events(store, subscription).values():
+            subscription.handled(event)
+        subscription.handled(resync)
+    store.delete("new")
+    assert left(store) == ["deleted default/new"]
+
+
 def test_a_saved_state_has_what_was_handled(store: Store, tmp_path: Path) -> None:
     with watch(store, name=None, replay=True) as subscription:
         store.set_many({"a": 1, "b": 2})
