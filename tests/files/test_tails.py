@@ -91,9 +91,9 @@ class Skipping(Tail):
 
     __slots__ = ()
 
-    def _take(self, raw: bytes) -> Iterator[tails.Line]:
+    def _take(self, raw: bytes, found: list[tails.Line]) -> None:
         at = self._at
-        yield from super()._take(raw)
+        super()._take(raw, found)
         self._at = at + len(raw)
 
 
@@ -103,6 +103,22 @@ def test_a_flaw_that_passes_over_halves_is_noticed(file: Path) -> None:
     with pytest.raises(AssertionError):
         check_halves(flawed, file)
     flawed.close()
+
+
+def test_a_quick_look_is_completed_by_the_next(file: Path) -> None:
+    """The file was replaced after its last line: a quick look has that line, the next one what is in the new file."""
+    tail = Tail(Tree(str(file.parent)), NAME)
+    tail.pass_over(0.0)
+    with file.open("ab") as old:
+        old.write(b'\n{"path":"a","time":1.0}')
+    assert [line["time"] for line in tail.lines(quick=True)] == [1.0]
+    with file.open("ab") as old:
+        old.write(b'\n{"path":"a","time":2.0}')
+    file.with_name("new").write_bytes(file.read_bytes() + b'\n{"path":"a","time":3.0}')
+    file.with_name("new").rename(file)
+    assert [line["time"] for line in tail.lines(quick=True)] == [2.0]
+    assert 3.0 in [line["time"] for line in tail.lines()]
+    tail.close()
 
 
 def test_who_begins_in_the_middle_of_a_line_reads_it(file: Path) -> None:

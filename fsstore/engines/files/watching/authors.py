@@ -58,7 +58,7 @@ class Writers:
         """The write that left a file with this revision, if no other write of it waits; else ask `of`."""
         line = self.waiting.get(path)
         if line is None:
-            self._catch_up(self._stripe(path))
+            self._catch_up(self._stripe(path), quick=True)
             line = self.waiting.get(path)
         if line is None or line.revision != revision or line.before is not None or line.author.by_hand:
             return None
@@ -104,13 +104,13 @@ class Writers:
         else:
             self.waiting[path] = line
 
-    def _catch_up(self, number: int) -> None:
+    def _catch_up(self, number: int, *, quick: bool = False) -> None:
         """Read on in one journal."""
         tail = self._tails.get(number)
         if tail is None:
             tail = self._tails[number] = Tail(self._tree, self._journal.path(number))
         waiting, authors, noted = self.waiting, self._authors, self._noted
-        for line in tail.lines():
+        for line in tail.lines(quick=quick):
             path, at = line["path"], line["time"]
             name = line.get("agent"), line.get("run"), line.get("by_hand", False)
             author = authors.get(name) or self._author(name)

@@ -21,7 +21,7 @@ _log = logging.getLogger("fsstore")
 
 _WRITING = hints.MODIFY | hints.CREATE
 _ROUNDS = 1000
-_BURST = 4096  # bytes of hints: then all are taken out of the kernel's queue, which is finite, before any file is read
+_BURST = hints.FEW - hints.LONGEST  # bytes: then all hints are taken out of the kernel's queue before any file is read
 _DRAIN = 0.02  # seconds
 
 
@@ -39,7 +39,8 @@ class Hinted(Scan):
         if notifier is None:
             return
         until = None
-        while raw := notifier.read():
+        raw = notifier.read(many=False)
+        while raw:
             hint(raw)
             if not all_of_it:
                 if len(raw) < _BURST:
@@ -48,6 +49,7 @@ class Hinted(Scan):
                 until = until or now + _DRAIN
                 if now > until:
                     return
+            raw = notifier.read()
 
     def hint(self, raw: bytes) -> None:
         """Note what the kernel says; nothing is looked at."""

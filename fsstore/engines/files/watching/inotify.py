@@ -38,7 +38,11 @@ _WANTED = (
 )
 HEADER = struct.Struct("iIII")
 """Watch, mask, cookie and length of the name that follows."""
-_BUFFER = 1 << 18
+LONGEST = 16 + 256
+"""Bytes of the longest hint."""
+FEW = 1 << 12
+"""Bytes of hints that are taken at once: to make room for many takes longer than to read one."""
+_MANY = 1 << 18
 _NOTHING = bytes(4)
 
 Calls = tuple[Callable[[], int], Callable[[int, bytes, int], int], Callable[[int, int], int]]
@@ -82,10 +86,10 @@ class Inotify:
         """Watch it no more; nothing, if it is not watched."""
         self._remove(self.fd, number)
 
-    def read(self) -> bytes:
-        """What has happened since; empty for nothing."""
+    def read(self, *, many: bool = True) -> bytes:
+        """What has happened since; empty for nothing. Few hints are taken at less cost."""
         try:
-            return os.read(self.fd, _BUFFER)
+            return os.read(self.fd, _MANY if many else FEW)
         except BlockingIOError:
             return b""
 

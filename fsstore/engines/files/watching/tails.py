@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -15,7 +15,7 @@ from fsstore.engines.files.journal import compacted
 
 _log = logging.getLogger("fsstore")
 _PIECE = 1 << 16
-_LAST = 4096  # bytes, more than most lines have
+_LAST = 4096  # bytes: more than most lines have, and few enough to be had at once
 
 Line = dict[str, Any]
 
@@ -44,42 +44,51 @@ class Tail:
             text = os.pread(self._fd, back, size - back).rpartition(b"\n")[2]
             self._at = size if not text or _parsed(text) else size - len(text)  # somebody may be writing a last line
 
-    def lines(self) -> Iterator[Line]:
-        """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged."""
-        size = _PIECE
+    def lines(self, *, quick: bool = False) -> list[Line]:
+        """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged.
+
+        ``quick``: where there is something, it is not asked whether another file has taken its place since.
+        """
+        found: list[Line] = []
+        size = _LAST
         while self._is_open():
-            if self._at < self._repeated:
-                raw = os.pread(self._fd, min(size, self._repeated - self._at), self._at)
-                is_all = False
-            else:
-                raw = os.pread(self._fd, size, self._at)
-                is_all = len(raw) < size
+            is_repeated = self._at < self._repeated
+            raw = os.pread(self._fd, min(size, self._repeated - self._at) if is_repeated else size, self._at)
+            is_all = not is_repeated and len(raw) < size
             at = self._at
             if raw:
-                yield from self._take(raw)
+                self._take(raw, found)
+                if is_all and quick:
+                    return found
             if is_all or not raw:
                 if os.fstat(self._fd).st_nlink:
-                    return
+                    return found
                 self.close()  # compacted, or removed: what is new is in the new file
+            elif size < _PIECE:
+                size = _PIECE
             elif self._at == at:
                 size *= 2  # for a longer line
+        return found
 
-    def _take(self, raw: bytes) -> Iterator[Line]:
-        is_repeated = self._at < self._repeated
+    def _take(self, raw: bytes, found: list[Line]) -> None:
+        after = self._after if self._at < self._repeated else -math.inf
         *texts, last = raw.split(b"\n")
         self._at += len(raw)
         for text in texts:
             if text and (line := _parsed(text)):
-                if not (is_repeated and line["time"] <= self._after):
-                    yield line
-                self._newest = max(self._newest, line["time"])
+                self._add(line, after, found)
         if last:
             if (line := _parsed(last)) is None:
                 self._at -= len(last)  # it is read again, when it is whole
             else:
-                if not (is_repeated and line["time"] <= self._after):
-                    yield line
-                self._newest = max(self._newest, line["time"])
+                self._add(line, after, found)
+
+    def _add(self, line: Line, after: float, found: list[Line]) -> None:
+        at = line["time"]
+        if at > after:
+            found.append(line)
+        if at > self._newest:
+            self._newest = at
 
     def _is_open(self) -> bool:
         if self._fd >= 0:
