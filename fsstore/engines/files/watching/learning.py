@@ -5,7 +5,6 @@ So the revision before the first change is known, and the same bytes written aga
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 
@@ -13,6 +12,7 @@ from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.watching.directories import SIGNATURE, signature
 from fsstore.engines.files.watching.scan import Scan
 from fsstore.events import UNKNOWN
+from fsstore.revisions import revision as revision_of
 
 _STEP = 50  # files
 
@@ -59,7 +59,7 @@ class Learning:
             raw = os.read(fd, status.st_size + 1)
             if len(raw) != status.st_size or signature(os.fstat(fd)) != mark[:SIGNATURE]:
                 return b""
-            return hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).digest()
+            return bytes.fromhex(revision_of(raw))
         except OSError:
             return b""
         finally:

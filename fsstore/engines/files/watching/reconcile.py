@@ -6,7 +6,6 @@ No thread here, and no watcher: whoever uses this hands hints in and gets events
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
 import os
 import time
@@ -25,6 +24,7 @@ from fsstore.errors import StoreError
 from fsstore.events import REVISION, UNREADABLE, Content, Event, Kind
 from fsstore.keys import path_of
 from fsstore.records import Author
+from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
@@ -92,7 +92,7 @@ class Reconciler(Hinted):
         raw = os.pread(fd, _SMALL, 0)  # which takes nothing out of a pipe
         if not 0 < len(raw) < _SMALL:
             return False
-        revision = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
+        revision = revision_of(raw)
         written = self._writers.newest(path, revision)
         if written is None:
             return False
@@ -138,11 +138,11 @@ class Reconciler(Hinted):
         raw = os.pread(fd, size + 1, 0)
         while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
             raw += piece
-        digest = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False)
-        written = self._writers.of(path, digest.hexdigest(), status.st_mtime)
+        revision = revision_of(raw)
+        written = self._writers.of(path, revision, status.st_mtime)
         if written is None and not self._is_whole(path, mask, status, now, fd, len(raw)):
             return
-        mark = now + digest.digest()
+        mark = now + bytes.fromhex(revision)
         try:
             values.decode(raw)
         except values.Malformed as error:
