@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,15 @@ Callback = Callable[["Event"], object]
 Since = str | os.PathLike[str]
 
 
-class Watchable(Handle):
+class Watchable(Handle, ABC):
     """What a handle of one namespace has."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def _watches(self) -> Watches:
         """The subscriptions of the store."""
-        raise NotImplementedError
 
     def watch(
         self,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from files.mounts import folding_disk
+from files.needs import need
 
 from .orders import Process
 from .scene import SCALE, Scene, all_at, check
@@ -70,8 +71,7 @@ def _with_a_limit(watches: int) -> tuple[str, ...]:
         possible = subprocess.run([*limited, "true"], capture_output=True).returncode == 0
     except FileNotFoundError:
         possible = False
-    if not possible:
-        pytest.skip("needs user namespaces")
+    need(possible, "needs user namespaces")
     return limited
 
 

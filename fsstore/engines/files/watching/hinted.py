@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from abc import abstractmethod
 
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.layout import MARKER
@@ -160,6 +161,6 @@ class Hinted(Scan):
         self._everything = False
         return False
 
+    @abstractmethod
     def _settle(self, path: str, mask: int) -> None:
         """Compare one file with what was told of it."""
-        raise NotImplementedError

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
 
@@ -19,7 +20,7 @@ from fsstore.events import UNKNOWN
 _log = logging.getLogger("fsstore")
 
 
-class Scan:
+class Scan(ABC):
     """The directories of one store as they are known, and what in them has to be looked at."""
 
     def __init__(self, tree: Tree, notifier: Inotify | None) -> None:
@@ -248,6 +249,6 @@ class Scan:
         if (above := self.directories.get(parent)) is not None:
             above.below.discard(name)
 
+    @abstractmethod
     def gone(self, directory: Directory, name: str) -> None:
         """Tell that a file is no more."""
-        raise NotImplementedError
