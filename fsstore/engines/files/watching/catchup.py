@@ -93,7 +93,7 @@ class CatchUp:
 
     def _event(self, found: Found, lines: list[Line]) -> Iterator[Event]:
         directory, name = found.directory, found.name
-        path = directory.prefix + name
+        path, raw = directory.prefix + name, b""
         try:
             fd = self._tree.open(path, READ)
             try:
@@ -104,7 +104,7 @@ class CatchUp:
                 os.close(fd)
             value = values.decode(raw)
         except (OSError, values.Malformed) as error:
-            yield from self._bad(found, error)
+            yield from self._bad(found, error, raw)
             return
         revision = revision_of(raw)
         mark = now + bytes.fromhex(revision)
@@ -120,7 +120,7 @@ class CatchUp:
         commit = None if line is None else line.commit
         yield Event(kind, found.namespace, found.key, value, mark, found.old or b"", source, at, commit)
 
-    def _bad(self, found: Found, error: OSError | values.Malformed) -> Iterator[Event]:
+    def _bad(self, found: Found, error: OSError | values.Malformed, raw: bytes) -> Iterator[Event]:
         """It cannot be read: told, unless it is so young that it may be half written, or is gone."""
         directory, name = found.directory, found.name
         path = directory.prefix + name
@@ -132,8 +132,11 @@ class CatchUp:
         if mark is None or (isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG):
             self._doubt(found)
             return
-        if isinstance(error, OSError):
-            mark = directory.files[name] = mark[:SIGNATURE] + UNREADABLE
+        revision = UNREADABLE if isinstance(error, OSError) else bytes.fromhex(revision_of(raw))
+        if signature(status) != mark[:SIGNATURE]:  # it is not what was looked at
+            self._doubt(found)
+            return
+        mark = directory.files[name] = mark[:SIGNATURE] + revision
         told = failures.reading(error, found.namespace, found.key, f"{self._tree.root}/{path}", self._limit)
         old = found.old or b""
         yield Event("invalid", found.namespace, found.key, None, mark, old, _PERSON, status.st_mtime, error=told)
