@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from fsstore.errors import Conflict, NestedWrite, StoreError, TooLarge, Unsupported
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Run, Undone, Usage
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Run, Undone, Usage
 
 if TYPE_CHECKING:
     from fsstore.events import Event, Told, WatchStatus
@@ -38,6 +38,8 @@ class Put(NamedTuple):
     """Whether the record begins anew: nothing is merged."""
     exact: bool = False
     """Whether the very bytes are wanted, though the value be the same."""
+    expires: float | None = None
+    """When the key ends by itself, in seconds since the epoch; ``None``: never, whatever was said of it before."""
 
 
 class Delete(NamedTuple):
@@ -65,6 +67,16 @@ class Update(NamedTuple):
     namespace: str
     key: str
     change: Callable[[Any], bytes | Verdict]
+    expires: float | None = None
+    """When the key ends by itself, if this makes it; one that is there ends when it would have."""
+
+
+class Expire(NamedTuple):
+    """Say anew when the key ends by itself, in seconds since the epoch; ``None``: never. A missing key stays so."""
+
+    namespace: str
+    key: str
+    expires: float | None
 
 
 class Check(NamedTuple):
@@ -259,6 +271,10 @@ class Reader(Protocol):
         """The same as `read_all`, with the revisions."""
         ...
 
+    def rules(self, namespace: str) -> Rules:
+        """What holds for all keys of a namespace. Raises the `StoreError` of reading it."""
+        ...
+
     def moment(self) -> object:
         """Equal to an earlier one if no commit of several keys began or ended in between."""
         ...
@@ -387,6 +403,13 @@ class Engine(Reader, Protocol):
         nothing changed. No two ops may change the same key. ``durability`` is one of the capabilities' modes, the
         engine's own by default. With a ``claim`` nothing is written unless it is still the newest of its name
         (`LeaseLost`).
+        """
+        ...
+
+    def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
+        """Change members of a namespace's rules, ``None`` takes one away; the new ones.
+
+        Atomic. When it returns, every process goes by them.
         """
         ...
 

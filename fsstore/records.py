@@ -74,6 +74,38 @@ class Record(NamedTuple):
         return self._asdict()
 
 
+class Rules(NamedTuple):
+    """What holds for all keys of a namespace, for everybody who writes there: its tracked ``.meta/.namespace.json``."""
+
+    members: Mapping[str, Any] = {}  # nobody changes it
+    """The file's object, with what this version does not know."""
+
+    @property
+    def schema(self) -> Any:
+        """The JSON Schema of its values; ``None`` if there is none."""
+        return self.members.get("schema")
+
+    @property
+    def ttl(self) -> float | None:
+        """Seconds that a key lasts after it was set, where the writer says nothing else; ``None``: for ever."""
+        found: float | None = self.members.get("ttl")
+        return found
+
+    @property
+    def expires(self) -> bool:
+        """Whether any key may end by itself. Where none may, nobody looks for it."""
+        return bool(self.members.get("expires")) or self.ttl is not None
+
+    @property
+    def indexed(self) -> Mapping[str, Any]:
+        """What is to be indexed: ``fields``, a list of paths such as ``a.b``, and ``text``, the same for full text."""
+        found: Mapping[str, Any] = self.members.get("index") or {}
+        return found
+
+
+NO_RULES = Rules()
+
+
 class Claim:
     """A name that is locked by whoever has this object. An engine makes it, and frees the name when it is dropped."""
 

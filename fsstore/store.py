@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from fsstore.errors import Conflict, ReadOnly
+from fsstore.errors import ReadOnly
 from fsstore.namespace import Handle
-from fsstore.reading import OpsHook, require_plain
-from fsstore.records import Adoption, Author, Backup, Finding, Holder, Run, Usage
-from fsstore.watching.doors import StoreWatchable, Watchable
+from fsstore.reading import OpsHook
+from fsstore.recipes.doors import Recipes
+from fsstore.records import Adoption, Author, Backup, Finding, Run, Usage
+from fsstore.watching.doors import StoreWatchable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,16 +22,13 @@ if TYPE_CHECKING:
     from fsstore.engine import Engine
     from fsstore.history.history import History
     from fsstore.history.view import Past
-    from fsstore.locks import Lock
     from fsstore.running import OnError, Running
     from fsstore.watching.watches import Watches
 
 MEMORY = ":memory:"
-_PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
-_T = TypeVar("_T")
 
 
-class Namespace(Watchable):
+class Namespace(Recipes):
     """The verbs of one namespace, and ``.store``, the store it belongs to.
 
     Those of the history raise `HistoryUnavailable` where the store has no git.
@@ -58,21 +54,6 @@ class Namespace(Watchable):
     def use_namespace(self, namespace: str) -> Namespace:
         """A handle on another namespace, for the same agent; nothing is created before its first write."""
         return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run_id, ops=self._ops)
-
-    def lock(self, name: str, timeout: float | None = None, ttl: float | None = None) -> Lock:
-        """A lock with a name of the whole store, for ``with`` or ``async with``.
-
-        Waits for it up to ``timeout`` seconds (30 by default, 0 tries once), then raises `LockTimeout`, which says
-        who holds it. With ``ttl`` it is a lease that ends by itself after so many seconds. Locks are advisory:
-        they stop nobody who does not ask for them.
-        """
-        from fsstore.locks import Lock
-
-        return Lock(self._engine, name, self._writer, timeout=timeout, ttl=ttl)
-
-    def locked_by(self, name: str) -> Holder | None:
-        """Who holds the lock of this name now."""
-        return self._engine.holder(name)
 
     def history(self, key: str, *, limit: int | None = None) -> Iterator[Version]:
         """What became of ``key``, the newest first: the commit, the value before and after it.
@@ -159,54 +140,6 @@ class Store(StoreWatchable, Namespace):
         usage = Usage(len(each), sum(one.keys for one in each), sum(one.bytes for one in each))
         self._tell("stats", None, count=usage.keys)
         return usage
-
-    @contextlib.contextmanager
-    def transaction(self, *, durability: str | None = None) -> Iterator[Handle]:
-        """Several reads and writes, in several namespaces, as one commit.
-
-        ``with store.transaction() as tx:`` gives a handle with all verbs, which sees its own writes; nobody else does
-        before the end. Then all is stored or nothing: `Conflict` is raised if anything that was read or listed is not
-        as it was, or has been, in one instant. What the block raises is raised, and nothing is stored. Transactions
-        are serializable, hold no lock before the end, and are not for several threads.
-        """
-        from fsstore.transaction import TransactionEngine
-
-        engine = TransactionEngine(self._engine)
-        try:
-            yield Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops)
-            engine.finish(self._writer, durability)
-        finally:
-            engine.close()
-
-    def transact(self, fn: Callable[[Handle], _T], retries: int = 10, *, durability: str | None = None) -> _T:
-        """Call ``fn(tx)`` in a transaction, again after each conflict, at most ``retries`` times; what it returned.
-
-        It should have no effects beside those on ``tx``. Raises the last `Conflict`.
-        """
-        import random
-
-        require_plain(fn)
-        from fsstore.transaction import TransactionEngine
-
-        for attempt in range(retries + 1):
-            engine = TransactionEngine(self._engine)
-            try:
-                result = fn(Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops))
-            except Exception:  # it may have seen what no longer is
-                if attempt == retries or not engine.is_stale():
-                    raise
-            else:
-                try:
-                    engine.finish(self._writer, durability)
-                except Conflict:
-                    if attempt == retries:
-                        raise
-                else:
-                    return result
-            finally:
-                engine.close()
-            time.sleep(random.uniform(0, min(_PAUSE[0] * 2**attempt, _PAUSE[1])))  # noqa: S311
-        raise ValueError(f"retries={retries} is negative")
 
     # -- runs and history --------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ half of somebody else's commit, reads are also checked against one another whene
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
@@ -35,7 +35,7 @@ from fsstore.engine import (
 from fsstore.errors import Closed, StoreError, Unsupported
 from fsstore.footprint import Footprint
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -151,6 +151,10 @@ class TransactionEngine:
         own = {namespace for namespace, _ in self._writes}
         return sorted(set(names) - own | {namespace for namespace in own if self.keys(namespace)})
 
+    def rules(self, namespace: str) -> Rules:
+        """Those below."""
+        return self._base.rules(namespace)
+
     def moment(self) -> object:
         """That of the engine below."""
         return self._base.moment()
@@ -263,6 +267,10 @@ class TransactionEngine:
         return self._footprint.is_stale()
 
     # -- what others own ---------------------------------------------------------------------------
+
+    def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
+        """Not here: they are no part of what is committed together."""
+        self._refuse_locks()
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
         """Not here."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, MutableMapping
 from typing import Any, Protocol
 
+from fsstore.steps import Bound
+
 _CHUNK = 256
 
 
@@ -74,6 +76,8 @@ class AsyncView:
         found = getattr(self._handle, name)
         if name in _AWAITABLE:
             return found
+        if isinstance(found, Bound):
+            return found.awaited
         if name in _STREAMS:
             return _streamed(found)
         if name in _NATIVE:

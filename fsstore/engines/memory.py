@@ -6,7 +6,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fsstore import values
@@ -36,7 +36,7 @@ from fsstore.engines.memory_feed import Cell, MemoryFeed
 from fsstore.engines.memory_runs import MemoryRuns
 from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Record, Run, Undone, Usage, timestamp
+from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Record, Rules, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -60,6 +60,7 @@ class MemoryEngine(Claiming):
         self._runs: MemoryRuns[Cell] = MemoryRuns()
         self._feed = MemoryFeed(self._cells, self._lock)
         self._cursors = MemoryCursors()
+        self._rules: dict[str, Rules] = {}
         _all.add(self)
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +76,21 @@ class MemoryEngine(Claiming):
         """All of them."""
         with self._lock:
             return self.contents(namespace, self.keys(namespace, prefix))
+
+    def rules(self, namespace: str) -> Rules:
+        """Those that were set."""
+        self._require_open()
+        return self._rules.get(namespace, NO_RULES)
+
+    def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
+        """Change them."""
+        with self._lock:
+            self._require_open()
+            path_of(namespace, "")
+            changed = values.decode(values.encode({**self.rules(namespace).members, **members}))
+            rules = Rules({name: value for name, value in changed.items() if value is not None})
+            self._rules[namespace] = rules
+            return rules
 
     def moment(self) -> object:
         """The number of commits of several keys."""

@@ -12,6 +12,7 @@ from fsstore.commits import Commit
 from fsstore.engine import MAX_VALUE_BYTES, UNREADABLE, Capabilities, Content
 from fsstore.engines.files import layout
 from fsstore.engines.files.doctor import bad_content, not_regular, too_large
+from fsstore.engines.files.rules import parse_rules
 from fsstore.engines.files.sidecars import parse
 from fsstore.history.changes import Changes
 from fsstore.history.contents import File, is_plain, kind_of, load, value_of
@@ -20,7 +21,7 @@ from fsstore.history.objects import DIRECTORY, Entry, Objects
 from fsstore.history.table import REMOVED
 from fsstore.history.treekeys import keys_in, namespaces_in
 from fsstore.keys import encode_namespace, path_of
-from fsstore.records import Finding, Record, Usage
+from fsstore.records import NO_RULES, Finding, Record, Rules, Usage
 
 
 class PastEngine:
@@ -56,6 +57,14 @@ class PastEngine:
             key: Content(self._value(namespace, key, entry), entry[1].hex() if is_plain(entry) else UNREADABLE)
             for key, entry in found.items()
         }
+
+    def rules(self, namespace: str) -> Rules:
+        """Those that the commit has."""
+        path = f"{encode_namespace(namespace)}/{layout.RULES}"
+        entry = self._objects.blob_at(self._raw.tree, path.encode())
+        if entry is None:
+            return NO_RULES
+        return load(self._objects, entry, File(namespace, None, path, self._raw.id), self._limit, parse_rules)
 
     def moment(self) -> object:
         """Always the same."""

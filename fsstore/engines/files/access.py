@@ -18,6 +18,7 @@ from fsstore.engines.files.intents import NOTHING_OPEN, Intents, Overlay
 from fsstore.engines.files.journal import Journal
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place, Places
+from fsstore.engines.files.rules import NamespaceRules
 from fsstore.engines.files.runs import Runs
 from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.stripes import Stripes
@@ -43,6 +44,7 @@ class FileAccess:
         self._places = Places(tree, folds=self._folds)
         self._known = self._places.known
         self._sidecars = Sidecars(tree, self._limit)
+        self._rules = NamespaceRules(tree)
         self._runs = Runs(tree)
         self._journal = Journal(tree, self._runs.oldest, stripes.own)
         self._listings = Listings(tree)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MARKER = "fsstore.json"
 META = ".meta"
+RULES = f"{META}/.namespace.json"
 DURABILITY = frozenset({"process", "snapshot", "power"})
 RUNTIME = ".fsstore"
 TMP, JOURNAL, COMMITS = f"{RUNTIME}/tmp", f"{RUNTIME}/journal", f"{RUNTIME}/commits"  # noqa: S108

@@ -19,7 +19,7 @@ from fsstore.engines.files.journal import origin
 from fsstore.engines.files.listing import read_entries
 from fsstore.engines.files.places import Place
 from fsstore.keys import ROOT, Level, encode_namespace
-from fsstore.records import Finding, Record, Usage, timestamp
+from fsstore.records import Finding, Record, Rules, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 _ALL = range(COUNT)
@@ -157,6 +157,11 @@ class FileReader(FileAccess):
     def all_contents(self, namespace: str, prefix: str = "") -> dict[str, Content]:
         """The same, with the revisions."""
         return self._view_all(namespace, prefix, _content)
+
+    def rules(self, namespace: str) -> Rules:
+        """What its `.namespace.json` says."""
+        self._require_open()
+        return self._rules.of(namespace)
 
     def moment(self) -> object:
         """The gate's counters."""

@@ -1,0 +1,1 @@
+"""What agents write by hand over get and set, done once: each on the public verbs of a namespace only."""
