@@ -1,12 +1,12 @@
-"""Anti-pattern, credentials: the store's files are plain text for everybody who may read them, so keep references.
+"""Credentials: the store keeps where a secret is, and never what it is.
 
 Input: ``service``, a name; ``variable``, the environment variable that holds its secret (needed the first time);
 ``message``, the text to sign with it.
-Run:   SHOP_KEY=s3cret fsstore run scripts/examples/credentials.py \
+Run:   SHOP_KEY=s3cret fsstore run scripts/examples/after/credentials.py \
          --input '{"service": "shop", "variable": "SHOP_KEY", "message": "order 7"}'
 Claims: the store learns where the secret is and never what it is: no file of the store contains it; later runs find
-the variable by the service's name; a variable that is not set is an error that names it. fsstore does not look for
-secrets in values: what an agent sets is on disk as it is.
+the variable by the service's name; a variable that is not set is an error that names it. A store that is
+opened with ``credentials="refuse"`` lets none in by mistake.
 """
 
 from __future__ import annotations
