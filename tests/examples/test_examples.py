@@ -1,21 +1,22 @@
-"""The example agents as a set: every recipe has one, every one is tested, and their docstrings say what is true."""
+"""The example agents as a set: every pattern has one in both forms, each is tested, their docstrings say what is true."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import fsstore
+from examples.conftest import EXAMPLES, FORMS, ROOT
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "scripts" / "examples"
-
-# The recipes a user of an agent data store expects, and the agent that shows each.
+# The patterns that a user of an agent data store expects, and the agent that shows each.
 SECTIONS = {
     "Cache-Aside (Lazy Loading)": "cache_aside",
     "Write-Through Cache": "write_through",
@@ -33,50 +34,88 @@ SECTIONS = {
     "Storing Large Binary Data": "large_binary",
     "Using Data Store for Real-time Coordination": "realtime_coordination",
     "Storing Sensitive Credentials": "credentials",
-    "Waiting for Others": "polling_by_hand",
 }
+MORE = ["polling_by_hand"]
+EXAMPLE_NAMES = [*SECTIONS.values(), *MORE]
 
 
-def test_every_section_has_an_example_and_every_example_a_section() -> None:
-    assert sorted(path.stem for path in EXAMPLES.glob("*.py")) == sorted(SECTIONS.values())
+@pytest.mark.parametrize("form", FORMS)
+def test_every_section_has_an_example_and_every_example_a_section(form: str) -> None:
+    found = sorted(path.stem for path in (EXAMPLES / form).glob("*.py"))
+    assert found == sorted(["__init__", *EXAMPLE_NAMES])
 
 
-def test_every_example_is_run_by_a_test() -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_every_example_is_run_by_a_test_of_what_it_claims(form: str) -> None:
     exercised = set()
     for path in Path(__file__).parent.glob("test_*_examples.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "run":
-                (name, *_) = node.args
-                exercised.add(ast.literal_eval(name))
-    assert exercised == set(SECTIONS.values())
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id in ("run", f"run_{form}")
+            ):
+                exercised.add(ast.literal_eval(node.args[0]))
+    assert exercised == set(EXAMPLE_NAMES)
 
 
-@pytest.mark.parametrize("example", SECTIONS.values())
-def test_the_docstring_says_what_it_takes_and_claims(example: str) -> None:
-    docstring = _docstring(example)
-    places = [docstring.find(f"\n{heading}") for heading in ("Input:", "Run:", "Claims:")]
-    assert -1 not in places
-    assert places == sorted(places)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("example", EXAMPLE_NAMES)
+def test_the_docstring_says_what_it_takes_and_claims(example: str, form: str) -> None:
+    docstring = _docstring(example, form)
+    headings = ["Input:", "Run:", "Claims:", *(["Flaws:"] if form == "before" else [])]
+    assert re.findall(r"^\w+:(?=\s)", docstring, re.MULTILINE) == headings
 
 
-@pytest.mark.parametrize("example", SECTIONS.values())
-def test_the_command_line_in_the_docstring_runs_twice(example: str, tmp_path: Path) -> None:
-    fsstore.open(tmp_path / "store").close()
+@pytest.mark.parametrize("example", EXAMPLE_NAMES)
+def test_the_command_lines_in_the_docstrings_run_twice_and_give_the_same_members(example: str, tmp_path: Path) -> None:
+    first, second = [[sorted(result) for result in _run_twice(example, form, tmp_path)] for form in FORMS]
+    assert first == second
+    assert len(first) >= 2
+
+
+@pytest.mark.parametrize("example", EXAMPLE_NAMES)
+def test_the_readme_shows_it(example: str) -> None:
+    text = (ROOT / "README.md").read_text()
+    _, _, section = text.partition("\n### By hand, and with fsstore\n")
+    section = re.split(r"^##+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    assert f"`{example}`" in section
+
+
+def test_with_recipes_no_example_has_more_lines_that_speak_to_the_store() -> None:
+    longer = {}
+    for example in EXAMPLE_NAMES:
+        before, after = (_store_lines(example, form) for form in FORMS)
+        if after > before:
+            longer[example] = (before, after)
+    assert longer == {}
+
+
+def _run_twice(example: str, form: str, tmp_path: Path) -> list[dict[str, Any]]:
+    """What the commands print, in a store of its own."""
+    root = tmp_path / form
+    fsstore.open(root).close()
     tools = os.path.dirname(sys.executable)
-    environment = os.environ | {"FSSTORE_DIR": str(tmp_path / "store"), "PATH": f"{tools}:{os.environ['PATH']}"}
-    command = _command(example)
-    assert f"fsstore run scripts/examples/{example}.py " in command
+    path = f"{tools}:{os.environ['PATH']}"
+    environment = os.environ | {"FSSTORE_DIR": str(root), "TMPDIR": str(tmp_path), "PATH": path}
+    command = _docstring(example, form).partition("\nRun:")[2].partition("\nClaims:")[0]
+    assert f"fsstore run scripts/examples/{form}/{example}.py " in command
+    results = []
     for _ in range(2):
         done = subprocess.run(
             ["sh", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
         )
-        assert done.stdout.startswith("{")
+        results += [json.loads(line) for line in done.stdout.splitlines()]
         assert done.stderr == ""
+    return results
 
 
-def _docstring(example: str) -> str:
-    return ast.get_docstring(ast.parse((EXAMPLES / f"{example}.py").read_text())) or ""
+def _docstring(example: str, form: str) -> str:
+    return ast.get_docstring(ast.parse((EXAMPLES / form / f"{example}.py").read_text())) or ""
 
 
-def _command(example: str) -> str:
-    return _docstring(example).partition("\nRun:")[2].partition("\nClaims:")[0]
+def _store_lines(example: str, form: str) -> int:
+    """How many statements of ``run`` there are."""
+    tree = ast.parse((EXAMPLES / form / f"{example}.py").read_text())
+    (run,) = [node for node in tree.body if isinstance(node, ast.AsyncFunctionDef) and node.name == "run"]
+    return sum(isinstance(node, ast.stmt) for node in ast.walk(run)) - 1

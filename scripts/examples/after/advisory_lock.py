@@ -10,9 +10,9 @@ when its holder is killed, and nobody else can release it. For holders that may 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import fsstore
-from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fsstore import data_store  # whoever runs the agent puts it among its globals

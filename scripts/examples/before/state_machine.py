@@ -23,7 +23,7 @@ STEPS = ["fetch", "count", "check", "finish"]
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
     key = f"job:{input_dict['job']}"
-    job = data_store.get(key, default={"state": "pending", "results": {}})
+    job: dict[str, Any] = data_store.get(key, default={"state": "pending", "results": {}})
     if input_dict.get("action", "status") == "status" or job["state"] == STEPS[-1]:
         return job
     step = STEPS[STEPS.index(job["state"]) + 1] if job["state"] in STEPS else STEPS[0]

@@ -1,0 +1,199 @@
+"""Runs that share state: by hand they lose it where they overlap, with recipes four processes at once do not.
+
+That the form by hand races is no matter of luck here: its runs are made to overlap in the one way that shows it, in a
+real store. They are also the flawed variants that what is required of the other form must catch.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fsstore
+from examples.conftest import EXAMPLES, FORMS
+from examples.pool import PROCESSES, Done, Pool
+from examples.sharing import CASES, Case, Input, ledger, numbered, require_one_at_a_time
+from fsstore import Operation, Store
+
+NAMES = [case.example for case in CASES]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A directory for the files that agents work on."""
+    made = tmp_path / "sources"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    fsstore.open(tmp_path / "store", git=False).close()
+    return tmp_path / "store"
+
+
+def require(case: Case, done: Done, root: Path, inputs: list[Input]) -> None:
+    with fsstore.open(root, git=False) as store:
+        case.require(done, store, inputs)
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_with_recipes_four_processes_at_once_are_exact(case: Case, pool: Pool, root: Path, sources: Path) -> None:
+    inputs = case.inputs(sources)
+    done = pool.at_once(root, EXAMPLES / "after" / f"{case.example}.py", inputs, sources)
+    require(case, done, root, [each for mine in inputs for each in mine])
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_by_hand_runs_that_overlap_are_not(case: Case, pool: Pool, root: Path, sources: Path) -> None:
+    inputs = [mine[0] for mine in case.inputs(sources)]
+    done = pool.overlapping(root, EXAMPLES / "before" / f"{case.example}.py", inputs, sources, case.at)
+    with pytest.raises(AssertionError):
+        require(case, done, root, inputs)
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_by_hand_runs_one_after_the_other_are(case: Case, pool: Pool, root: Path, sources: Path) -> None:
+    """So that it is the overlapping, and nothing else, which the test before this one catches."""
+    inputs = [mine[0] for mine in case.inputs(sources)]
+    agent = EXAMPLES / "before" / f"{case.example}.py"
+    done = pool.at_once(root, agent, [inputs, *[[]] * (PROCESSES - 1)], sources)
+    require(case, done, root, inputs)
+
+
+# -- write-through: the newest analysis stays ----------------------------------------------------------
+
+
+def slow_and_quick(root: Path, form: str, path: Path) -> Any:
+    """What is stored after a run that reads the file early and is slow, and one that reads what it has become since.
+
+    The file is a pipe for the first, which therefore waits in its read until it is given the old contents.
+    """
+    agent = EXAMPLES / form / "write_through.py"
+    os.mkfifo(path)
+    with fsstore.open(root, git=False) as store:
+        slow = threading.Thread(target=fsstore.run_agent, args=(agent, {"file": str(path)}), kwargs={"store": store})
+        slow.start()
+        with open(path, "w") as pipe:  # waits for the slow one to be reading
+            os.unlink(path)
+            path.write_text("def new(): ...\n")
+            quick = threading.Thread(
+                target=fsstore.run_agent, args=(agent, {"file": str(path)}), kwargs={"store": store}
+            )
+            quick.start()
+            if form == "before":  # where nothing keeps it from overtaking; else it waits for the slow one
+                quick.join()
+            pipe.write("def old(): ...\n")
+        slow.join()
+        quick.join()
+        return store.use_namespace("analysis-cache")[str(path)]
+
+
+def test_a_slow_run_stores_an_old_analysis_over_a_new_one_by_hand_only(root: Path, sources: Path) -> None:
+    found = {form: slow_and_quick(root, form, sources / f"{form}.py")["functions"] for form in FORMS}
+    assert found == {"before": ["old"], "after": ["new"]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_analyses_of_four_processes_are_all_there(form: str, pool: Pool, root: Path, sources: Path) -> None:
+    for number in range(PROCESSES):
+        (sources / f"{number}.py").write_text(f"def f{number}(): ...\n")
+    inputs = [[{"file": str(path)} for path in sorted(sources.iterdir())] for _ in range(PROCESSES)]
+    done = pool.at_once(root, EXAMPLES / form / "write_through.py", inputs, sources)
+    assert len(done.results) == PROCESSES**2
+    with fsstore.open(root, git=False) as store:
+        found = store.use_namespace("analysis-cache").get_all()
+    expected = {str(sources / f"{number}.py"): {"classes": [], "functions": [f"f{number}"]} for number in range(4)}
+    assert found == expected
+
+
+# -- the lock ------------------------------------------------------------------------------------------
+
+
+def test_with_the_lock_one_of_four_processes_works_at_a_time(pool: Pool, root: Path, sources: Path) -> None:
+    inputs = ledger(sources)
+    done = pool.at_once(root, EXAMPLES / "after" / "advisory_lock.py", inputs, sources)
+    with fsstore.open(root, git=False) as store:
+        require_one_at_a_time(done, store, [each for mine in inputs for each in mine])
+
+
+def test_with_a_lock_by_hand_two_that_look_at_the_same_time_both_work(store: Store, sources: Path) -> None:
+    (sources / "ledger").write_text("")
+    together = threading.Barrier(2, timeout=60)
+    done: list[tuple[str | None, str]] = []
+    results: list[Any] = []
+
+    def look(operation: Operation) -> None:
+        done.append((operation.agent, operation.op))
+        if operation.op in ("get", "set"):
+            together.wait()  # both have seen that it is free, then both have taken it, and nobody has worked yet
+
+    def work(agent: str) -> None:
+        path = EXAMPLES / "before" / "advisory_lock.py"
+        input = {"file": str(sources / "ledger")}
+        results.append(fsstore.run_agent(path, input, store=store, name=agent, ops=look, snapshot=False))
+
+    threads = [threading.Thread(target=work, args=(agent,)) for agent in ("ann", "bob")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert [list(result) for result in results] == [["result"]] * 2
+    assert [op for _, op in done[:4]] == ["get", "get", "set", "set"]
+    assert sorted(done[4:]) == [("ann", "delete"), ("bob", "delete")]
+
+
+# -- the index -----------------------------------------------------------------------------------------
+
+
+def added(sources: Path) -> list[Input]:
+    return [{"action": "add", "id": Path(path).stem, "file": path} for path in numbered(sources, 12)]
+
+
+def found(pool: Pool, root: Path, form: str, query: str, sources: Path) -> list[str]:
+    """What each of four processes finds."""
+    inputs = [[{"action": "search", "query": query}]] * PROCESSES
+    done = pool.at_once(root, EXAMPLES / form / "keyword_index.py", inputs, sources)
+    (names,) = {tuple(sorted(result["documents"])) for result in done.results}
+    return list(names)
+
+
+def test_all_documents_that_four_processes_added_are_found(pool: Pool, root: Path, sources: Path) -> None:
+    inputs = added(sources)
+    mine = [inputs[process::PROCESSES] for process in range(PROCESSES)]
+    pool.at_once(root, EXAMPLES / "after" / "keyword_index.py", mine, sources)
+    assert found(pool, root, "after", "shared words", sources) == [each["id"] for each in inputs]
+    assert found(pool, root, "after", "number many", sources) == [each["id"] for each in inputs[1:]]
+
+
+def test_by_hand_the_lists_of_shared_words_lose_documents(pool: Pool, root: Path, sources: Path) -> None:
+    inputs = added(sources)[1:3]  # whose first words in alphabetical order are the same
+    pool.overlapping(root, EXAMPLES / "before" / "keyword_index.py", inputs, sources, "get")
+    assert found(pool, root, "before", "many", sources) == ["01"]
+    assert found(pool, root, "before", "words", sources) == ["01", "02"]
+
+
+# -- what has no state of its own to lose --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_four_processes_that_discover_find_the_same(form: str, pool: Pool, root: Path, sources: Path) -> None:
+    with fsstore.open(root, git=False) as store:
+        for number in range(3):
+            store.use_namespace(f"repo:{number}").set_many({f"k{key}": key for key in range(number + 5)})
+    done = pool.at_once(root, EXAMPLES / form / "namespace_discovery.py", [[{}] * 2] * PROCESSES, sources)
+    first = [f"k{key}" for key in range(5)]
+    summary = {f"repo:{number}": {"keys": number + 5, "first": first} for number in range(3)}
+    assert done.results == [{"prefix": "repo:", "matches": 3, "summary": summary}] * PROCESSES * 2
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_four_processes_that_wait_are_all_given_the_results(form: str, pool: Pool, root: Path, sources: Path) -> None:
+    paths = numbered(sources, PROCESSES)
+    inputs = [[{"files": [path]}] * 2 for path in paths]
+    done = pool.at_once(root, EXAMPLES / form / "polling_by_hand.py", inputs, sources)
+    assert [list(result["results"]) for result in done.results] == [[f"digest:{path}"] for path in paths for _ in "ab"]
