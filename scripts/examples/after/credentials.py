@@ -6,7 +6,7 @@ Run:   SHOP_KEY=s3cret fsstore run scripts/examples/after/credentials.py \
          --input '{"service": "shop", "variable": "SHOP_KEY", "message": "order 7"}'
 Claims: the store learns where the secret is and never what it is: no file of the store contains it; later runs find
 the variable by the service's name; a variable that is not set is an error that names it. A store that is
-opened with ``credentials="refuse"`` lets none in by mistake.
+opened with ``credentials="refuse"`` lets no secret in by mistake.
 """
 
 from __future__ import annotations
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
-    references = data_store.use_namespace("secret-references")
+    service, references = input_dict["service"], data_store.use_namespace("secret-references")
     if "variable" in input_dict:
-        references.set(input_dict["service"], {"environment_variable": input_dict["variable"]})
-    variable = references[input_dict["service"]]["environment_variable"]
-    secret = os.environ.get(variable)
-    if not secret:
-        raise LookupError(f"the secret of {input_dict['service']} is read from ${variable}, which is not set")
+        references.set(service, {"environment_variable": input_dict["variable"]})
+    secret = os.environ[references[service]["environment_variable"]]
     signature = hmac.new(secret.encode(), input_dict["message"].encode(), "sha256").hexdigest()
-    return {"service": input_dict["service"], "signature": signature}
+    return {"service": service, "signature": signature}
