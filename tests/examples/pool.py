@@ -28,19 +28,21 @@ class Pool(contextlib.ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        paths = [str(_TESTS), str(_TESTS.parent), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+        paths = [str(_TESTS), *os.environ.get("PYTHONPATH", "").split(os.pathsep), str(_TESTS.parent)]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         self._workers = [self._start(environment) for _ in range(PROCESSES)]
 
     def at_once(self, store: Path, agent: Path, inputs: list[list[dict[str, Any]]], sources: Path) -> Done:
         """Each process runs the agent with its inputs, one after the other."""
         for worker, mine in zip(self._workers, inputs, strict=True):
-            _tell(worker, store, agent, mine, sources, None)
+            _tell(worker, store, agent, mine, sources)
         return _gathered([_answer(worker) for worker in self._workers])
 
-    def overlapping(self, store: Path, agent: Path, inputs: list[dict[str, Any]], sources: Path, at: str) -> Done:
-        """One process begins all the runs: each has called the verb ``at`` before any goes on."""
-        _tell(self._workers[0], store, agent, inputs, sources, at)
+    def overlapping(
+        self, store: Path, agent: Path, inputs: list[dict[str, Any]], sources: Path, at: str, nth: int = 1
+    ) -> Done:
+        """One process begins all the runs: each has called the verb ``at`` so many times before any goes on."""
+        _tell(self._workers[0], store, agent, inputs, sources, at, nth)
         return _gathered([_answer(self._workers[0])])
 
     def _start(self, environment: dict[str, str]) -> subprocess.Popen[str]:
@@ -53,11 +55,17 @@ class Pool(contextlib.ExitStack):
 
 
 def _tell(
-    worker: subprocess.Popen[str], store: Path, agent: Path, inputs: list[dict[str, Any]], sources: Path, at: str | None
+    worker: subprocess.Popen[str],
+    store: Path,
+    agent: Path,
+    inputs: list[dict[str, Any]],
+    sources: Path,
+    at: str | None = None,
+    nth: int = 1,
 ) -> None:
-    job = {"store": str(store), "agent": str(agent), "inputs": inputs, "sources": f"{sources}{os.sep}", "at": at}
+    job = {"store": str(store), "agent": str(agent), "inputs": inputs, "sources": f"{sources}{os.sep}"}
     assert worker.stdin
-    worker.stdin.write(f"{json.dumps(job)}\n")
+    worker.stdin.write(f"{json.dumps({**job, 'at': at, 'nth': nth})}\n")
     worker.stdin.flush()
 
 

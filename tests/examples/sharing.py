@@ -18,11 +18,13 @@ class Case(NamedTuple):
 
     example: str
     at: str
-    """The verb after whose first call the form by hand must not be interrupted."""
+    """The verb after a call of which the form by hand must not be interrupted."""
     inputs: Callable[[Path], list[list[Input]]]
     """For each process, from a directory for the files that it works on; nothing in it depends on the order."""
     require: Callable[[Done, Store, list[Input]], None]
     """Fails if what came of the runs with these inputs is not what must come of them, whatever their order."""
+    nth: int = 1
+    """Which of such calls it is, of each run."""
 
 
 def same(times: int, **input: Any) -> Callable[[Path], list[list[Input]]]:
@@ -142,15 +144,17 @@ def require_each_step_once(done: Done, store: Store, inputs: list[Input]) -> Non
 
 
 def batches(sources: Path) -> list[list[Input]]:
-    return [[{"job": "j", "items": numbered(sources, 12), "batch_size": 3}] * 2 for _ in range(PROCESSES)]
+    """More than all runs together do."""
+    return [[{"job": "j", "items": numbered(sources, 30), "batch_size": 3}] * 2 for _ in range(PROCESSES)]
 
 
 def require_each_item_once(done: Done, store: Store, inputs: list[Input]) -> None:
-    paths = inputs[0]["items"]
+    worked = [result for result in done.results if result is not None]
+    paths = inputs[0]["items"][: 3 * len(worked)]
     assert done.work == dict.fromkeys(paths, 1)
     digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]
-    assert sorted(each for result in done.results for each in result["batch"]) == sorted(digests)
-    assert max(result["processed"] for result in done.results) == len(paths)
+    expected = [(digests[:count], count) for count in range(3, len(paths) + 1, 3)]
+    assert sorted((result["results"], result["processed"]) for result in worked) == sorted(expected)
 
 
 def ledger(sources: Path) -> list[list[Input]]:
@@ -175,6 +179,30 @@ def require_one_last_of_each_round(done: Done, store: Store, inputs: list[Input]
     assert sum(result["last"] for result in done.results) == len(done.results) // PROCESSES
 
 
+def jobs(sources: Path) -> list[list[Input]]:
+    paths = numbered(sources, 12)
+    return [[{"add": paths[process::PROCESSES]}] for process in range(PROCESSES)]
+
+
+def require_each_job_once(done: Done, store: Store, inputs: list[Input]) -> None:
+    paths = sorted(path for each in inputs for path in each["add"])
+    assert done.work == dict.fromkeys(paths, 1)
+    assert sorted(path for result in done.results for path in result["done"]) == paths
+
+
+def calls(sources: Path) -> list[list[Input]]:
+    words = [["words", "many"], ["shared", "many"], ["words"], ["of"]]
+    return [[{"file": path, "words": each} for each in words] for path in numbered(sources, 1) * PROCESSES]
+
+
+def require_each_call_once(done: Done, store: Store, inputs: list[Input]) -> None:
+    assert done.work == {inputs[0]["file"]: len({word for each in inputs for word in each["words"]})}
+    text = Path(inputs[0]["file"]).read_text()
+    assert sorted(each for result in done.results for each in result["counts"].items()) == sorted(
+        (word, text.count(word)) for each in inputs for word in each["words"]
+    )
+
+
 CASES = [
     Case("cache_aside", "get", files_twice, require_work_done_once),
     Case("ttl_cache", "get", files_twice, require_work_done_once),
@@ -186,4 +214,6 @@ CASES = [
     Case("state_machine", "get", advances, require_each_step_once),
     Case("batch_checkpoint", "get", batches, require_each_item_once),
     Case("realtime_coordination", "get", rounds, require_one_last_of_each_round),
+    Case("memoized", "get", calls, require_each_call_once),
+    Case("work_queue", "get", jobs, require_each_job_once, nth=2),
 ]

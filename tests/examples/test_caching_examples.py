@@ -77,3 +77,19 @@ def test_ttl_cache_expires_and_its_value_is_the_result_alone(run_after: Run, sto
     text.write_text("four\n")
     assert cache.touch(str(text), ttl=1e-9) is True
     assert run_after("ttl_cache", file=str(text)) == {"data": ["four"]}
+
+
+def test_memoized_counts_each_word_once(run: Run, text: Path) -> None:
+    assert run("memoized", file=str(text), words=["two"]) == {"counts": {"two": 2}}
+    text.write_text("three three\n")
+    assert run("memoized", file=str(text), words=["two", "three"]) == {"counts": {"two": 2, "three": 2}}
+
+
+def test_memoized_by_hand_takes_different_arguments_for_the_same(
+    run_before: Run, run_after: Run, tmp_path: Path
+) -> None:
+    for run, found in ((run_before, 1), (run_after, 0)):
+        (tmp_path / "a").write_text("b:c")
+        (tmp_path / "a:b").write_text("nothing")
+        assert run("memoized", file=str(tmp_path / "a"), words=["b:c"]) == {"counts": {"b:c": 1}}
+        assert run("memoized", file=str(tmp_path / "a:b"), words=["c"]) == {"counts": {"c": found}}

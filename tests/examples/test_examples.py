@@ -35,7 +35,7 @@ SECTIONS = {
     "Using Data Store for Real-time Coordination": "realtime_coordination",
     "Storing Sensitive Credentials": "credentials",
 }
-MORE = ["polling_by_hand"]
+MORE = ["memoized", "polling_by_hand", "work_queue"]
 EXAMPLE_NAMES = [*SECTIONS.values(), *MORE]
 
 

@@ -51,7 +51,7 @@ def test_with_recipes_four_processes_at_once_are_exact(case: Case, pool: Pool, r
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_by_hand_runs_that_overlap_are_not(case: Case, pool: Pool, root: Path, sources: Path) -> None:
     inputs = [mine[0] for mine in case.inputs(sources)]
-    done = pool.overlapping(root, EXAMPLES / "before" / f"{case.example}.py", inputs, sources, case.at)
+    done = pool.overlapping(root, EXAMPLES / "before" / f"{case.example}.py", inputs, sources, case.at, case.nth)
     with pytest.raises(AssertionError):
         require(case, done, root, inputs)
 

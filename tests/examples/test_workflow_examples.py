@@ -57,11 +57,12 @@ def batch_of(tmp_path: Path, count: int) -> tuple[list[Path], list[str]]:
 def test_batch_checkpoint_goes_on_where_the_last_run_stopped(run: Run, tmp_path: Path) -> None:
     paths, digests = batch_of(tmp_path, 5)
     input = {"job": "j", "items": [str(path) for path in paths], "batch_size": 2}
-    assert run("batch_checkpoint", **input) == {"batch": digests[:2], "processed": 2, "total": 5, "complete": False}
-    assert run("batch_checkpoint", **input) == {"batch": digests[2:4], "processed": 4, "total": 5, "complete": False}
+    assert run("batch_checkpoint", **input) == {"results": digests[:2], "processed": 2, "total": 5, "complete": False}
+    paths[0].unlink()  # it is done, and nobody needs it any more
+    assert run("batch_checkpoint", **input) == {"results": digests[:4], "processed": 4, "total": 5, "complete": False}
     last = run("batch_checkpoint", **input)
-    assert last == {"batch": digests[4:], "processed": 5, "total": 5, "complete": True}
-    assert run("batch_checkpoint", **input) == {**last, "batch": []}
+    assert last == {"results": digests, "processed": 5, "total": 5, "complete": True}
+    assert run("batch_checkpoint", **input) == last
 
 
 def test_batch_checkpoint_loses_the_batch_by_hand_and_else_one_item(
@@ -69,13 +70,14 @@ def test_batch_checkpoint_loses_the_batch_by_hand_and_else_one_item(
 ) -> None:
     paths, digests = batch_of(tmp_path, 4)
     input = {"job": "j", "items": [str(path) for path in paths]}
-    for run, again in ((run_before, digests), (run_after, digests[2:])):
+    for run, kept in ((run_before, 0), (run_after, 2)):
         store.clear()
         paths[2].unlink()
         with pytest.raises(FileNotFoundError):
             run("batch_checkpoint", **input)
         paths[2].write_text(paths[2].name)
-        assert run("batch_checkpoint", **input) == {"batch": again, "processed": 4, "total": 4, "complete": True}
+        assert run("batch_checkpoint", **{**input, "batch_size": 0})["results"] == digests[:kept]
+        assert run("batch_checkpoint", **input) == {"results": digests, "processed": 4, "total": 4, "complete": True}
 
 
 def test_advisory_lock_is_free_again_when_the_work_is_done_or_has_failed(
@@ -181,3 +183,27 @@ def test_keyword_index_finds_what_a_person_has_edited(run_after: Run, store: Sto
         assert found_by(run_after, "apples") == []
     assert documents.delete("a") is True
     assert found_by(run_after, "plums") == []
+
+
+def test_work_queue_works_until_nothing_is_left(run: Run, tmp_path: Path) -> None:
+    paths, digests = batch_of(tmp_path, 3)
+    done = dict(zip(map(str, paths), digests, strict=True))
+    assert run("work_queue", add=[str(path) for path in paths]) == {"done": done}
+    assert run("work_queue", add=[]) == {"done": {}}
+    assert run("work_queue", add=[str(paths[0])]) == {"done": {str(paths[0]): digests[0]}}
+
+
+def test_work_queue_loses_a_job_that_fails_by_hand_only(
+    run_before: Run, run_after: Run, store: Store, tmp_path: Path
+) -> None:
+    (missing,), (digest,) = batch_of(tmp_path, 1)
+    missing.unlink()
+    with pytest.raises(FileNotFoundError):
+        run_before("work_queue", add=[str(missing)])
+    store.clear()
+    assert run_after("work_queue", add=[str(missing)]) == {"done": {}}
+    missing.write_text(missing.name)
+    assert run_before("work_queue", add=[]) == {"done": {}}
+    (letter,) = store.queue("todo").dead()
+    store.queue("todo").retry(letter.id)
+    assert run_after("work_queue", add=[]) == {"done": {str(missing): digest}}

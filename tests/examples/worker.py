@@ -2,7 +2,7 @@
 
 A line is a job: a ``store``, an ``agent``, its ``inputs`` one after the other; ``sources``, a directory, of whose files
 it is counted how often each is opened, which is how often the work on it is done. With ``at``, the name of a verb, the
-runs overlap instead: each has made its first such call when the next begins, and goes on when that has ended.
+runs overlap instead: each has made so many such calls (``nth``) when the next begins, and goes on when that has ended.
 """
 
 from __future__ import annotations
@@ -26,24 +26,31 @@ def count(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def in_turn(agent: str, inputs: list[dict[str, Any]], store: Store) -> list[Any]:
-    return [fsstore.run_agent(agent, each, store=store, snapshot=False) for each in inputs]
+    """The results; ``None`` of a run that was told that another one is at it."""
+    results = []
+    for each in inputs:
+        try:
+            results.append(fsstore.run_agent(agent, each, store=store, snapshot=False))
+        except fsstore.LockTimeout:
+            results.append(None)
+    return results
 
 
-def overlapping(agent: str, inputs: list[dict[str, Any]], store: Store, at: str) -> list[Any]:
+def overlapping(agent: str, inputs: list[dict[str, Any]], store: Store, at: str, nth: int) -> list[Any]:
     """The results, that of the run which began last first."""
     if not inputs:
         return []
     others: list[Any] = []
-    began = False
+    calls = 0
 
     def look(operation: fsstore.Operation) -> None:
-        nonlocal began
-        if operation.op == at and not began:
-            began = True
-            others.extend(overlapping(agent, inputs[1:], store, at))
+        nonlocal calls
+        calls += operation.op == at
+        if operation.op == at and calls == nth:
+            others.extend(overlapping(agent, inputs[1:], store, at, nth))
 
     result = fsstore.run_agent(agent, inputs[0], store=store, snapshot=False, ops=look)
-    assert began, f"{agent} makes no call of {at}"
+    assert calls >= nth, f"{agent} makes {calls} calls of {at}"
     return [*others, result]
 
 
@@ -57,7 +64,7 @@ def main() -> None:
                 if job["at"] is None:
                     results = in_turn(job["agent"], job["inputs"], store)
                 else:
-                    results = overlapping(job["agent"], job["inputs"], store, job["at"])
+                    results = overlapping(job["agent"], job["inputs"], store, job["at"], job["nth"])
         except Exception:
             print(json.dumps({"raised": traceback.format_exc()}), flush=True)
         else:

@@ -4,7 +4,8 @@ Input: ``job``, a name; ``items``, paths of local files; ``batch_size``, how man
 Run:   fsstore run scripts/examples/after/batch_checkpoint.py \
          --input '{"job": "digests", "items": ["README.md", "pyproject.toml", "fsstore/keys.py"], "batch_size": 2}'
 Claims: the runs together handle every item once, in order; a run that breaks off loses at most the item it was at,
-and the next one goes on there; when all is done another run does nothing.
+and the next one goes on there; one that begins while another is at it gets ``LockTimeout``, which says who that is;
+when all is done another run does nothing.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
     batch = data_store.checkpoint(data_store.key("batch", input_dict["job"]), input_dict["items"])
-    done = await batch.aio.map(digest, limit=input_dict.get("batch_size", 10))
-    return {"batch": done, "processed": batch.done, "total": batch.total, "complete": batch.complete}
+    results = await batch.aio.map(digest, limit=input_dict.get("batch_size", 10))
+    return {"results": results, "processed": batch.done, "total": batch.total, "complete": batch.complete}
 
 
 def digest(path: str) -> str:

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fsstore import data_store  # whoever runs the agent puts it among its globals
 
-NEXT = {"pending": ["fetch"], "fetch": ["count"], "count": ["check"], "check": ["finish"], "finish": []}
+STEPS = {"pending": ["fetch"], "fetch": ["count"], "count": ["check"], "check": ["finish"], "finish": []}
 
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
-    job = data_store.state_machine(data_store.key("job", input_dict["job"]), NEXT, initial="pending")
+    job = data_store.state_machine(data_store.key("job", input_dict["job"]), STEPS)
     async with data_store.lock(job.name):
-        if input_dict.get("action", "status") == "advance" and NEXT[job.state]:
-            step = NEXT[job.state][0]
-            job.to(step, result=perform(step, input_dict["file"], results_of(job)))
+        if input_dict.get("action", "status") == "advance" and job.allowed:
+            job.to(job.allowed[0], result=perform(job.allowed[0], input_dict["file"], results_of(job)))
         return {"state": job.state, "results": results_of(job)}
 
 
@@ -43,4 +42,4 @@ def perform(step: str, path: str, results: dict[str, Any]) -> dict[str, Any]:
 
 
 def results_of(job: Any) -> dict[str, Any]:
-    return {each.to: each.data["result"] for each in job.history}
+    return {move["to"]: move["data"]["result"] for move in job.history}
