@@ -24,8 +24,9 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     tree, directory = input_dict["tree"], input_dict["directory"]
     runs, settings, statistics, answers = namespaces("runs", "settings", f"statistics:{tree}", f"answers:{tree}")
     packages = packages_of(settings)
-    number = runs.get(tree, {"number": 0})["number"] + 1
-    runs.set(tree, {"number": number, **input_dict["last"]})
+    number = runs.update(tree, lambda last: {"number": last["number"] + 1, **input_dict["last"]}, {"number": 0})[
+        "number"
+    ]
     sections = [
         heading("Packages", package_lines(packages, statistics)),
         heading("Answers", answer_lines(settings.get("questions", []), answers)),
