@@ -4,8 +4,9 @@ Input: ``action``, ``add`` or ``search``; to add, ``id``, a name, and ``file``, 
 Run:   fsstore run scripts/examples/after/keyword_index.py \
          --input '{"action": "add", "id": "intro", "file": "README.md"}'
        fsstore run scripts/examples/after/keyword_index.py --input '{"action": "search", "query": "json key"}'
-Claims: a search finds the documents that contain all words of the query, in any case; one that is added again, edited
-by hand, or deleted is found by the words that it has now, and by no others; documents may be added by many at once.
+Claims: a search finds the documents that contain all words of the query, in any case, and opens few others; one that
+is added again, edited by hand, or deleted is found by the words that it has now, and by no others; documents may be
+added by many at once.
 """
 
 from __future__ import annotations
