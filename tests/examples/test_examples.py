@@ -35,7 +35,7 @@ SECTIONS = {
     "Using Data Store for Real-time Coordination": "realtime_coordination",
     "Storing Sensitive Credentials": "credentials",
 }
-MORE = ["memoized", "polling_by_hand", "work_queue"]
+MORE = ["few_at_once", "memoized", "polling_by_hand", "rendezvous", "work_queue"]
 EXAMPLE_NAMES = [*SECTIONS.values(), *MORE]
 
 
@@ -103,7 +103,7 @@ def _run_twice(example: str, form: str, tmp_path: Path) -> list[dict[str, Any]]:
     results = []
     for _ in range(2):
         done = subprocess.run(
-            ["sh", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=True
+            ["sh", "-ec", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True
         )
         results += [json.loads(line) for line in done.stdout.splitlines()]
         assert done.stderr == ""

@@ -210,3 +210,23 @@ def test_work_queue_loses_a_job_that_fails_by_hand_only(
     (letter,) = store.queue("todo").dead()
     store.queue("todo").retry(letter.id)
     assert run_after("work_queue", add=[]) == {"done": {str(missing): digest}}
+
+
+def test_few_at_once_tells_when_all_desks_are_taken(run: Run, form: str, store: Store, tmp_path: Path) -> None:
+    input = {"room": str(tmp_path), "desks": 1}
+    for _ in range(2):
+        assert run("few_at_once", **input) == {"desk": 0}
+    if form == "before":
+        store.set("taken", 1)
+        assert run("few_at_once", **input) == {"error": "all desks are taken"}
+    else:
+        with store.semaphore("desks", 1):
+            assert run("few_at_once", **input) == {"error": "all desks are taken"}
+        assert run("few_at_once", **input) == {"desk": 0}
+
+
+def test_rendezvous_of_one_has_its_part(run: Run, tmp_path: Path) -> None:
+    (path,), (digest,) = batch_of(tmp_path, 1)
+    for _ in range(2):
+        result = run("rendezvous", name="ann", file=str(path), parties=1)
+        assert result == {"parts": {"part:ann": digest}}
