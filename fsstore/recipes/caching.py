@@ -11,11 +11,12 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fsstore.errors import Closed, Conflict, NotFound, StoreError, UnsupportedType
+from fsstore.errors import Closed, Conflict, NotFound, StoreError
+from fsstore.namespace import require_lasting
 from fsstore.recipes.flights import Computing, Flight
+from fsstore.records import seconds_of
 from fsstore.steps import Entering, Steps, Waiting, arun, run
 
 if TYPE_CHECKING:
@@ -40,30 +41,23 @@ class Terms(NamedTuple):
     """How long after that it is still given while somebody computes a new one."""
 
     @classmethod
-    def of(cls, ttl: Any, stale: Any) -> Terms:
+    def of(cls, ttl: float | None, stale: float) -> Terms:
         """The same, checked: what is wrong is said before anything is computed. Raises `ValueError`."""
-        if callable(ttl):
-            raise UnsupportedType(
-                "memoize() is a call that gives the decorator: write @data_store.memoize(), with parentheses",
-                json_path="$",
-                type_name=type(ttl).__name__,
-            )
-        if ttl is not None and not (_is_number(ttl) and ttl > 0):
-            raise ValueError(f"ttl={ttl!r} is no number of seconds above 0; None is that of the namespace, or for ever")
-        if not (_is_number(stale) and 0 <= stale < math.inf):
+        require_lasting(ttl)
+        if isinstance(stale, bool) or not isinstance(stale, int | float) or not 0 <= stale < math.inf:
             raise ValueError(f"stale={stale!r} is no number of seconds; 0 gives nothing that is older than ttl")
         if stale and ttl is None:
             raise ValueError(f"stale={stale!r} counts from the end of ttl; give one")
         return cls(ttl, stale)
 
     @property
-    def kept(self) -> dict[str, Any]:
-        """What `set` is told of it."""
-        return {} if self.ttl is None else {"ttl": self.ttl + self.stale}
+    def kept(self) -> float | None:
+        """How long the store keeps it."""
+        return None if self.ttl is None else self.ttl + self.stale
 
     def is_fresh(self, record: Record) -> bool:
         """Whether a value needs no successor yet."""
-        return record.expires_at is None or time.time() < _seconds(record.expires_at) - self.stale
+        return record.expires_at is None or time.time() < seconds_of(record.expires_at) - self.stale
 
 
 class Cached:
@@ -127,7 +121,7 @@ class Cached:
             if found is not ABSENT:
                 return found
             value = yield Computing(lock, fn)
-            return self._space.set_default(self._key, value, **self._terms.kept)
+            return self._space.set_default(self._key, value, ttl=self._terms.kept)
         finally:
             lock.release()
 
@@ -190,10 +184,10 @@ class Cached:
     def _replace(self, old: Record, value: Any) -> None:
         """Store what was computed. What somebody else set or removed meanwhile stays so; what just ended does not."""
         try:
-            self._space.set(self._key, value, if_match=old.revision, **self._terms.kept)
+            self._space.set(self._key, value, if_match=old.revision, ttl=self._terms.kept)
         except Conflict:
-            if old.expires_at is not None and time.time() >= _seconds(old.expires_at):
-                self._space.set_default(self._key, value, **self._terms.kept)
+            if old.expires_at is not None and time.time() >= seconds_of(old.expires_at):
+                self._space.set_default(self._key, value, ttl=self._terms.kept)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -211,11 +205,3 @@ class Cached:
                 error,
                 exc_info=None if isinstance(error, StoreError) else error,
             )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _seconds(when: str) -> float:
-    return datetime.fromisoformat(when).timestamp()

@@ -71,8 +71,9 @@ class Recipes(Coordinated, ABC):
         Raises `ValueError` for a function without a name of its own, and for parameters it does not have.
         """
         from fsstore.recipes.caching import Terms
-        from fsstore.recipes.memoizing import Memoizing
+        from fsstore.recipes.memoizing import Memoizing, require_called
 
+        require_called(ttl)
         return Memoizing(self, Terms.of(ttl, stale), key, ignore, name)
 
     # -- accumulating ------------------------------------------------------------------------------

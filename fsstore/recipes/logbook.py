@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from fsstore.errors import InvalidName
 from fsstore.recipes import ulids
 from fsstore.recipes.recipe import Recipe
-from fsstore.records import timestamp
+from fsstore.records import seconds_of, timestamp
 
 if TYPE_CHECKING:
     from fsstore.watching.subscription import Subscription
@@ -79,7 +79,7 @@ class Logbook(Recipe):
     def trim(self, keep: int | None = None, before: str | datetime | None = None) -> int:
         """Delete the oldest entries: all but the newest ``keep``, those from ``before`` a time, or both; how many.
 
-        The time is a ``datetime``, or ISO 8601; without a zone it is local. The oldest go first, some hundred in a
+        The time is a ``datetime``, or ISO 8601; without a zone it is UTC, as the days are. The oldest go first, some hundred in a
         step: who is killed in the middle has trimmed less. Raises `ValueError` without any limit.
         """
         if keep is None and before is None:
@@ -153,4 +153,4 @@ def _require_id(id: str) -> str:
 
 
 def _seconds(when: str | datetime) -> float:
-    return (datetime.fromisoformat(when) if isinstance(when, str) else when).timestamp()
+    return seconds_of(when if isinstance(when, str) else when.isoformat())

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
+from fsstore.errors import UnsupportedType
 from fsstore.recipes.arguments import Arguments, digest_of, name_of
 from fsstore.recipes.caching import ABSENT, Cached, Terms
 from fsstore.steps import arun, is_async, run
@@ -130,6 +131,16 @@ class Memoizing:
         made = cast(Any, call)
         made.invalidate = invalidate
         return made
+
+
+def require_called(ttl: Any) -> None:
+    """Raise `UnsupportedType` where the decorator was used without its parentheses."""
+    if callable(ttl):
+        raise UnsupportedType(
+            "memoize() gives the decorator: write @data_store.memoize(), with parentheses",
+            json_path="$",
+            type_name=type(ttl).__name__,
+        )
 
 
 _Suffix = Callable[[tuple[Any, ...], dict[str, Any]], str]
