@@ -79,8 +79,8 @@ class Logbook(Recipe):
     def trim(self, keep: int | None = None, before: str | datetime | None = None) -> int:
         """Delete the oldest entries: all but the newest ``keep``, those from ``before`` a time, or both; how many.
 
-        The time is a ``datetime``, or ISO 8601; without a zone it is UTC, as the days are. The oldest go first, some hundred in a
-        step: who is killed in the middle has trimmed less. Raises `ValueError` without any limit.
+        The time is a ``datetime``, or ISO 8601; without a zone it is UTC, as the days are. The oldest go first,
+        some hundred in a step: who is killed in the middle has trimmed less. Raises `ValueError` without any limit.
         """
         if keep is None and before is None:
             raise ValueError("trim() needs keep= or before=; delete_prefix() removes everything")
