@@ -16,7 +16,7 @@ from fsstore import BadValue, NestedWrite, ReadOnly, Store, UnsupportedType
 from fsstore.recipes.caching import Cached
 
 LIMIT = 60  # seconds in which what is to happen happens on any machine
-FALSY = [None, 0, 0.0, False, "", [], {}]
+FALSY: list[Any] = [None, 0, 0.0, False, "", [], {}]
 Pass = Callable[[float], None]
 
 
