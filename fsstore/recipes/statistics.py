@@ -11,6 +11,8 @@ from fsstore.recipes.recipe import Recipe
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fsstore.namespace import Handle
+
 
 class Summary(NamedTuple):
     """What is known of the numbers so far; without any, ``None`` where there is nothing to say."""
@@ -59,8 +61,10 @@ class Statistics(Recipe):
             return self.summary()
 
         def change(old: Any) -> dict[str, Any]:
-            known = {} if old is None else old
-            return {**known, **_merged(None if old is None else _State.read(old), added)._asdict()}
+            if old is None:
+                return added._asdict()
+            merged = _merged(_State.read(old), added)
+            return {**old, **merged._asdict()}
 
         return _State.read(self._space.update(self.name, change)).summary()
 
@@ -69,8 +73,14 @@ class Statistics(Recipe):
         return self._told(self._space.get(self.name))
 
     def reset(self) -> Summary:
-        """Begin anew, in one step; the summary of what was so far."""
-        return self._told(self._space.pop(self.name, None))
+        """Begin anew, in one step; the summary of what was so far. Raises as `summary` does, and all is as it was."""
+
+        def take(tx: Handle) -> Summary:
+            found = self._told(tx.get(self.name))
+            tx.delete(self.name)
+            return found
+
+        return self._space.transact(take)
 
     def _told(self, value: Any) -> Summary:
         if value is None:
