@@ -122,6 +122,8 @@ class Endings:
         """At a namespace, a directory of metadata, or one file in it."""
         if path in self._mortal:
             self._look_at_namespace(path)
+        elif not self._mortal.get(path.partition(f"/{META}")[0]):
+            return
         elif path.endswith(".json"):
             self._read(path)
         else:
