@@ -50,6 +50,12 @@ def run_after(store: Store) -> Run:
     return _runner(store, "after")
 
 
+@pytest.fixture
+def run_alone(store: Store) -> Run:
+    """The same for an example that has one form only."""
+    return _runner(store, ".")
+
+
 def _runner(store: Store, form: str) -> Run:
     def call(example: str, **input: Any) -> Any:
         return fsstore.run_agent(EXAMPLES / form / f"{example}.py", input, store=store)
