@@ -37,6 +37,9 @@ SECTIONS = {
 }
 MORE = ["few_at_once", "memoized", "polling_by_hand", "rendezvous", "work_queue"]
 EXAMPLE_NAMES = [*SECTIONS.values(), *MORE]
+ALONE = sorted(path.stem for path in EXAMPLES.glob("*.py"))
+"""Those that are in one form only."""
+ALL = [(example, form) for form in FORMS for example in EXAMPLE_NAMES] + [(example, ".") for example in ALONE]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -45,22 +48,17 @@ def test_every_section_has_an_example_and_every_example_a_section(form: str) -> 
     assert found == sorted(["__init__", *EXAMPLE_NAMES])
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_example_is_run_by_a_test_of_what_it_claims(form: str) -> None:
+def test_every_example_is_run_by_a_test_of_what_it_claims() -> None:
     exercised = set()
+    runners = {"run": FORMS, "run_before": ("before",), "run_after": ("after",), "run_alone": (".",)}
     for path in Path(__file__).parent.glob("test_*_examples.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Name)
-                and node.func.id in ("run", f"run_{form}")
-            ):
-                exercised.add(ast.literal_eval(node.args[0]))
-    assert exercised == set(EXAMPLE_NAMES)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in runners:
+                exercised |= {(ast.literal_eval(node.args[0]), form) for form in runners[node.func.id]}
+    assert exercised == set(ALL)
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("example", EXAMPLE_NAMES)
+@pytest.mark.parametrize(("example", "form"), ALL)
 def test_the_docstring_says_what_it_takes_and_claims(example: str, form: str) -> None:
     docstring = _docstring(example, form)
     headings = ["Input:", "Run:", "Claims:", *(["Flaws:"] if form == "before" else [])]
@@ -72,6 +70,11 @@ def test_the_command_lines_in_the_docstrings_run_twice_and_give_the_same_members
     first, second = [[sorted(result) for result in _run_twice(example, form, tmp_path)] for form in FORMS]
     assert first == second
     assert len(first) >= 2
+
+
+@pytest.mark.parametrize("example", ALONE)
+def test_the_command_line_of_one_that_has_one_form_runs_twice(example: str, tmp_path: Path) -> None:
+    assert len(_run_twice(example, ".", tmp_path)) >= 2
 
 
 @pytest.mark.parametrize("example", EXAMPLE_NAMES)
@@ -99,7 +102,7 @@ def _run_twice(example: str, form: str, tmp_path: Path) -> list[dict[str, Any]]:
     path = f"{tools}:{os.environ['PATH']}"
     environment = os.environ | {"FSSTORE_DIR": str(root), "TMPDIR": str(tmp_path), "PATH": path}
     command = _docstring(example, form).partition("\nRun:")[2].partition("\nClaims:")[0]
-    assert f"fsstore run scripts/examples/{form}/{example}.py " in command
+    assert f"fsstore run {os.path.normpath(f'scripts/examples/{form}/{example}.py')} " in command
     results = []
     for _ in range(2):
         done = subprocess.run(
