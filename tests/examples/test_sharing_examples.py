@@ -133,13 +133,15 @@ def test_with_a_semaphore_no_more_of_four_processes_work_than_may(pool: Pool, ro
 @pytest.mark.parametrize("example", ["advisory_lock", "few_at_once"])
 def test_by_hand_two_that_look_at_the_same_time_both_work(example: str, store: Store, sources: Path) -> None:
     (sources / "ledger").write_text("")
-    together = threading.Barrier(2, timeout=60)
+    noting, together = threading.Lock(), threading.Barrier(2, timeout=60)
     done: list[str] = []
     told: list[Any] = []
 
     def look(operation: Operation) -> None:
-        done.append(operation.op)
-        if len(done) <= 4:
+        with noting:
+            done.append(operation.op)
+            number = len(done)
+        if number <= 4:
             together.wait()  # both have seen that it is free, then both have taken it, and nobody has worked yet
 
     def work() -> None:
@@ -231,14 +233,16 @@ def test_four_processes_that_meet_have_all_parts_in_each_round(pool: Pool, root:
 
 
 def test_by_hand_two_that_arrive_at_the_same_time_count_as_one(store: Store, sources: Path) -> None:
-    together = threading.Barrier(2, timeout=60)
+    noting, together = threading.Lock(), threading.Barrier(2, timeout=60)
     done: list[str] = []
 
     def look(operation: Operation) -> None:
-        done.append(operation.op)
-        if len(done) <= 6:  # set of the part, get, set of the number
+        with noting:
+            done.append(operation.op)
+            number = len(done)
+        if number <= 6:  # set of the part, get, set of the number
             together.wait()
-        if len(done) == 7:  # the first look of who waits
+        elif number == 7:  # the first look of who waits
             store.set("arrived", store.get("arrived") + 1)  # nobody else would do it
 
     def meet(input: Input) -> None:
