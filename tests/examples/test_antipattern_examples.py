@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
+import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,17 +77,32 @@ def test_polling_by_hand_returns_what_the_workers_stored(run: Run, store: Store,
         assert store.get_prefix("digest:") == digests
 
 
-def test_polling_by_hand_looks_for_nothing_and_who_is_told_does_not_sleep(store: Store, text: Path) -> None:
-    looks = dict.fromkeys(FORMS, 0)
+def test_polling_by_hand_looks_again_and_again_and_who_is_told_does_not(store: Store, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    looks: Counter[str] = Counter()
+    often = threading.Event()
+
+    def poll_or_wait(form: str) -> None:
+        def look(operation: fsstore.Operation) -> None:
+            if operation.op in ("get", "get_many") and operation.count == 0:
+                looks[form] += 1
+                if looks[form] == 5:
+                    often.set()
+
+        agent = EXAMPLES / form / "polling_by_hand.py"
+        fsstore.run_agent(agent, {"files": [str(pipe)]}, store=store, ops=look)
+
     for form in FORMS:
-
-        def look(operation: fsstore.Operation, form: str = form) -> None:
-            looks[form] += operation.op == "get_many" and operation.count == 0
-
-        fsstore.run_agent(EXAMPLES / form / "polling_by_hand.py", {"files": [str(text)]}, store=store, ops=look)
-    assert looks["before"] >= 1  # the first one is made before the worker can begin
-    assert "sleep" in (EXAMPLES / "before" / "polling_by_hand.py").read_text()
-    assert "sleep" not in (EXAMPLES / "after" / "polling_by_hand.py").read_text()
+        agent = threading.Thread(target=poll_or_wait, args=(form,))
+        agent.start()
+        with open(pipe, "w") as end:  # waits for the worker to be reading, who waits for the end of what it reads
+            if form == "before":
+                assert often.wait(60)
+            end.write("contents")
+        agent.join()
+    assert looks["before"] >= 5
+    assert looks["after"] <= 1
 
 
 SECRET = "s3cret-of-the-shop"
