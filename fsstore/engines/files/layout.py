@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
+from fsstore.credentials import OFF, POLICIES
 from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.durable import sync_files
@@ -41,6 +42,8 @@ class Marker(NamedTuple):
     """A setting: the largest size of a value's file."""
     durability: str = "snapshot"
     """A setting: what a write survives unless it, or the handle, says otherwise."""
+    credentials: str = OFF
+    """A setting: what is done about a value that looks like a credential, unless whoever opens it says otherwise."""
 
 
 def read_marker(tree: Tree) -> Marker:
@@ -53,7 +56,10 @@ def read_marker(tree: Tree) -> Marker:
         durability = settings.get("durability", "snapshot")
         if durability not in DURABILITY:
             raise ValueError(f"durability is one of {', '.join(sorted(DURABILITY))}; not {durability!r}")
-        return Marker(int(found["format"]), str(found["id"]), settings, limit, durability)
+        credentials = settings.get("credentials", OFF)
+        if credentials not in POLICIES:
+            raise ValueError(f"credentials is one of {', '.join(POLICIES)}; not {credentials!r}")
+        return Marker(int(found["format"]), str(found["id"]), settings, limit, durability, credentials)
     except (FileNotFoundError, NotADirectoryError):
         raise StoreMissing(
             f"{tree.root} is no fsstore: it has no {MARKER}. Make one with: fsstore init {tree.root}", path=tree.root
