@@ -39,7 +39,7 @@ _DETECTORS = {
 }
 """Those that know a credential by its own form, by module."""
 _MOST = 1024 * 1024  # bytes of a value
-_LONGEST, _NAMED = 256, 1000
+_LONGEST, _NAMED = 256, 200
 """Characters of a line, and lines, that are searched for names: the expressions for them can take hours."""
 _Place = tuple[str | int, ...]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fsstore import values
 from fsstore.engine import Engine, Op, Put, Reader, Update, Verdict
-from fsstore.errors import BadValue, CredentialRefused, InvalidValue, SchemaViolation
+from fsstore.errors import BadValue, CredentialRefused, InvalidValue, SchemaViolation, StoreError
 from fsstore.keys import encode_namespace
 from fsstore.records import Rules
 
@@ -100,7 +100,7 @@ def violation_in(reader: Reader, namespace: str, key: str, value: Any) -> Schema
         return against_schema(
             reader.rules(namespace), reader.place, namespace, key, value, "is not as its schema wants it"
         )
-    except BadValue:
+    except StoreError:  # `doctor` reports it; or the store was closed
         return None
 
 

@@ -145,6 +145,18 @@ def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:
     return found, foreign
 
 
+def rules_path(namespace: str) -> str:
+    """Where the rules of a namespace lie, relative to the store. Raises `InvalidName`."""
+    return f"{keys.encode_namespace(namespace)}/{RULES}"
+
+
+@functools.lru_cache(4096)
+def is_rules(path: str) -> bool:
+    """Whether a path is that of a namespace's rules."""
+    owner, found, rest = path.partition(f"/{RULES}")
+    return bool(found) and not rest and keys.decode_namespace(owner) is not None
+
+
 def name_of(path: str) -> tuple[str | None, str | None]:
     """The namespace and key of a path relative to the store; ``None`` for what it does not have."""
     parts = path.split("/")
