@@ -54,7 +54,9 @@ def violation(schema: Any, value: Any) -> Violation | None:
     if validator.is_valid(value):
         return None
     error = next(validator.iter_errors(value))
-    return Violation(json_path(error.instance_path), _reason(error), json_path(error.schema_path))
+    return Violation(
+        json_path(_in(value, error.instance_path)), _reason(error), json_path(_in(schema, error.schema_path))
+    )
 
 
 def _reason(error: jsonschema_rs.ValidationError) -> str:
@@ -81,6 +83,19 @@ def json_path(parts: Sequence[str | int]) -> str:
     return path
 
 
+def _in(value: Any, parts: Sequence[str | int]) -> list[str | int]:
+    """The same place; the library takes the name of a member that is a number for an index."""
+    place: list[str | int] = []
+    for part in parts:
+        name = str(part) if isinstance(value, dict) else part
+        place.append(name)
+        try:
+            value = value[name]
+        except (LookupError, TypeError):  # behind a ``$ref``
+            value = None
+    return place
+
+
 def _made(schema: Any) -> jsonschema_rs.Validator:
     import jsonschema_rs
 
@@ -90,7 +105,7 @@ def _made(schema: Any) -> jsonschema_rs.Validator:
     try:
         return jsonschema_rs.validator_for(schema, validate_formats=True, retriever=_refuse, mask=_MASK)
     except jsonschema_rs.ValidationError as error:
-        place, reason = json_path(error.instance_path), _reason(error)
+        place, reason = json_path(_in(schema, error.instance_path)), _reason(error)
     except ValueError as error:
         place, reason = "$", str(error).partition("\n")[0][:_LONGEST]
     raise InvalidValue(f"this is no JSON Schema: {place}: {reason}", json_path=place)
