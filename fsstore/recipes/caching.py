@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.errors import Closed, Conflict, NotFound, StoreError
 from fsstore.namespace import require_lasting
-from fsstore.recipes.flights import Computing, Flight
+from fsstore.recipes.flights import Computing, Flight, outside
 from fsstore.records import seconds_of
 from fsstore.steps import Entering, Steps, Waiting, arun, run
 
@@ -139,13 +139,12 @@ class Cached:
     def _renew_in_thread(self, fn: Callable[[], Any]) -> None:
         """Let a thread compute it, unless somebody does. The thread ends with the program."""
         import threading
-        from contextvars import copy_context
 
         with self._told():
             if (lock := self._flight.tried()) is None:
                 return
             work = (self._renew_told, lock, fn)
-            thread = threading.Thread(target=copy_context().run, args=work, name="fsstore-cached", daemon=True)
+            thread = threading.Thread(target=outside().run, args=work, name="fsstore-cached", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # no thread to be had
@@ -161,9 +160,9 @@ class Cached:
         import asyncio
 
         with self._told():
-            if (lock := await asyncio.to_thread(self._flight.tried)) is None:
+            if (lock := await self._flight.tried_awaited()) is None:
                 return
-            task = asyncio.get_running_loop().create_task(self._renew_awaited(lock, fn))
+            task = asyncio.create_task(self._renew_awaited(lock, fn), context=outside())
             _tasks.add(task)
             task.add_done_callback(_tasks.discard)
             task.add_done_callback(lambda _: lock.release())  # also where it was cancelled before it began

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -46,6 +46,13 @@ class Flight:
         """A lock that is held; ``None`` where somebody computes, or nobody may write."""
         try:
             return self._space.lock(self.name, timeout=0).__enter__()
+        except (LockTimeout, ReadOnly):
+            return None
+
+    async def tried_awaited(self) -> Lock | None:
+        """The same, awaited."""
+        try:
+            return await self._space.lock(self.name, timeout=0).__aenter__()
         except (LockTimeout, ReadOnly):
             return None
 
@@ -94,6 +101,13 @@ class Computing(Call):
         """Await it, or call it in a thread."""
         with _inside(self._lock):
             return await super().suspend()
+
+
+def outside() -> Context:
+    """The context of the calling code for work that nobody waits for: it is a part of no computation."""
+    context = copy_context()
+    context.run(_around.set, ())
+    return context
 
 
 @contextlib.contextmanager

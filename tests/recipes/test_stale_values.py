@@ -233,6 +233,34 @@ def test_the_function_runs_in_the_callers_context(stale: Store) -> None:
     assert seen == ["crawler"]
 
 
+def test_a_computation_that_is_given_a_stale_value_may_be_wanted_by_the_next(
+    stale: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one in the background is no part of the one that found the stale value, and may wait for it."""
+    fn = Calls("outer's")
+
+    def next_one() -> list[Any]:
+        return [stale.cached("outer", fn)]
+
+    assert stale.cached("outer", lambda: stale.cached("k", next_one, **TERMS)) == "old"
+    background()
+    assert stale["k"] in (["old"], ["outer's"])  # whichever of the two was first to store the other key
+    assert caplog.records == []
+
+    async def awaited() -> Any:
+        async def inner() -> Any:
+            return await stale.aio.cached("k2", next_one, **TERMS)
+
+        stale.set("k2", "old", ttl=40)
+        stale.delete("outer")
+        found = await stale.aio.cached("outer", inner)
+        await background_tasks()
+        return found
+
+    assert asyncio.run(awaited()) == "old"
+    assert caplog.records == []
+
+
 def test_where_no_thread_can_be_had_the_old_value_is_given(
     stale: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
