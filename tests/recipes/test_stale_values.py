@@ -14,7 +14,7 @@ import fsstore
 from fsstore import Store
 from fsstore.recipes import caching
 from fsstore.recipes.flights import Flight
-from recipes.test_caching import LIMIT, Calls, Gate
+from recipes.test_caching import LIMIT, Calls, Gate, NoLock
 
 TERMS = {"ttl": 100.0, "stale": 50.0}
 Pass = Callable[[float], None]
@@ -106,17 +106,8 @@ def test_one_computes_while_all_are_given_the_old_one(stale: Store) -> None:
     assert stale_reads_while_one_computes(stale) == 1
 
 
-class _NoLock:
-    """What is a lock by its looks alone."""
-
-    name, token = "none", 0
-
-    def release(self) -> None:
-        pass
-
-
 def test_without_the_lock_several_would_compute(stale: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Flight, "tried", lambda self: _NoLock())
+    monkeypatch.setattr(Flight, "tried", lambda self: NoLock())
     assert stale_reads_while_one_computes(stale) > 1
 
 
