@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fsstore.errors import Closed, Conflict, NotFound, StoreError
+from fsstore.errors import Closed, Conflict, LockTimeout, NotFound, StoreError
 from fsstore.namespace import require_lasting
 from fsstore.recipes.flights import Computing, Flight, outside
 from fsstore.records import seconds_of
@@ -115,15 +115,22 @@ class Cached:
     def _first(self, fn: Callable[[], Any]) -> Steps[Any]:
         """Compute it, unless somebody else has meanwhile. Who is first to store a value is right."""
         lock = self._flight.lock()
-        yield Entering(lock)
         try:
-            found, _ = self._look()
-            if found is not ABSENT:
-                return found
-            value = yield Computing(lock, fn)
-            return self._space.set_default(self._key, value, ttl=self._terms.kept)
+            yield Entering(lock)
+        except LockTimeout as error:
+            _log.warning("%s It may wait for what is computed here, so the key is computed here as well.", error)
+            return (yield from self._computed(None, fn))
+        try:
+            return (yield from self._computed(lock, fn))
         finally:
             lock.release()
+
+    def _computed(self, lock: Lock | None, fn: Callable[[], Any]) -> Steps[Any]:
+        found, _ = self._look()
+        if found is not ABSENT:
+            return found
+        value = yield Computing(lock, fn)
+        return self._space.set_default(self._key, value, ttl=self._terms.kept)
 
     async def _first_in_turn(self, fn: Callable[[], Any]) -> Any:
         """The same for a task, after the other tasks that want it."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1e8
 """Seconds that one waits for somebody else's computation: years. How long it may take is its author's to say."""
+_NESTED_PATIENCE = 600.0
+"""The same for who is in a computation of their own: somebody may wait for that, and so for ever."""
 
 _around: ContextVar[tuple[Lock, ...]] = ContextVar("fsstore_computing", default=())
 """The locks of the computations that the calling code is in, also where those began its task."""
@@ -39,8 +41,8 @@ class Flight:
         """That of the store's lock: whoever asks `locked_by` for it learns who computes."""
 
     def lock(self) -> Lock:
-        """A lock that waits until nobody else computes."""
-        return self._space.lock(self.name, timeout=_PATIENCE)
+        """A lock that waits until nobody else computes. Within another computation `LockTimeout` ends that some day."""
+        return self._space.lock(self.name, timeout=_NESTED_PATIENCE if _around.get() else _PATIENCE)
 
     def tried(self) -> Lock | None:
         """A lock that is held; ``None`` where somebody computes, or nobody may write."""
@@ -88,7 +90,7 @@ class Flight:
 class Computing(Call):
     """A call of a function of the user's that knows in which computation it is."""
 
-    def __init__(self, lock: Lock, fn: Any) -> None:
+    def __init__(self, lock: Lock | None, fn: Any) -> None:
         super().__init__(fn)
         self._lock = lock
 
@@ -111,8 +113,8 @@ def outside() -> Context:
 
 
 @contextlib.contextmanager
-def _inside(lock: Lock) -> Iterator[None]:
-    before = _around.set((*_around.get(), lock))
+def _inside(lock: Lock | None) -> Iterator[None]:
+    before = _around.set(_around.get() if lock is None else (*_around.get(), lock))
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 import fsstore
 from fsstore import BadValue, NestedWrite, ReadOnly, Store, UnsupportedType
 from fsstore.engines.held import MemoryLocks
+from fsstore.recipes import flights
 from fsstore.recipes.caching import Cached
 from fsstore.recipes.flights import Flight
 
@@ -332,9 +334,29 @@ def test_who_waits_is_patient(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
         return real(self, name, timeout, ttl)
 
     monkeypatch.setattr(Store, "lock", lock)
-    store.cached("k", Calls(1))
-    assert asked
-    assert all(timeout is not None and timeout > 10**7 for timeout in asked)
+    store.cached("k", lambda: store.cached("inner", Calls(1)))
+    assert asked == [flights._PATIENCE, flights._NESTED_PATIENCE] == [1e8, 600]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_two_that_wait_for_each_other_do_not_wait_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, awaited: bool
+) -> None:
+    """Each computes a key, and wants the other's in it."""
+    monkeypatch.setattr(flights, "_NESTED_PATIENCE", 0.05)
+    both = threading.Barrier(2)
+
+    def wants(key: str) -> Any:
+        both.wait(LIMIT)
+        if awaited:
+            return asyncio.run(store.aio.cached(key, lambda: "made in the middle"))
+        return store.cached(key, lambda: "made in the middle")
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(store.cached, mine, partial(wants, other)) for mine, other in ("ab", "ba")]
+        assert [each.result(LIMIT) for each in found] == [store["a"], store["b"]]
+    assert "made in the middle" in store.get_all().values()
+    assert "the key is computed here as well" in caplog.text
 
 
 def test_the_store_says_who_computes(store: Store) -> None:
