@@ -36,7 +36,8 @@ class Recipes(Coordinated, ABC):
         """The value of ``key``; where it is missing, what ``fn()`` gives, which is stored first.
 
         Every value that is there is a hit: ``None``, 0 and "" too. However many threads, tasks and processes want the
-        key at once, one of them calls ``fn``; the others wait for its end, however long it takes, and get that value.
+        key at once, one of them calls ``fn``; the others wait for its end, however long it takes (ten minutes
+        where ``fn`` itself asks for another key: then it is computed twice), and get that value.
         What ``fn`` raises is raised, nothing is stored, and one of those that waited calls it next; so if its process
         dies. Who stores a value meanwhile by another verb is right: it is given instead.
 
