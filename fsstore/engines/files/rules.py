@@ -32,12 +32,10 @@ class NamespaceRules:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._kept: dict[str, tuple[float, Rules]] = {}
-        """Until when which are believed."""
-        self._mortal: dict[str, tuple[float, bool]] = {}
-        """Until when it is believed whether keys may end by themselves."""
         self._kept: dict[str, tuple[float, Rules, bytes | None]] = {}
         """Until when which are believed, and what the file had; as long as it has that, they are the same object."""
+        self._mortal: dict[str, tuple[float, bool]] = {}
+        """Until when it is believed whether keys may end by themselves."""
 
     def of(self, namespace: str) -> Rules:
         """Those of one namespace. Raises `BadValue` for a file that makes no sense."""
