@@ -150,6 +150,7 @@ def batches(sources: Path) -> list[list[Input]]:
 
 def require_each_item_once(done: Done, store: Store, inputs: list[Input]) -> None:
     worked = [result for result in done.results if result is not None]
+    assert worked
     paths = inputs[0]["items"][: 3 * len(worked)]
     assert done.work == dict.fromkeys(paths, 1)
     digests = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in paths]

@@ -137,3 +137,18 @@ def test_credentials_with_recipes_need_their_variable(
     monkeypatch.delenv("SHOP_KEY")
     with pytest.raises(KeyError, match="SHOP_KEY"):
         run_after("credentials", service="shop", message="order 7")
+
+
+def test_credentials_are_refused_where_the_store_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    monkeypatch.setenv("SHOP_KEY", secret)
+    input = {"service": "shop", "variable": "SHOP_KEY", "message": "order 7"}
+    with fsstore.open(tmp_path / "store", credentials="refuse") as store:
+        for _ in range(2):
+            with pytest.raises(fsstore.CredentialRefused, match="environment variable"):
+                fsstore.run_agent(EXAMPLES / "before" / "credentials.py", input, store=store)
+            assert store.list_namespaces() == []
+        for _ in range(2):
+            result = fsstore.run_agent(EXAMPLES / "after" / "credentials.py", input, store=store)
+            assert result["signature"] == hmac.new(secret.encode(), b"order 7", "sha256").hexdigest()
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()] == []
