@@ -225,6 +225,17 @@ class Content(NamedTuple):
     revision: str
 
 
+class Stored(NamedTuple):
+    """All that is stored of a key, to the byte."""
+
+    raw: bytes
+    value: Any
+    """What the bytes mean; `MISSING` where they are no JSON value."""
+    metadata: dict[str, Any]
+    expires: float | None
+    """When the key ends by itself, in seconds since the epoch."""
+
+
 UNREADABLE = "unreadable"
 """The revision of what is there and cannot be read."""
 
@@ -384,6 +395,19 @@ class Engine(Reader, Protocol):
     @property
     def identity(self) -> str | None:
         """The store's id, the same wherever it lies; ``None`` if it has none."""
+        ...
+
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """All that is stored of those keys that exist, in their order, or the error of reading it.
+
+        One consistent view, as in `get`. Bytes that are no JSON value are no error here.
+        """
+        ...
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """The same of all keys that start with ``prefix`` and lie past ``after``, in order, as `scan` gives them."""
         ...
 
     def feed(self) -> Feed:

@@ -21,6 +21,7 @@ from fsstore.engine import (
     Op,
     Outcome,
     Put,
+    Stored,
     Update,
     Verdict,
     nested,
@@ -34,7 +35,7 @@ from fsstore.engines.held import MemoryLocks
 from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
 from fsstore.engines.memory_feed import Cell, MemoryFeed
 from fsstore.engines.memory_runs import MemoryRuns
-from fsstore.errors import Closed, Unsupported
+from fsstore.errors import Closed, InvalidValue, StoreError, Unsupported
 from fsstore.keys import path_of
 from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Record, Rules, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
@@ -122,6 +123,19 @@ class MemoryEngine(Claiming):
             if after is None or key > after:
                 yield from self.get(namespace, (key,)).items()
 
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """All that is stored of those keys."""
+        cells = self._cells_of(namespace, keys)
+        return {key: _stored(cell) for key, cell in cells.items()}
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """The same of all keys past ``after``."""
+        for key in self.keys(namespace, prefix):
+            if after is None or key > after:
+                yield from self.stored(namespace, (key,)).items()
+
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
         """All values."""
         with self._lock:
@@ -204,6 +218,8 @@ class MemoryEngine(Claiming):
             return self._decided(op, cell)
         if isinstance(op, Put):
             require_size(op.namespace, op.key, op.raw, MAX_VALUE_BYTES)
+            if op.exact:
+                _require_value(op)
         require_expected(op.namespace, op.key, op.expect, revision)
         return op
 
@@ -304,6 +320,22 @@ class MemoryEngine(Claiming):
     def _require_open(self) -> None:
         if self._closed:
             raise Closed("this store in memory is closed, and its content gone.")
+
+
+def _stored(cell: Cell) -> Stored:
+    return Stored(cell.raw, values.decode(cell.raw), values.decode(values.encode(cell.metadata)), None)
+
+
+def _require_value(op: Put) -> None:
+    """Files may hold what is no value; this is no place for it."""
+    try:
+        values.decode(op.raw)
+    except values.Malformed as error:
+        raise InvalidValue(
+            f"key {op.key!r} of namespace {op.namespace!r} was not set: a store in memory holds JSON values alone "
+            f"({error.reason}). Use a store on disk.",
+            json_path="$",
+        ) from None
 
 
 _all: weakref.WeakSet[MemoryEngine] = weakref.WeakSet()
