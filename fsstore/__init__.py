@@ -4,6 +4,7 @@ import typing
 
 from fsstore.errors import (
     AccessDenied,
+    BadLine,
     BadValue,
     BadValues,
     Blocked,
@@ -43,6 +44,7 @@ if typing.TYPE_CHECKING:
     from fsstore.events import Event, WatchStatus
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
@@ -50,6 +52,7 @@ if typing.TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "Backup",
+    "BadLine",
     "BadValue",
     "BadValues",
     "Blame",
@@ -65,9 +68,11 @@ __all__ = [
     "Difference",
     "DiskFull",
     "Event",
+    "Exported",
     "Finding",
     "HistoryUnavailable",
     "Holder",
+    "Imported",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
@@ -114,6 +119,7 @@ _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",

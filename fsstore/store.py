@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
 from fsstore.errors import ReadOnly
+from fsstore.moving.doors import Movable
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
 from fsstore.recipes.doors import Recipes
@@ -70,7 +71,7 @@ class Namespace(Recipes):
         return self.store._past.blame(self.name, key)
 
 
-class Store(StoreWatchable, Namespace):
+class Store(Movable, StoreWatchable, Namespace):
     """The handle of one namespace, with the verbs of the whole store beside it; a context manager.
 
     Made by `open`. Safe to share between threads; a forked child may go on using its copy.

@@ -188,11 +188,14 @@ def _parsed(raw: bytes) -> Any:
     except (orjson.JSONDecodeError, TypeError):
         pass
     try:
-        return json.loads(raw.decode(), object_pairs_hook=_members, parse_constant=_no_constant)
+        text = raw.decode()
     except UnicodeDecodeError as error:
-        raise Malformed(f"invalid UTF-8 ({error.reason})", 1, error.start + 1) from None
+        column = len(raw[: error.start].decode()) + 1
+        raise Malformed(f"invalid UTF-8 ({error.reason})", 1, column) from None
+    try:
+        return json.loads(text, object_pairs_hook=_members, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        reason = error.msg if raw[error.pos :].strip() else "the line ends in the middle of a value"
+        reason = error.msg if text[error.pos :].strip() else "the line ends in the middle of a value"
         raise Malformed(reason, 1, error.colno) from None
     except RecursionError:
         raise Malformed(f"nested deeper than {values.MAX_DEPTH} levels") from None
