@@ -59,6 +59,6 @@ def status_of(error: Exception) -> int:
 
 def message_of(error: Exception) -> str:
     """The error's message, with the way out that a command line has."""
-    if isinstance(error, errors.NotFound) and "revision" not in error.__dict__:
+    if isinstance(error, errors.NotFound) and not error.__dict__.keys() & {"revision", "prefix"}:
         return f"namespace {error.namespace!r} has no key {error.key!r}. fsstore ls shows those it has."
     return str(error)

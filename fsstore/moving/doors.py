@@ -76,8 +76,9 @@ class Movable(Handle, ABC):
         ``on_conflict`` it is left as it is ("skip"), or raises `Conflict` ("error"), unless it is the same.
         ``dry_run`` only counts.
 
-        Whatever ends it, kill -9 included, the commits before are stored. Begin again from the start, which is cheap and
-        right: what is there already is not written. Or pass over the first lines with ``skip``; errors tell how many.
+        Whatever ends it, kill -9 included, the commits before are stored. Begin again from the start, which is cheap
+        and right: what is there already is not written. Or pass over the first lines with ``skip``; errors, and the
+        note of a `KeyboardInterrupt`, tell how many.
         ``progress(done, total)`` is told of bytes; the total is ``None`` for a pipe.
 
         Raises `BadLine`, with line and column, and for a line that the store refuses what the store raises: all lines

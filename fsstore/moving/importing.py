@@ -76,7 +76,8 @@ class Import:
                 self._take(number, raw)
             self._flush()
         except KeyboardInterrupt as stop:
-            stop.add_note(f"{self._source}: interrupted after line {self._done.lines}; {self._way_on('')}")
+            lines = self._done.lines
+            stop.add_note(f"{self._source}: the first {lines:,} lines are imported. {_again('Import', lines)}")
             raise
         return self._done
 
@@ -230,7 +231,7 @@ class Import:
         self._flush()
         at = "" if error.column is None else f", column {error.column}"
         raise BadLine(
-            f"{self._source}, line {number}{at}: {error.reason}. {self._way_on('Mend it and ', number)}",
+            f"{self._source}, line {number}{at}: {error.reason}. {self._way_on(number)}",
             path=self._source,
             line=number,
             column=error.column,
@@ -239,17 +240,15 @@ class Import:
 
     def _stopped(self, number: int, error: StoreError) -> StoreError:
         """The same error, with the line named."""
-        made = type(error)(f"{self._source}, line {number}: {error} {self._way_on('Then ', number)}", **error.__dict__)
+        made = type(error)(f"{self._source}, line {number}: {error} {self._way_on(number)}", **error.__dict__)
         if isinstance(error, OSError):
             made.errno = error.errno  # type: ignore[attr-defined]
         return made
 
-    def _way_on(self, before: str, number: int | None = None) -> str:
-        """How to go on after the import has stopped."""
-        at = self._done.lines if number is None else number
-        again = f"{before}import it again from the start: what is there already is not written again"
-        done = "" if number is None or self._options.dry_run else "The lines before it are imported. "
-        return f"{done}{again[0].upper()}{again[1:]} (skip={at} goes on after line {at})."
+    def _way_on(self, number: int) -> str:
+        """How to go on after a line that could not be imported."""
+        done = "Nothing was to be written." if self._options.dry_run else "The lines before it are imported."
+        return f"{done} {_again('Mend it and import', number)}"
 
 
 def source_name(source: str | os.PathLike[str] | BinaryIO) -> str:
@@ -258,6 +257,12 @@ def source_name(source: str | os.PathLike[str] | BinaryIO) -> str:
         return os.fspath(source)
     name = getattr(source, "name", None)
     return name if isinstance(name, str) else "the stream"
+
+
+def _again(call: str, lines: int) -> str:
+    return (
+        f"{call} from the start again: what is there already is not written again; or skip the first {lines:,} lines."
+    )
 
 
 def _put(namespace: str, entry: Entry, stored: Stored | StoreError | None, *, last: bool) -> Put:
@@ -297,8 +302,8 @@ def _said(end: float | None) -> str | None:
 
 def _is_there(namespace: str, key: str) -> Conflict:
     return Conflict(
-        f"key {key!r} of namespace {namespace!r} exists already, and is not the same. on_conflict='overwrite' replaces "
-        f"it, 'skip' leaves it.",
+        f'key {key!r} of namespace {namespace!r} exists already, and is not the same: "overwrite" replaces it, '
+        f'"skip" leaves it.',
         namespace=namespace,
         key=key,
         expected=None,
@@ -308,8 +313,8 @@ def _is_there(namespace: str, key: str) -> Conflict:
 
 def _has_rules(namespace: str, names: Sequence[str]) -> Conflict:
     return Conflict(
-        f"namespace {namespace!r} has rules of its own: {', '.join(names)}. on_conflict='overwrite' replaces them, "
-        f"'skip' leaves them.",
+        f'namespace {namespace!r} has rules of its own ({", ".join(names)}): "overwrite" replaces them, '
+        f'"skip" leaves them.',
         namespace=namespace,
         key="",
         expected=None,

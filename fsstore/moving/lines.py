@@ -18,7 +18,7 @@ import orjson
 
 from fsstore import values
 from fsstore.engine import MISSING, Stored
-from fsstore.errors import InvalidValue, StoreError, UnsupportedType
+from fsstore.errors import StoreError
 from fsstore.keys import path_of
 from fsstore.records import timestamp
 from fsstore.values import Malformed
@@ -106,7 +106,7 @@ def read_line(raw: bytes) -> Line:
         path_of("default" if namespace is None else namespace, key)
         values.encode(metadata)
         return Entry(namespace, key, _content(found), metadata, _end(found.get("expires")))
-    except (StoreError, UnsupportedType) as error:
+    except StoreError as error:
         raise Malformed(str(error)) from None
 
 
@@ -152,9 +152,9 @@ def _end(found: Any) -> float | None:
         raise Malformed('"expires" should read like "2030-01-31T12:00:00+00:00"') from None
 
 
-def _require(found: Any, kind: type, name: str) -> Any:
+def _require(found: Any, kind: type[str] | type[dict[str, Any]], name: str) -> Any:
     if not isinstance(found, kind):
-        what = {str: "a string", dict: "an object"}[kind]
+        what = "a string" if kind is str else "an object"
         raise Malformed(f'"{name}" is {what}; not {values.brief(found, 40)}')
     return found
 

@@ -69,6 +69,7 @@ class Relocation:
                 f"namespace {self._source!r} holds no key. list_namespaces() shows those that do.",
                 namespace=self._source,
                 key="",
+                prefix="",
             )
         return found
 
@@ -111,7 +112,7 @@ class Relocation:
             raise self._in_the_way(clashing[0])
 
     def _in_the_way(self, key: str) -> Conflict:
-        way_out = "Choose another name, or move it there." if self._anew else "overwrite=True replaces it."
+        way_out = "Choose another name, or move it there." if self._anew else "Overwrite it, or choose another target."
         what = f"namespace {self._target!r} holds keys already, {key!r} for one"
         if not self._anew:
             what = f"key {key!r} of namespace {self._target!r} exists already"
