@@ -86,7 +86,7 @@ class Import:
     def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """The lines with their numbers, those to be passed over left out."""
         total, done, number = _size(file), 0, 0
-        while raw := file.readline(_LINE_BYTES):
+        while raw := self._next(file):
             if not isinstance(raw, bytes):
                 raise UnsupportedType("the file gives text; open it in binary mode", json_path="$", type_name="str")
             number += 1
@@ -101,6 +101,14 @@ class Import:
                 yield number, raw
             if self._options.progress is not None:
                 self._options.progress(done, total)
+
+    def _next(self, file: BinaryIO) -> bytes:
+        """The next line. If it cannot be read, those before are imported all the same."""
+        try:
+            return file.readline(_LINE_BYTES)
+        except Exception:
+            self._flush()
+            raise
 
     def _take(self, number: int, raw: bytes) -> None:
         """Read a line and keep it for the next commit."""

@@ -145,8 +145,9 @@ def _end(found: Any) -> float | None:
 
     if found is None:
         return None
+    said = _require(found, str, "expires")
     try:
-        end = datetime.fromisoformat(_require(found, str, "expires"))
+        end = datetime.fromisoformat(said)
         return (end if end.tzinfo is not None else end.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         raise Malformed('"expires" should read like "2030-01-31T12:00:00+00:00"') from None
