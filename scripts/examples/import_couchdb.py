@@ -28,7 +28,7 @@ ROWS = re.compile(r'\s*(?:\{[^\[{]*"(?:rows|docs)"\s*:\s*)?\[')
 KEPT = ("created_at", "created_by", "updated_at", "updated_by")
 
 
-async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
+def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
     passed_over: Counter[str] = Counter()
     with Path(input_dict["file"]).open(encoding="utf-8") as dump:
         lines = io.BufferedReader(Lines(records(dump, passed_over)))

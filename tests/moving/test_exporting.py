@@ -144,10 +144,10 @@ def test_what_cannot_be_read_is_told_at_the_end_and_stops_nothing(odd: Store, sc
 
 
 def test_arguments_that_make_no_sense(source: Store) -> None:
-    stream: Any = io.BytesIO()
+    wrong: dict[str, Any]
     for wrong in ({"namespace": ""}, {"prefix": "\ud800"}):
         with pytest.raises(fsstore.InvalidName):
-            source.export_ndjson(stream, **wrong)
+            source.export_ndjson(io.BytesIO(), **wrong)
     with pytest.raises(StorageFailure, match="No such file"):
         source.export_ndjson("/nowhere/at/all")
 

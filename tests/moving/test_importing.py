@@ -164,6 +164,8 @@ def test_a_key_whose_time_is_over_is_left_out(target: Store) -> None:
 
 
 def test_what_the_file_raises_is_raised_and_the_lines_before_are_imported(target: Store) -> None:
+    text: Any = io.StringIO("{}")
+
     class Failing(io.BytesIO):
         def readline(self, size: int | None = -1, /) -> bytes:
             if found := super().readline(size):
@@ -174,7 +176,7 @@ def test_what_the_file_raises_is_raised_and_the_lines_before_are_imported(target
         target.import_ndjson(Failing(dump({"a": 1})))
     assert target.get_all() == {"a": 1}
     with pytest.raises(fsstore.UnsupportedType, match="binary"):
-        target.import_ndjson(io.StringIO("{}"))  # type: ignore[arg-type]
+        target.import_ndjson(text)
     with pytest.raises(FileNotFoundError):
         target.import_ndjson("nowhere")
 
@@ -186,8 +188,9 @@ def test_progress_is_told_in_bytes(target: Store, scratch: Path) -> None:
     target.import_ndjson(scratch / "x.ndjson", progress=lambda *at: told.append(at))
     assert told[-1] == (len(raw), len(raw))
     assert len(told) == 50
-    imported(target, raw, progress=lambda *at: told.append(at))
-    assert told[-1] == (len(raw), None)
+    of_a_stream: list[tuple[int, int | None]] = []
+    imported(target, raw, progress=lambda *at: of_a_stream.append(at))
+    assert of_a_stream[-1] == (len(raw), None)
 
 
 def test_a_run_commits_what_it_imports(target: Store) -> None:
@@ -306,9 +309,9 @@ def committed(target: Store, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]
     """Which keys were committed together."""
     monkeypatch.setattr(importing, "BATCH", 3)
     with target.watch() as changes:
-        imported(target, dump({key: 1 for key in "abcdefgh"}))
+        imported(target, dump(dict.fromkeys("abcdefgh", 1)))
         target.sync()
-        events = [event for event in iter(lambda: changes.get(timeout=0), None)]
+        events = list(iter(lambda: changes.get(timeout=0), None))
     together: dict[str | None, list[str]] = {}
     for event in events:
         together.setdefault(event.commit, []).append(event.key)

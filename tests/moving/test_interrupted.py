@@ -28,7 +28,11 @@ KEYS = 40
 
 def killed(act: Callable[[], object]) -> None:
     """Do it in a child, which must kill itself on the way."""
-    _, status = os.waitpid(fork(lambda: act() and None), 0)
+
+    def child() -> None:
+        act()
+
+    _, status = os.waitpid(fork(child), 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
 
 
@@ -129,9 +133,7 @@ def test_what_changed_meanwhile_is_in_it_where_its_turn_comes(
     assert path.read_bytes() == exported(filled)
 
 
-def test_only_an_export_of_the_same_keys_goes_on(
-    filled: Store, scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_an_export_of_the_same_keys_goes_on(filled: Store, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = scratch / "x.ndjson"
     export_killed_after(filled, path, 40, monkeypatch)
     left = Path(f"{path}.partial").read_bytes()
@@ -142,9 +144,7 @@ def test_only_an_export_of_the_same_keys_goes_on(
     assert path.read_bytes() == exported(filled, namespace="many")
 
 
-def test_an_export_that_repeats_a_line_is_seen(
-    filled: Store, scratch: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_export_that_repeats_a_line_is_seen(filled: Store, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, expected, sound = scratch / "x.ndjson", exported(filled), Export._found
 
     def flawed(self: Export, target: Growing) -> Position | None:
@@ -253,10 +253,11 @@ def test_an_interrupt_says_from_which_line(target: Store, small_batches: int, mo
     raw = dump({f"k:{number:02}": [number] for number in range(KEYS)}, metadata={"m": 1})
     with pytest.raises(KeyboardInterrupt) as caught:
         target.import_ndjson(io.BytesIO(raw), progress=interrupt)
-    assert caught.value.__notes__ == [
+    (note,) = caught.value.__notes__
+    assert note == (
         "the stream: the first 10 lines are imported. Import from the start again: what is there already is not "
         "written again; or skip the first 10 lines."
-    ]
+    )
     assert target.count() == 10
     assert target.import_ndjson(io.BytesIO(raw), skip=10) == Imported(KEYS, KEYS - 10, 0, 0, 0, 0)
     assert target.count() == KEYS

@@ -25,7 +25,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 FORMATTED = st.builds(
-    lambda value, indent, ascii: json.dumps(value, indent=indent, ensure_ascii=ascii).encode(),
+    lambda value, indent, escaped: json.dumps(value, indent=indent, ensure_ascii=escaped).encode(),
     JSON,
     st.sampled_from([None, 1, 4, "\t"]),
     st.booleans(),
@@ -84,7 +84,7 @@ def test_the_other_lines() -> None:
 
 
 def test_a_line_of_our_own_form_names_its_value_alone() -> None:
-    assert key_line("n", "k", stored(b"{\n  \"a\": 1\n}\n")) == b'{"namespace":"n","key":"k","value":{"a":1}}\n'
+    assert key_line("n", "k", stored(b'{\n  "a": 1\n}\n')) == b'{"namespace":"n","key":"k","value":{"a":1}}\n'
     assert key_line("n", "k", stored(b"{}")) == b'{"namespace":"n","key":"k","value":{},"raw":"{}"}\n'
     assert key_line("n", "k", stored(b"{")) == b'{"namespace":"n","key":"k","raw":"{"}\n'
     assert key_line("n", "k", stored(b"\xff")) == b'{"namespace":"n","key":"k","base64":"/w=="}\n'

@@ -54,7 +54,7 @@ def test_it_is_one_commit(store: Store, verb: str) -> None:
     with store.watch() as changes:
         assert getattr(store, verb)("s", "t") == 2
         store.sync()
-        events = [event for event in iter(lambda: changes.get(timeout=0), None)]
+        events = list(iter(lambda: changes.get(timeout=0), None))
     expected = {("created", "t", "a"), ("created", "t", "b:c")}
     if verb != "copy_namespace":
         expected |= {("deleted", "s", "a"), ("deleted", "s", "b:c")}
@@ -85,7 +85,7 @@ def test_a_new_name_must_be_free(store: Store) -> None:
     store.use_namespace("s").set("a", 1)
     store.use_namespace("t").set("z", 1)
     for dry_run in (True, False):
-        with pytest.raises(Conflict, match="namespace 't' holds keys already, 'z' for one. Nothing was changed"):
+        with pytest.raises(Conflict, match=r"namespace 't' holds keys already, 'z' for one\. Nothing was changed"):
             store.rename_namespace("s", "t", dry_run=dry_run)
     assert store.use_namespace("s").get_all() == {"a": 1}
 

@@ -17,7 +17,7 @@ _DONE = {"copy": "copied", "move": "moved", "rename": "renamed"}
 def add(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.usage = (
-        "fsstore ns [-l] [PREFIX]\n"
+        "fsstore ns [-h] [-l] [PREFIX]\n"
         "       fsstore ns copy|move [--overwrite] [--dry-run] SOURCE TARGET\n"
         "       fsstore ns rename [--dry-run] SOURCE TARGET"
     )
