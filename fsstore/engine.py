@@ -88,6 +88,9 @@ class Check(NamedTuple):
     key: str
     revision: str | None
     metadata: Mapping[str, Any] | None = None
+    ends: bool = False
+    """Whether it must end by itself when ``expires`` says."""
+    expires: float | None = None
 
 
 class CheckScan(NamedTuple):
@@ -135,6 +138,19 @@ def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
         raise Conflict(
             f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
             "decide anew.",
+            namespace=check.namespace,
+            key=check.key,
+            expected=check.revision,
+            actual=check.revision,
+        )
+
+
+def require_end(check: Check, actual: float | None) -> None:
+    """Raise `Conflict` if a key does not end by itself when it did."""
+    if check.ends and actual != check.expires:
+        raise Conflict(
+            f"the end of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
+            "anew.",
             namespace=check.namespace,
             key=check.key,
             expected=check.revision,

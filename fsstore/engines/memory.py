@@ -26,6 +26,7 @@ from fsstore.engine import (
     Update,
     Verdict,
     nested,
+    require_end,
     require_expected,
     require_metadata,
     require_names,
@@ -227,6 +228,7 @@ class MemoryEngine(Claiming):
         if isinstance(op, Check):
             require_expected(op.namespace, op.key, op.revision, revision)
             require_metadata(op, {} if cell is None else cell.metadata)
+            require_end(op, None if cell is None else cell.expires)
             return None
         if isinstance(op, Update):
             return self._decided(op, cell)
@@ -354,7 +356,7 @@ class MemoryEngine(Claiming):
 
 
 def _stored(cell: Cell) -> Stored:
-    return Stored(cell.raw, values.decode(cell.raw), values.decode(values.encode(cell.metadata)), None)
+    return Stored(cell.raw, values.decode(cell.raw), values.decode(values.encode(cell.metadata)), cell.expires)
 
 
 def _require_value(op: Put) -> None:

@@ -90,12 +90,12 @@ class Export:
     def _rules(self, namespace: str) -> Iterator[bytes]:
         """What holds for its keys, after them: who imports them gets them as they are, whatever a schema says now."""
         try:
-            rules = self._engine.rules(namespace).members
+            line = rules_line(namespace, self._engine.rules(namespace).members)
         except StoreError as error:
             self._unreadable[f"{keys.encode_namespace(namespace)}: {_RULES}"] = error
         else:
-            if rules:
-                yield rules_line(namespace, rules)
+            if line:
+                yield line
 
     def _names(self) -> list[str]:
         return self._engine.namespaces() if self._header.namespace is None else [self._header.namespace]

@@ -20,7 +20,7 @@ from fsstore import values
 from fsstore.engine import MISSING, Stored
 from fsstore.errors import StoreError
 from fsstore.keys import path_of
-from fsstore.records import timestamp
+from fsstore.records import seconds_of, timestamp
 from fsstore.values import Malformed
 
 VERSION = 1
@@ -80,8 +80,9 @@ def key_line(namespace: str, key: str, stored: Stored) -> bytes:
 
 
 def rules_line(namespace: str, rules: Mapping[str, Any]) -> bytes:
-    """The line of a namespace's rules."""
-    return b"".join([b'{"namespace":', orjson.dumps(namespace), b',"rules":', _compact(dict(rules)), b"}\n"])
+    """The line of a namespace's rules. That its keys may end by themselves is said by those that do."""
+    said = {name: rules[name] for name in sorted(rules) if name != "expires"}
+    return b"".join([b'{"namespace":', orjson.dumps(namespace), b',"rules":', _compact(said), b"}\n"]) if said else b""
 
 
 def read_line(raw: bytes) -> Line:
@@ -141,14 +142,11 @@ def _says(raw: bytes, own: bytes) -> bool:
 
 
 def _end(found: Any) -> float | None:
-    from datetime import UTC, datetime
-
     if found is None:
         return None
     said = _require(found, str, "expires")
     try:
-        end = datetime.fromisoformat(said)
-        return (end if end.tzinfo is not None else end.replace(tzinfo=UTC)).timestamp()
+        return seconds_of(said)
     except (ValueError, OverflowError):
         raise Malformed('"expires" should read like "2030-01-31T12:00:00+00:00"') from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from fsstore.engine import Check, CheckScan, Delete, Engine, Expect, Op, Put, Stored
 from fsstore.errors import Conflict, InvalidName, NotFound, StoreError
@@ -52,8 +53,8 @@ class Relocation:
                 if not left:
                     raise
             else:
-                if self._removes and (rules := engine.rules(self._source).members):
-                    engine.set_rules(self._source, dict.fromkeys(rules), author)
+                if self._removes:
+                    self._take_rules_away(engine, author)
                 return len(found)
         raise AssertionError("unreachable")
 
@@ -80,7 +81,7 @@ class Relocation:
             ops.append(CheckScan(self._target, "", ()))
         for key, stored in found.items():
             revision = revision_of(stored.raw)
-            ops.append(Check(self._source, key, revision, stored.metadata))
+            ops.append(Check(self._source, key, revision, stored.metadata, ends=True, expires=stored.expires))
             ops.append(
                 Put(
                     self._target,
@@ -102,6 +103,15 @@ class Relocation:
         rules = engine.rules(self._source).members
         if rules and not engine.rules(self._target).members and not engine.keys(self._target):
             engine.set_rules(self._target, rules, author)
+
+    def _take_rules_away(self, engine: Engine, author: Author) -> None:
+        """But for the one by which those files of the source that are left are known to be over."""
+        rules = engine.rules(self._source)
+        gone: dict[str, Any] = dict.fromkeys(rules.members)
+        if rules.expires:
+            gone["expires"] = True
+        if gone:
+            engine.set_rules(self._source, gone, author)
 
     def _require_room(self, engine: Engine, found: dict[str, Stored]) -> None:
         """Raise `Conflict` where the commit would."""

@@ -144,8 +144,8 @@ def test_what_cannot_be_read_is_told_at_the_end_and_stops_nothing(odd: Store, sc
 
 
 def test_arguments_that_make_no_sense(source: Store) -> None:
-    wrong: dict[str, Any]
-    for wrong in ({"namespace": ""}, {"prefix": "\ud800"}):
+    several: list[dict[str, Any]] = [{"namespace": ""}, {"prefix": "\ud800"}]
+    for wrong in several:
         with pytest.raises(fsstore.InvalidName):
             source.export_ndjson(io.BytesIO(), **wrong)
     with pytest.raises(StorageFailure, match="No such file"):

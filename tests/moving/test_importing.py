@@ -207,7 +207,7 @@ def test_a_full_disk_is_told_with_the_line_and_what_fits_is_there(scratch: Path)
         with store:
             with pytest.raises(DiskFull, match=r"the stream, line \d+: .*Free some space") as caught:
                 imported(store, raw)
-            assert caught.value.errno in (28, 122)  # type: ignore[attr-defined]
+            assert caught.value.errno in (28, 122)
             stored = store.list_keys()
             assert stored == [f"{number:03}" for number in range(len(stored))]
             assert 0 < len(stored) < 400

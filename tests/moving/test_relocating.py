@@ -12,7 +12,7 @@ import pytest
 
 import fsstore
 from fsstore import Conflict, InvalidName, NotFound, Store
-from fsstore.engine import CheckScan
+from fsstore.engine import Check, CheckScan
 from fsstore.engines.files.placing import Placing
 from fsstore.moving.relocating import Relocation
 
@@ -221,3 +221,59 @@ def test_a_child_that_is_killed_is_killed() -> None:
     with pytest.raises(AssertionError):
         killed(lambda: None)
     killed(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+
+# -- keys that end by themselves -------------------------------------------------------------------
+
+
+def test_ends_go_along(store: Store) -> None:
+    source = store.use_namespace("s")
+    source.set("a", 1, ttl=1000)
+    source.set("b", 2, {"m": 1})
+    end = source.expires("a")
+    for verb, target in (("copy_namespace", "t"), ("move_namespace", "u")):
+        assert getattr(store, verb)("s", target) == 2
+        assert store.use_namespace(target).expires("a") == end
+        assert store.use_namespace(target).expires("b") is None
+
+
+def test_an_end_that_is_changed_meanwhile_goes_along(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.use_namespace("s").set("a", 1, ttl=1000)
+    meanwhile(monkeypatch, lambda: store.use_namespace("s").persist("a"))
+    store.move_namespace("s", "t")
+    assert store.use_namespace("t").expires("a") is None
+
+
+def test_a_move_that_does_not_look_for_changed_ends_is_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = Relocation._ops
+
+    def flawed(self: Relocation, found: Any) -> Any:
+        return [op._replace(ends=False) if isinstance(op, Check) else op for op in sound(self, found)]
+
+    monkeypatch.setattr(Relocation, "_ops", flawed)
+    with pytest.raises(AssertionError):
+        test_an_end_that_is_changed_meanwhile_goes_along(store, monkeypatch)
+
+
+def test_what_has_ended_stays_behind_and_stays_gone(source: Store, scratch: Path) -> None:
+    old = source.use_namespace("s")
+    old.set("a", 1, ttl=1000)
+    old.set("b", 2)
+    old.set("c", 3, ttl=1000)
+    sidecar = scratch / "source/s/.meta/c.json"
+    sidecar.write_text('{"expires": "2001-01-01T00:00:00+00:00"}')
+    source._engine.set_rules("s", {"mine": 1}, source._writer)
+    assert source.move_namespace("s", "t") == 2
+    assert old.list_keys() == []
+    assert source.use_namespace("t").list_keys() == ["a", "b"]
+    assert source._engine.rules("s").members == {"expires": True}
+    with fsstore.open(scratch / "source") as store:
+        assert store.use_namespace("s").get_all() == {}
+
+
+def test_nothing_is_left_of_a_namespace_with_rules_that_was_renamed(source: Store, scratch: Path) -> None:
+    source.use_namespace("s").set("a", 1)
+    source._engine.set_rules("s", {"mine": 1}, source._writer)
+    source.rename_namespace("s", "t")
+    assert not (scratch / "source/s").exists()
+    assert (scratch / "source/t/.meta/.namespace.json").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,45 @@ def test_an_export_without_metadata_is_seen(
     monkeypatch.setattr(exporting, "key_line", lambda name, key, stored: sound(name, key, stored._replace(metadata={})))
     with pytest.raises(AssertionError):
         require_same(odd, target, scratch)
+
+
+# -- keys that end by themselves -------------------------------------------------------------------
+
+
+def test_ends_travel(source: Store, target: Store, scratch: Path) -> None:
+    source.set("a", 1, {"m": 1}, ttl=1000)
+    source.set("b", 2, ttl=0.001)
+    source.use_namespace("x").set("c", 3)
+    source._engine.set_rules("x", {"ttl": 1000}, source._writer)
+    source.use_namespace("x").set("d", 4)
+    source.set("e", 5, ttl=5000)
+    source.touch("e", 1000)
+    while source.exists("b"):
+        os.sched_yield()
+    said = exported(source)
+    assert b'"key":"b"' not in said
+    assert said.count(b'"expires":') == 3
+    target.import_ndjson(io.BytesIO(said))
+    assert exported(target) == said
+    assert target.expires("a") == source.expires("a")
+    assert target.use_namespace("x").expires("c") is None
+    assert [target.use_namespace("x").expires(key) == source.use_namespace("x").expires(key) for key in "cd"] == [
+        True
+    ] * 2
+    done = target.import_ndjson(io.BytesIO(said))
+    assert (done.unchanged, done.rules) == (4, 0)
+    target.persist("a")
+    assert target.import_ndjson(io.BytesIO(said)).updated == 1
+    assert target.info("a").expires_at == source.expires("a")
+    assert target.info("a").metadata == {"m": 1}
+
+
+def test_an_export_without_ends_is_seen(
+    source: Store, target: Store, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = lines.key_line
+    monkeypatch.setattr(
+        exporting, "key_line", lambda name, key, stored: sound(name, key, stored._replace(expires=None))
+    )
+    with pytest.raises(AssertionError):
+        test_ends_travel(source, target, scratch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from fsstore import values
@@ -71,4 +72,7 @@ class ExactReading(FileAccess):
             raise self._reading(error, place.namespace, place.key, path) from None
         if self._is_others(path):
             return None
-        return Stored(raw, value, self._sidecars.metadata(place, overlay), None)
+        end = self._sidecars.expires(place, overlay) if self._rules.may_expire(place.namespace) else None
+        if end is not None and time.time() >= end:
+            return None
+        return Stored(raw, value, self._sidecars.metadata(place, overlay), end)

@@ -18,6 +18,8 @@ from fsstore.records import NO_RULES, Rules
 
 BELIEVED = 0.005  # seconds
 LIMIT = 1024 * 1024  # bytes
+NO_MEMBERS = b"{}\n"
+"""The content of a file that says nothing."""
 _NAMESPACES = 10_000
 _GONE = (FileNotFoundError, NotADirectoryError)
 

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from fsstore import values
@@ -30,7 +30,7 @@ from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.recovery import Recovery
-from fsstore.engines.files.rules import BELIEVED, changed
+from fsstore.engines.files.rules import BELIEVED, NO_MEMBERS, changed
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
@@ -109,19 +109,33 @@ class FileWriter(Preparing, Claiming):
                 raw = changed(old, members)
                 if raw == values.encode(old.members):
                     return old
-                staged = self._placing.temporary(self._tree.new_name(number))
-                os.close(self._tree.make_directories(layout.TMP))
-                os.close(self._tree.make_directories(os.path.dirname(path)))
-                self._tree.stage(staged, raw, sync=True)
-                line = {"op": "update", "path": path, "revision": revision_of(raw), "was": None, "agent": author.agent}
-                self._append(held[0], [{**line, "run": author.run, "time": time.time()}])
-                os.rename(staged, self._tree.absolute(path))
-                sync_files(self._tree, [path])
+                self._place_rules(path, b"" if raw == NO_MEMBERS else raw, held[0], author)
             finally:
                 release(held)
         self._rules.forget(namespace)
         time.sleep(BELIEVED)
         return self._rules.of(namespace)
+
+    def _place_rules(self, path: str, raw: bytes, stripe: Stripe, author: Author) -> None:
+        """Replace the file with the rules, or remove it if nothing holds any more, and what that leaves empty."""
+        line: dict[str, Any] = {"op": "delete", "path": path, "revision": None, "was": None, "agent": author.agent}
+        line = {**line, "run": author.run, "time": time.time()}
+        target = self._tree.absolute(path)
+        if not raw:
+            self._append(stripe, [line])
+            with suppress(FileNotFoundError):
+                os.unlink(target)
+            with suppress(OSError):  # in use, mostly
+                os.rmdir(os.path.dirname(target))
+                os.rmdir(os.path.dirname(os.path.dirname(target)))
+        else:
+            staged = self._placing.temporary(self._tree.new_name(stripe.number))
+            os.close(self._tree.make_directories(layout.TMP))
+            os.close(self._tree.make_directories(os.path.dirname(path)))
+            self._tree.stage(staged, raw, sync=True)
+            self._append(stripe, [{**line, "op": "update", "revision": revision_of(raw)}])
+            os.rename(staged, target)
+        sync_files(self._tree, [path])
 
     def _is_writing(self) -> bool:
         return self._stripes.is_inside()
