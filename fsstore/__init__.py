@@ -46,11 +46,15 @@ if typing.TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
+    from fsstore.recipes.logbook import Logbook, LogEntry
+    from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
 __all__ = [
     "AccessDenied",
+    "AsyncMemoized",
     "Backup",
     "BadLine",
     "BadValue",
@@ -78,6 +82,9 @@ __all__ = [
     "LeaseLost",
     "Lock",
     "LockTimeout",
+    "LogEntry",
+    "Logbook",
+    "Memoized",
     "NameCollision",
     "Namespace",
     "NestedWrite",
@@ -93,11 +100,13 @@ __all__ = [
     "RepositoryBusy",
     "RepositoryState",
     "Restored",
+    "Statistics",
     "StorageFailure",
     "Store",
     "StoreError",
     "StoreMissing",
     "Subscription",
+    "Summary",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -119,6 +128,9 @@ _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
+    **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
+    **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
     "Lock": "locks",
     "Past": "history.view",

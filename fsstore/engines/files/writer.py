@@ -119,7 +119,7 @@ class FileWriter(Preparing, Claiming):
     def _place_rules(self, path: str, raw: bytes, stripe: Stripe, author: Author) -> None:
         """Replace the file with the rules, or remove it if nothing holds any more, and what that leaves empty."""
         line: dict[str, Any] = {"op": "delete", "path": path, "revision": None, "was": None, "agent": author.agent}
-        line = {**line, "run": author.run, "time": time.time()}
+        line |= {"run": author.run, "time": time.time()}
         target = self._tree.absolute(path)
         if not raw:
             self._append(stripe, [line])
