@@ -39,6 +39,8 @@ _STATUS: dict[type[Exception], int] = {
     errors.BadValue: DATA,
     errors.BadValues: DATA,
     errors.BadLine: DATA,
+    errors.SchemaViolation: DATA,
+    errors.CredentialRefused: DATA,
     errors.NameCollision: DATA,
     errors.Blocked: DATA,
     errors.NotAStore: DATA,

@@ -48,9 +48,11 @@ class MemoryEngine(Claiming):
 
     _locks: MemoryLocks
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, credentials: str = "off") -> None:
         self.capabilities = Capabilities(
-            read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
+            read_only="it was opened with read_only=True" if read_only else "",
+            durability=frozenset({"process"}),
+            credentials=credentials,
         )
         self.place = f":memory:{id(self)}"
         self.identity = None
@@ -111,18 +113,15 @@ class MemoryEngine(Claiming):
 
     def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, Cell]:
         with self._lock:
-            cells = self._of(namespace)
             found = {}
             for key in keys:
-                path_of(namespace, key)  # the same names are refused as on disk
-                if (cell := cells.get(key)) is not None:
+                if (cell := self._at(namespace, key)) is not None:
                     found[key] = cell
             return found
 
     def has(self, namespace: str, key: str) -> bool:
         """Is the key there?"""
-        path_of(namespace, key)
-        return key in self._of(namespace)
+        return self._at(namespace, key) is not None
 
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The sorted keys."""
@@ -154,8 +153,7 @@ class MemoryEngine(Claiming):
 
     def record(self, namespace: str, key: str) -> Record | None:
         """The record; its path is not on any disk."""
-        path = path_of(namespace, key)
-        cell = self._of(namespace).get(key)
+        path, cell = path_of(namespace, key), self._at(namespace, key)
         if cell is None:
             return None
         return Record(
@@ -222,8 +220,7 @@ class MemoryEngine(Claiming):
         if isinstance(op, CheckScan):
             require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
             return None
-        path_of(op.namespace, op.key)
-        cell = self._of(op.namespace).get(op.key)
+        cell = self._at(op.namespace, op.key)
         revision = None if cell is None else revision_of(cell.raw)
         if isinstance(op, Check):
             require_expected(op.namespace, op.key, op.revision, revision)
@@ -343,6 +340,13 @@ class MemoryEngine(Claiming):
 
     def _cell(self, namespace: str, key: str) -> Cell | None:
         return self._cells.get(namespace, {}).get(key)
+
+    def _at(self, namespace: str, key: str) -> Cell | None:
+        """What the key holds; ``None`` if it has ended."""
+        self._require_open()
+        path_of(namespace, key)  # the same names are refused as on disk
+        cell = self._cell(namespace, key)
+        return None if cell is None or (cell.expires is not None and time.time() >= cell.expires) else cell
 
     def _of(self, namespace: str) -> dict[str, Cell]:
         self._require_open()

@@ -104,7 +104,8 @@ class Movable(Handle, ABC):
 
         One commit, of the source as it is at that instant. Keys that the target has beside stay; one that it has too
         raises `Conflict`, and nothing is changed, unless ``overwrite``. The rules of the source go along into a target
-        that holds nothing and has none. All of it is in memory at once. ``dry_run`` only counts, and raises the same.
+        that holds nothing and has none; where they differ, the values are checked by those of the target, as in `set`.
+        All of it is in memory at once. ``dry_run`` only counts, and raises the same for keys.
 
         Raises `NotFound` for a source without keys, and the error of a file of it that cannot be read.
         """
@@ -125,7 +126,11 @@ class Movable(Handle, ABC):
         relocation = Relocation(source, target, removes=removes, overwrite=overwrite, anew=anew)
         if not dry_run:
             self._require_writing(verb)
-        return relocation.run(self._engine, lambda ops: self._commit(verb, ops), self._writer, dry_run=dry_run)
+
+        def commit(ops: Any, checked: bool) -> Any:
+            return self._commit(verb, ops, checked=checked)
+
+        return relocation.run(self._engine, commit, self._writer, dry_run=dry_run)
 
     def _require_writing(self, verb: str) -> None:
         """Before anything is read: a store that can only be read is told at once."""

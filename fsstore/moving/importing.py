@@ -218,6 +218,8 @@ class Import:
 
     def _rule(self, number: int, namespace: str, rules: Mapping[str, Any]) -> None:
         """Let these rules hold there, beside those that the line does not speak of."""
+        from fsstore.shape import require_schema
+
         try:
             old = self._engine.rules(namespace).members
             changed = {name: rule for name, rule in rules.items() if name not in old or old[name] != rule}
@@ -226,6 +228,8 @@ class Import:
                 raise _has_rules(namespace, clashing)
             if self._options.on_conflict == "skip":
                 changed = {name: rule for name, rule in changed.items() if name not in old}
+            if changed.get("schema") is not None:
+                require_schema(changed["schema"])
             if changed and not self._options.dry_run:
                 self._engine.set_rules(namespace, changed, self._author)
         except StoreError as error:

@@ -11,7 +11,8 @@ from fsstore.keys import path_of
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 
-Commit = Callable[[Sequence[Op]], object]
+Commit = Callable[[Sequence[Op], bool], object]
+"""With whether what the target's rules want is to be checked."""
 
 _ATTEMPTS = 100
 """How often it begins anew because the source was changed after it was read."""
@@ -44,9 +45,9 @@ class Relocation:
             if dry_run:
                 self._require_room(engine, found)
                 return len(found)
-            self._hand_over_rules(engine, author)
+            comes_with_rules = self._hand_over_rules(engine, author)
             try:
-                commit(self._ops(found))
+                commit(self._ops(found), not comes_with_rules)
             except Conflict as error:
                 if error.namespace == self._target:
                     raise self._in_the_way(error.key) from None
@@ -98,11 +99,15 @@ class Relocation:
                 ops.append(Delete(self._source, key, revision))
         return ops
 
-    def _hand_over_rules(self, engine: Engine, author: Author) -> None:
-        """The rules go along into a namespace that has none and holds nothing; they are there before the keys."""
+    def _hand_over_rules(self, engine: Engine, author: Author) -> bool:
+        """The rules go along into a namespace that has none and holds nothing; they are there before the keys.
+
+        Whether the two have the same rules: then values come as they are, also those that an edit has made unfit.
+        """
         rules = engine.rules(self._source).members
         if rules and not engine.rules(self._target).members and not engine.keys(self._target):
             engine.set_rules(self._target, rules, author)
+        return engine.rules(self._target).members == rules
 
     def _take_rules_away(self, engine: Engine, author: Author) -> None:
         """But for the one by which those files of the source that are left are known to be over."""

@@ -347,3 +347,46 @@ def test_large_values_are_fewer_in_a_commit(target: Store, monkeypatch: pytest.M
     monkeypatch.setattr(Import, "_settle", settle)
     imported(target, dump({str(number): "x" * 100 for number in range(7)}))
     assert sizes == [3, 3, 1]
+
+
+# -- what a set would refuse -----------------------------------------------------------------------
+
+
+def test_values_are_checked_by_the_schema_that_is_there(target: Store) -> None:
+    target.schema("default", {"type": "number"})
+    raw = dump({"a": 1, "b": "unfit", "c": 2})
+    with pytest.raises(fsstore.SchemaViolation, match="line 2: key 'b'") as caught:
+        imported(target, raw)
+    assert (caught.value.key, caught.value.json_path) == ("b", "$")
+    assert target.get_all() == {"a": 1}
+    assert imported(target, raw, skip=2).created == 1
+    with pytest.raises(fsstore.InvalidValue, match=r"line 1: key 'd' .* no JSON value"):
+        imported(target, b'{"key":"d","raw":"{"}')
+    assert target.get_all() == {"a": 1, "c": 2}
+
+
+def test_a_schema_that_comes_after_its_keys_does_not_check_them(source: Store, target: Store, scratch: Path) -> None:
+    source.set("a", "unfit")
+    source.schema("default", {"type": "number"})
+    imported(target, exported(source))
+    assert target.get_all() == {"a": "unfit"}
+    assert target.schema("default") == {"type": "number"}
+    assert files_of(scratch / "target") == files_of(scratch / "source")
+
+
+def test_a_schema_that_is_none_is_refused(target: Store) -> None:
+    with pytest.raises(fsstore.InvalidValue, match="line 1"):
+        imported(target, b'{"rules":{"schema":{"type":"nonsense"}}}')
+    with pytest.raises(fsstore.StoreError, match="line 1"):
+        imported(target, b'{"rules":{"schema":5}}')
+    assert target.schema("default") is None
+
+
+def test_what_looks_like_a_credential_is_refused_where_that_is_the_policy(scratch: Path) -> None:
+    secret = "AKIA" + "IOSFODNN7EXAMPLQ"
+    with fsstore.open(scratch / "guarded", credentials="refuse") as store:
+        with pytest.raises(fsstore.CredentialRefused, match="line 2"):
+            imported(store, dump({"a": 1, "b": {"aws": secret}}))
+        with pytest.raises(fsstore.CredentialRefused):
+            imported(store, b'{"key":"c","raw":"{ ' + secret.encode() + b'"}')
+        assert store.get_all() == {"a": 1}

@@ -277,3 +277,27 @@ def test_nothing_is_left_of_a_namespace_with_rules_that_was_renamed(source: Stor
     source.rename_namespace("s", "t")
     assert not (scratch / "source/s").exists()
     assert (scratch / "source/t/.meta/.namespace.json").exists()
+
+
+# -- schemas ---------------------------------------------------------------------------------------
+
+
+def test_a_schema_goes_along_and_stops_nothing_that_was_there(store: Store) -> None:
+    store.use_namespace("s").set_many({"a": 1, "b": "unfit"})
+    store.schema("s", {"type": "number"})
+    for verb, target in (("copy_namespace", "t"), ("rename_namespace", "u")):
+        assert getattr(store, verb)("s", target) == 2
+        assert store.use_namespace(target).get_all() == {"a": 1, "b": "unfit"}
+        with pytest.raises(fsstore.SchemaViolation):
+            store.use_namespace(target).set("c", "unfit")
+    assert store.copy_namespace("u", "t", overwrite=True) == 2
+
+
+def test_what_the_schema_of_the_target_forbids_does_not_come_in(store: Store) -> None:
+    store.use_namespace("s").set_many({"a": 1, "b": "unfit"})
+    store.use_namespace("t").set("c", 1)
+    store.schema("t", {"type": "number"})
+    with pytest.raises(fsstore.SchemaViolation, match="key 'b' of namespace 't'"):
+        store.move_namespace("s", "t")
+    assert store.list_namespaces() == ["s", "t"]
+    assert store.use_namespace("t").get_all() == {"c": 1}

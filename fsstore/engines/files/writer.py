@@ -7,10 +7,9 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from fsstore import values
 from fsstore.engine import (
     Check,
     CheckScan,
@@ -24,19 +23,17 @@ from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.carrying import Carrier, Edited
 from fsstore.engines.files.directories import Directories
-from fsstore.engines.files.durable import sync_files
 from fsstore.engines.files.gate import COUNT, has_log, is_odd
 from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.recovery import Recovery
-from fsstore.engines.files.rules import BELIEVED, NO_MEMBERS, changed
+from fsstore.engines.files.rules import BELIEVED
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
 from fsstore.records import Author, Backup, Claim, Finding, Rules
-from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
@@ -98,44 +95,20 @@ class FileWriter(Preparing, Claiming):
 
     def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
         """Change them, durably, and wait until no process believes the old ones."""
-        path = f"{encode_namespace(namespace)}/{layout.RULES}"
+        path = layout.rules_path(namespace)
         number = self._places.stripe(path)
+        by = {"agent": author.agent, "run": author.run}
         with self._failing(path), self._writing():
+            os.close(self._tree.make_directories(layout.TMP))
+            staged = self._placing.temporary(self._tree.new_name(number))
             held: list[Stripe] = []
             try:
                 self._acquire([number], held)
-                self._rules.forget(namespace)
-                old = self._rules.of(namespace)
-                raw = changed(old, members)
-                if raw == values.encode(old.members):
-                    return old
-                self._place_rules(path, b"" if raw == NO_MEMBERS else raw, held[0], author)
+                self._rules.change(namespace, members, staged, lambda line: self._append(held[0], [{**line, **by}]))
             finally:
                 release(held)
-        self._rules.forget(namespace)
         time.sleep(BELIEVED)
         return self._rules.of(namespace)
-
-    def _place_rules(self, path: str, raw: bytes, stripe: Stripe, author: Author) -> None:
-        """Replace the file with the rules, or remove it if nothing holds any more, and what that leaves empty."""
-        line: dict[str, Any] = {"op": "delete", "path": path, "revision": None, "was": None, "agent": author.agent}
-        line |= {"run": author.run, "time": time.time()}
-        target = self._tree.absolute(path)
-        if not raw:
-            self._append(stripe, [line])
-            with suppress(FileNotFoundError):
-                os.unlink(target)
-            with suppress(OSError):  # in use, mostly
-                os.rmdir(os.path.dirname(target))
-                os.rmdir(os.path.dirname(os.path.dirname(target)))
-        else:
-            staged = self._placing.temporary(self._tree.new_name(stripe.number))
-            os.close(self._tree.make_directories(layout.TMP))
-            os.close(self._tree.make_directories(os.path.dirname(path)))
-            self._tree.stage(staged, raw, sync=True)
-            self._append(stripe, [{**line, "op": "update", "revision": revision_of(raw)}])
-            os.rename(staged, target)
-        sync_files(self._tree, [path])
 
     def _is_writing(self) -> bool:
         return self._stripes.is_inside()
