@@ -21,7 +21,8 @@ from fsstore.errors import BadValue, StoreError
 from fsstore.records import NO_RULES, Rules
 from fsstore.revisions import revision as revision_of
 
-BELIEVED = 0.005  # seconds
+SETTLED = 0.005  # seconds: by then every process has read what was changed
+_BELIEVED = SETTLED
 LIMIT = 1024 * 1024  # bytes
 NO_MEMBERS = b"{}\n"
 """The content of a file that says nothing."""
@@ -51,7 +52,7 @@ class NamespaceRules:
             rules = found[1]
         if len(self._kept) >= _NAMESPACES:
             self._kept.clear()
-        self._kept[namespace] = now + BELIEVED, rules, raw
+        self._kept[namespace] = now + _BELIEVED, rules, raw
         return rules
 
     def may_expire(self, namespace: str) -> bool:
