@@ -4,6 +4,7 @@ import typing
 
 from fsstore.errors import (
     AccessDenied,
+    BadLine,
     BadValue,
     BadValues,
     Blocked,
@@ -45,6 +46,7 @@ if typing.TYPE_CHECKING:
     from fsstore.events import Event, WatchStatus
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
@@ -56,6 +58,7 @@ __all__ = [
     "AccessDenied",
     "AsyncMemoized",
     "Backup",
+    "BadLine",
     "BadValue",
     "BadValues",
     "Blame",
@@ -72,9 +75,11 @@ __all__ = [
     "Difference",
     "DiskFull",
     "Event",
+    "Exported",
     "Finding",
     "HistoryUnavailable",
     "Holder",
+    "Imported",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
@@ -130,6 +135,7 @@ _LATE = {
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
+    **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",

@@ -23,6 +23,7 @@ STATUS = {
     2: ["InvalidName", "StoreMissing", "NoRun", "HistoryUnavailable", "Closed"],
     3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite", "RepositoryBusy", "RepositoryState", "WaitTimeout"],
     4: [
+        "BadLine",
         "BadValue",
         "BadValues",
         "Blocked",
