@@ -44,9 +44,13 @@ if typing.TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.reacting import react
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.statistics import Statistics, Summary
+    from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -56,6 +60,7 @@ __all__ = [
     "Backup",
     "BadValue",
     "BadValues",
+    "Barrier",
     "Blame",
     "Blocked",
     "Change",
@@ -95,6 +100,8 @@ __all__ = [
     "RepositoryBusy",
     "RepositoryState",
     "Restored",
+    "Semaphore",
+    "Signal",
     "Statistics",
     "StorageFailure",
     "Store",
@@ -102,6 +109,7 @@ __all__ = [
     "StoreMissing",
     "Subscription",
     "Summary",
+    "Throttle",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -126,10 +134,14 @@ _LATE = {
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
+    "Barrier": "recipes.barrier",
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",
+    "Semaphore": "recipes.semaphore",
+    "Signal": "recipes.signal",
     "Subscription": "watching.subscription",
+    "Throttle": "recipes.throttle",
 }
 
 
