@@ -45,8 +45,10 @@ class Crew:
             process.stdin.flush()
 
     def finish(self) -> None:
-        """Wait until all have done what they had to."""
+        """Wait until all who were not killed have done what they had to."""
         for process in self.processes:
+            if process.returncode is not None:  # it was killed
+                continue
             out, _ = process.communicate(timeout=PATIENCE)
             assert (process.returncode, out) == (0, "done\n")
 

@@ -59,25 +59,25 @@ def the_killed_hold_nothing(root: Path) -> None:
 def the_cancelled_hold_nothing(root: Path) -> None:
     """Cancelled when the slot was just taken, and not given yet."""
     with fsstore.open(root / "store", git=False) as store:
+        loops: list[asyncio.AbstractEventLoop] = []
+        tasks: list[asyncio.Task[Any]] = []
 
         class Interrupted(Semaphore):
             __slots__ = ()
 
             def _try_all(self) -> Any:
                 found = super()._try_all()
-                cancel_from_within(loop, task)
+                cancel_from_within(loops[0], tasks[0])
                 return found
 
         async def story() -> None:
-            nonlocal loop, task
-            loop = asyncio.get_running_loop()
+            loops.append(asyncio.get_running_loop())
             task = asyncio.create_task(Interrupted(store, "s", 2).acquire.awaited())
+            tasks.append(task)
             await asyncio.wait([task])
+            assert task.cancelled()
 
-        loop: Any = None
-        task: Any = None
         asyncio.run(story())
-        assert task.cancelled()
         assert taken(store) == 0, "nobody has it, and it is held"
 
 
@@ -108,7 +108,8 @@ class _Note:
 
 
 def _unlocked(self: Semaphore, number: int, timeout: float) -> Any:
-    return self._space.lock(f"{threading.get_ident()}:{id(object())}:{len(_made)}:{_made.append(0)}", timeout=timeout)
+    _made.append(number)
+    return self._space.lock(f"{len(_made)}", timeout=timeout)
 
 
 _made: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -18,6 +19,7 @@ from steps_flaws import cancel_from_within
 
 import fsstore
 from fsstore import Conflict, InvalidValue, Store, Throttle, WaitTimeout
+from fsstore.leases import boot_seconds
 from fsstore.recipes import throttle as throttles
 from fsstore.recipes.throttle import wait_of
 
@@ -115,7 +117,7 @@ class Clock:
         self.now, self.wall, self.boot = 1000.0, 1e9, "one"
         patch.setattr(throttles, "boot_seconds", lambda: self.now)
         patch.setattr(throttles, "boot_id", lambda: self.boot)
-        patch.setattr(throttles.time, "time", lambda: self.wall)
+        patch.setattr(time, "time", lambda: self.wall)
 
 
 def is_let_in(store: Store, count: int = 1, seconds: float = HOUR) -> bool:
@@ -160,25 +162,25 @@ def the_machine_is_started_again(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 def the_cancelled_have_taken_no_place(root: Path, _: pytest.MonkeyPatch) -> None:
     with fsstore.open(root / "store", git=False) as store:
+        loops: list[asyncio.AbstractEventLoop] = []
+        tasks: list[asyncio.Task[Any]] = []
 
         class Interrupted(Throttle):
             __slots__ = ()
 
             def _try(self) -> float:
                 found = super()._try()
-                cancel_from_within(loop, task)
+                cancel_from_within(loops[0], tasks[0])
                 return found
 
         async def story() -> None:
-            nonlocal loop, task
-            loop = asyncio.get_running_loop()
+            loops.append(asyncio.get_running_loop())
             task = asyncio.create_task(Interrupted(store, "t", 1, HOUR).acquire.awaited())
+            tasks.append(task)
             await asyncio.wait([task])
+            assert task.cancelled()
 
-        loop: Any = None
-        task: Any = None
         asyncio.run(story())
-        assert task.cancelled()
         assert is_let_in(store), "nobody was let in, and the place is gone"
 
 
@@ -188,7 +190,7 @@ def _get_then_set() -> Any:
     def attempt(self: Throttle) -> float:
         value = self._space.get(self.name) or self._value([])
         looked.wait(PATIENCE)
-        now = throttles.boot_seconds()
+        now = boot_seconds()
         if wait := wait_of([entry["clock"] for entry in value["entries"]], self.count, self.seconds, now):
             raise throttles._Later(wait)
         self._space.set(self.name, self._value([*value["entries"], {"clock": now}]))
@@ -198,7 +200,7 @@ def _get_then_set() -> Any:
 
 
 def _forgetful(self: Throttle, value: Any, now: float) -> list[dict[str, Any]]:
-    return value["entries"] if value["boot"] == throttles.boot_id() else []
+    return value["entries"] if value["boot"] == throttles.__dict__["boot_id"]() else []
 
 
 Scenario = Callable[[Path, pytest.MonkeyPatch], None]
@@ -252,7 +254,7 @@ def test_fifty_tasks_wait_on_one_thread(store: Store) -> None:
 
     async def story() -> list[float]:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-        return await asyncio.gather(*(shared.acquire() for _ in range(50)))
+        return list(await asyncio.gather(*(shared.acquire() for _ in range(50))))
 
     found = sorted(asyncio.run(story()))
     require_exact(found, 10, 0.05)
@@ -313,8 +315,15 @@ def test_all_must_say_the_same(store: Store) -> None:
         is_let_in(store, 1, 5)
 
 
-GOOD = {"count": 1, "seconds": HOUR, "boot": "", "entries": []}
-BAD = [None, [], {}, GOOD | {"entries": None}, GOOD | {"entries": [5]}, GOOD | {"entries": [{"clock": "noon"}]}]
+GOOD: dict[str, Any] = {"count": 1, "seconds": HOUR, "boot": "", "entries": []}
+BAD: list[Any] = [
+    None,
+    [],
+    {},
+    GOOD | {"entries": None},
+    GOOD | {"entries": [5]},
+    GOOD | {"entries": [{"clock": "noon"}]},
+]
 
 
 @pytest.mark.parametrize("value", BAD, ids=repr)
