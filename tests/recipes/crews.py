@@ -50,7 +50,8 @@ class Crew:
             if process.returncode is not None:  # it was killed
                 continue
             out, _ = process.communicate(timeout=PATIENCE)
-            assert (process.returncode, out) == (0, "done\n")
+            assert out == "done\n"
+            assert process.wait() == 0
 
     def lines(self) -> list[list[str]]:
         """What the witness has seen so far, in order: who, and what."""

@@ -86,7 +86,7 @@ def test_in_coroutines(store: Store) -> None:
         tasks = [asyncio.create_task(store.aio.wait_all(["a", "b"], PATIENCE)) for _ in range(50)]
         await store.aio.set("b", 2)
         await store.aio.set("a", 1)
-        return await asyncio.gather(*tasks)
+        return list(await asyncio.gather(*tasks))
 
     assert asyncio.run(story()) == [{"a": 1, "b": 2}] * 50
 
