@@ -48,9 +48,13 @@ if typing.TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.statistics import Statistics, Summary
+    from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -61,6 +65,7 @@ __all__ = [
     "BadLine",
     "BadValue",
     "BadValues",
+    "Barrier",
     "Blame",
     "Blocked",
     "Change",
@@ -104,6 +109,8 @@ __all__ = [
     "RepositoryState",
     "Restored",
     "SchemaViolation",
+    "Semaphore",
+    "Signal",
     "Statistics",
     "StorageFailure",
     "Store",
@@ -111,6 +118,7 @@ __all__ = [
     "StoreMissing",
     "Subscription",
     "Summary",
+    "Throttle",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -136,10 +144,14 @@ _LATE = {
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
+    "Barrier": "recipes.barrier",
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",
+    "Semaphore": "recipes.semaphore",
+    "Signal": "recipes.signal",
     "Subscription": "watching.subscription",
+    "Throttle": "recipes.throttle",
 }
 
 
