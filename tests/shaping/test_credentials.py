@@ -19,7 +19,7 @@ import pytest
 from history.stores import StoreRepo
 
 import fsstore
-from fsstore import CredentialRefused, Namespace, NotAStore, Store, Unsupported, credentials, guards, values
+from fsstore import CredentialRefused, Namespace, NotAStore, Store, Unsupported, guards, values
 
 DATA = Path(__file__).parents[1] / "data"
 SECRET = "hunter22-correct-horse"

@@ -196,7 +196,7 @@ def test_killed_at_every_call_it_is_the_old_or_the_new(first: bool, scratch: Pat
     found = []
     for call in calls:
         with prepared() as store:
-            ended = traced.run(lambda: store.schema("default", NEW), f"{call.name}:signal=KILL:when={call.nth}")  # noqa: B023
+            ended = traced.run(lambda: store.schema("default", NEW), f"{call.name}:signal=KILL:when={call.nth}")
         assert ended.signal == signal.SIGKILL
         found.append(state(root))
         assert found[-1] in (old, NEW)

@@ -8,7 +8,7 @@ import pytest
 from files.conftest import _no_process_stays
 from history.stores import StoreRepo
 
-from fsstore.history import authorship
+from fsstore.engines.files import layout
 
 __all__ = ["_no_process_stays"]
 RULES = "default/.meta/.namespace.json"
@@ -96,6 +96,6 @@ def test_a_clone_has_them(repo: StoreRepo) -> None:
 
 def test_rules_that_are_no_keys_would_be_a_persons(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flaw: the journal is not asked who wrote them."""
-    monkeypatch.setattr(authorship.layout, "is_rules", lambda path: False)
+    monkeypatch.setattr(layout, "is_rules", lambda path: False)
     with pytest.raises(AssertionError):
         test_an_agents_rules_are_its_own(repo)
