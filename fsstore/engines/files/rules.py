@@ -1,6 +1,6 @@
 """What holds for all keys of a namespace: its ``.meta/.namespace.json``, read again when it may have changed.
 
-It knows the file, and the meaning of no rule. What was read is believed for 50 ms, so that asking costs nothing;
+It knows the file, and the meaning of no rule. What was read is believed for 5 ms, so that asking costs nothing;
 who changes the rules waits so long before going on, and from then on every process goes by them.
 """
 
@@ -20,7 +20,7 @@ from fsstore.errors import BadValue, StoreError
 from fsstore.records import NO_RULES, Rules
 from fsstore.revisions import revision as revision_of
 
-BELIEVED = 0.05  # seconds
+BELIEVED = 0.005  # seconds
 LIMIT = 1024 * 1024  # bytes
 _NAMESPACES = 10_000
 _PATIENCE = 0.05  # seconds: a file so young may be half written
@@ -34,6 +34,8 @@ class NamespaceRules:
         self._tree = tree
         self._kept: dict[str, tuple[float, Rules, bytes | None]] = {}
         """Until when which are believed, and what the file had; as long as it has that, they are the same object."""
+        self._mortal: dict[str, tuple[float, bool]] = {}
+        """Until when it is believed whether keys may end by themselves."""
 
     def of(self, namespace: str) -> Rules:
         """Those of one namespace. Raises `BadValue` for a file that makes no sense."""
@@ -51,14 +53,25 @@ class NamespaceRules:
 
     def may_expire(self, namespace: str) -> bool:
         """Whether any key may end by itself; also where a damaged file hides it."""
+        found = self._mortal.get(namespace)
+        now = time.monotonic()
+        if found is not None and now < found[0]:
+            return found[1]
         try:
-            return self.of(namespace).expires
+            may = self.of(namespace).expires
         except BadValue:
-            return True
+            may = True
+        if len(self._mortal) >= _NAMESPACES:
+            self._mortal.clear()
+        self._mortal[namespace] = now, may
+        if (kept := self._kept.get(namespace)) is not None:
+            self._mortal[namespace] = kept[0], may
+        return may
 
     def forget(self, namespace: str) -> None:
         """Read them again."""
         self._kept.pop(namespace, None)
+        self._mortal.pop(namespace, None)
 
     def change(
         self, namespace: str, members: Mapping[str, Any], staged: bytes, note: Callable[[dict[str, Any]], None]
