@@ -1,8 +1,9 @@
 """Whether a value looks like a credential that is about to get into git's history. It knows no store and no policy.
 
 The detectors are those of `detect-secrets`, imported when the first value is looked at. Left out are the ones that take
-hashes, ids and other names for credentials, as these are what agents store, and one that long lines of addresses stop. Their regular expressions alone are used:
-the parts of that library that ask a service whether a credential is a real one are never called.
+hashes, ids and other names for credentials, as these are what agents store, and one that long lines of addresses stop.
+Their regular expressions alone are used: the parts of that library that ask a service whether a credential is a real
+one are never called.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def test_what_agents_store_is_not_taken_for_one(caplog: pytest.LogCaptureFixture
     vectors = json.loads((DATA / "key-vectors.json").read_text())
     with refusing() as store:
         store.set("vectors", vectors)
-        store.set_many({key: path for key, path in vectors["keys"]})
+        store.set_many(dict(vectors["keys"]))
         store.set_many(NORMAL)
         for key, value in NORMAL.items():
             assert store.get(key) == value
