@@ -68,7 +68,7 @@ class _Detectors:
             getattr(importlib.import_module(f"detect_secrets.plugins.{module}"), name)()
             for module, name in _DETECTORS.items()
         ]
-        self._by_name = KeywordDetector()
+        self._by_name = KeywordDetector(keyword_exclude=r"\bsecretar(y|ies|iat)\b")  # it takes them for secrets
         self._names = sorted({word.replace("_?", between) for word in DENYLIST for between in ("", "_")})
         self._placeholders: tuple[Callable[[str], bool], ...] = (
             heuristic.is_templated_secret,

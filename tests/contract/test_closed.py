@@ -66,6 +66,7 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "watch_status": lambda h: h.store.watch_status(),
     "cached": lambda h: h.cached("k", dict),
     "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
+    "schema": lambda h: h.schema("n"),
     "statistics": lambda h: h.statistics("s").add(1),
     "logbook": lambda h: h.logbook("l").append(1),
     "mapping": lambda h: dict(h.mapping()),
