@@ -13,6 +13,7 @@ import pytest
 from fsstore.engines.files.watching import touched
 from fsstore.engines.files.watching.hub import Hub
 from fsstore.engines.files.watching.touched import Touched
+from fsstore.engines.files import sweeping
 from fsstore.history import searching
 from fsstore.history.edits import Edits
 from fsstore.history.snapshots import _Step
@@ -74,7 +75,7 @@ def test_all_files_are_looked_at_now_and_then(
     with repo.open() as store, watched(store):
         store.snapshot()
         store.snapshot()
-        monkeypatch.setattr(searching, "_RARELY", 0)
+        monkeypatch.setattr(sweeping, "_RARELY", 0)
         store.snapshot()
         assert looks == [True, False, True]
 
@@ -92,8 +93,7 @@ def test_many_files_that_no_hub_watches_are_not_looked_at_each_time(
         found = state(repo).swept
         assert (found.files_apart, found.apart) == (1, found.everything)
         assert found.edited > found.apart
-        monkeypatch.setattr(searching, "_sweep_after", lambda _: 1e-9)  # it is time
-        monkeypatch.setattr(searching, "_RARELY", 1e18)
+        monkeypatch.setattr(searching, "sweep_after", lambda _: 1e-9)  # it is time
         assert found_by(repo, store.snapshot) == ["M default/.meta/with.json"]
     repo.check()
 

@@ -74,9 +74,14 @@ def parse_rules(raw: bytes) -> Rules:
     ttl = found.get("ttl")
     if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf")):
         raise values.Malformed(f'"ttl" is a number of seconds above 0; not {values.brief(ttl, 40)}')
-    if not isinstance(found.get("index", {}), dict):
+    index = found.get("index", {})
+    if not isinstance(index, dict) or not all(_is_paths(index.get(name, [])) for name in ("fields", "text")):
         raise values.Malformed('"index" should read {"fields": [...], "text": [...]}')
     return Rules(found)
+
+
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def changed(rules: Rules, members: Any) -> bytes:

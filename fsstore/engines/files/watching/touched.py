@@ -61,21 +61,24 @@ class Touched:
             self.require_room()
 
     def require_room(self) -> None:
-        """Begin again where there are too many."""
+        """Forget the older half of them where there are too many; or begin again, where that does not help."""
         if self.times is not None and len(self.times) > _KEPT:
-            self.lose()
+            middle = sorted(self.times.values())[len(self.times) // 2]
+            kept = {path: at for path, at in self.times.items() if at > middle}
+            if len(kept) < _KEPT // 4:
+                self.lose()
+            else:
+                self.times, self._begun = kept, max(middle, self._begun) + _SET_BACK
 
     def edited(self, since: float) -> Edited:
-        """Those with a hint since a time. What is older is forgotten."""
+        """Those with a hint since a time. Several may ask, each with a time of their own."""
         now = self.clock()
         if self.times is None:
             self.times, self._begun = {}, now
         if since > now + _SET_BACK:  # by a clock that was ahead
             return Edited(math.inf, set())
-        if since >= self._begun:
-            self._begun = since
-            self.times = {path: at for path, at in self.times.items() if at >= since - _SET_BACK}
-        return Edited(self._begun, set(self.times))
+        since = max(since, self._begun)
+        return Edited(since, {path for path, at in self.times.items() if at >= since - _SET_BACK})
 
 
 observers: dict[str, Observer] = {}
