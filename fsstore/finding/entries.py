@@ -52,7 +52,7 @@ def entries(value: Any) -> set[Entry]:
     return found
 
 
-def _number(value: int | float) -> int | float:  # noqa: PYI041  # an int is kept as one
+def _number(value: int | float) -> int | float:  # an int is kept as one
     if -_EXACT <= value < _EXACT:
         return value
     try:

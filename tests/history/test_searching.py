@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from fsstore.engines.files import sweeping
 from fsstore.engines.files.watching import touched
 from fsstore.engines.files.watching.hub import Hub
 from fsstore.engines.files.watching.touched import Touched
-from fsstore.engines.files import sweeping
 from fsstore.history import searching
 from fsstore.history.edits import Edits
 from fsstore.history.snapshots import _Step

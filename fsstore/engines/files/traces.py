@@ -22,6 +22,7 @@ from fsstore.engine import Changed, Kept, Trace
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY
 from fsstore.engines.files.atomic import DIRECTORY, Tree
+from fsstore.engines.files.collector import paused
 from fsstore.engines.files.listing import is_settled, read_entries
 from fsstore.engines.files.sweeping import is_sweep_due
 from fsstore.engines.files.watching import touched
@@ -30,6 +31,7 @@ from fsstore.leases import boot_id
 
 _FILE = "find.sqlite"
 _LATER = 1.0  # seconds that a hub's hints may go back without a new mark
+_OLD = 10_000_000_000  # ns: older than any doubt
 _pack = struct.Struct("<QqQ").pack
 Stamp = tuple[int, int]
 """Inode and ctime of a directory."""
@@ -75,7 +77,7 @@ class FileTraces:
     def changed(self, kept: Kept, *, verify: bool = False) -> Changed:
         """What may have changed."""
         root = encode_namespace(self._namespace)
-        with failures.told(f"{self._tree.root}/{root}"):
+        with failures.told(f"{self._tree.root}/{root}"), paused:
             return _Look(self._tree, root, kept, self._marker).take(self._changing(self._namespace), verify=verify)
 
 
@@ -180,13 +182,16 @@ class _Look:
         """Compare the files of a directory with what was kept of them; the directories in it."""
         entries = read_entries(fd, level, full)
         known = self._group(path)
-        look, seen, pop = os.stat, self._seen, known.pop
+        look, seen, pop, pack = os.stat, self._seen, known.pop, _pack
         now = time.time_ns()
+        old = now - _OLD
         for key, name in zip(entries.keys, entries.names, strict=True):
             try:
-                state = _state(look(name, dir_fd=fd, follow_symlinks=False), now)
+                status = look(name, dir_fd=fd, follow_symlinks=False)
             except FileNotFoundError:  # gone this moment
                 continue
+            changed = status.st_ctime_ns
+            state = pack(status.st_ino, changed, status.st_size) if changed < old else _state(status, now)
             if pop(key, None) != state or not state:
                 seen.append(Trace(key, path, state))
         self._gone += known
