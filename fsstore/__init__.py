@@ -41,6 +41,7 @@ from fsstore.store import Namespace, Store, open
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
     from fsstore.events import Event, WatchStatus
+    from fsstore.finding.results import Found, Hit, Match
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.reacting import react
@@ -66,13 +67,16 @@ __all__ = [
     "DiskFull",
     "Event",
     "Finding",
+    "Found",
     "HistoryUnavailable",
+    "Hit",
     "Holder",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
     "Lock",
     "LockTimeout",
+    "Match",
     "NameCollision",
     "Namespace",
     "NestedWrite",
@@ -113,6 +117,7 @@ __version__ = "0.1.0"
 _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
+    **dict.fromkeys(("Found", "Hit", "Match"), "finding.results"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     "Lock": "locks",
     "Past": "history.view",
