@@ -45,11 +45,15 @@ if typing.TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.reacting import react
+    from fsstore.recipes.logbook import Logbook, LogEntry
+    from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
 __all__ = [
     "AccessDenied",
+    "AsyncMemoized",
     "Backup",
     "BadValue",
     "BadValues",
@@ -76,7 +80,10 @@ __all__ = [
     "LeaseLost",
     "Lock",
     "LockTimeout",
+    "LogEntry",
+    "Logbook",
     "Match",
+    "Memoized",
     "NameCollision",
     "Namespace",
     "NestedWrite",
@@ -92,11 +99,13 @@ __all__ = [
     "RepositoryBusy",
     "RepositoryState",
     "Restored",
+    "Statistics",
     "StorageFailure",
     "Store",
     "StoreError",
     "StoreMissing",
     "Subscription",
+    "Summary",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -119,6 +128,9 @@ _LATE = {
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("Found", "Hit", "Match"), "finding.results"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
+    **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
+    **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",

@@ -2,104 +2,90 @@
 
 from __future__ import annotations
 
-import re
-from abc import ABC
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from fsstore.coordinated import Coordinated
-from fsstore.reading import text_or_all
+from fsstore.finding.doors import Searchable
+from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
-    from fsstore.finding.results import Found, Hit, Match
+    from fsstore.recipes.logbook import Logbook
+    from fsstore.recipes.memoizing import Memoizing
+    from fsstore.recipes.statistics import Statistics
 
 
-class Recipes(Coordinated, ABC):
+class Recipes(Searchable, ABC):
     """What a handle of one namespace has: one line for each pattern that agents write by hand."""
 
     __slots__ = ()
 
-    # -- finding -----------------------------------------------------------------------------------
+    @property
+    @abstractmethod
+    def store(self) -> Recipes:
+        """The store of this namespace."""
 
-    def find(
+    # -- caching -----------------------------------------------------------------------------------
+
+    @waiting
+    def cached(self, key: str, fn: Callable[[], Any], *, ttl: float | None = None, stale: float = 0.0) -> Steps[Any]:
+        """The value of ``key``; where it is missing, what ``fn()`` gives, which is stored first.
+
+        Every value that is there is a hit: ``None``, 0 and "" too. However many threads, tasks and processes want the
+        key at once, one of them calls ``fn``; the others wait for its end, however long it takes, and get that value.
+        What ``fn`` raises is raised, nothing is stored, and one of those that waited calls it next; so if its process
+        dies. Who stores a value meanwhile by another verb is right: it is given instead.
+
+        ``ttl``: seconds until it is too old and missing again. For ``stale`` seconds more it is given all the same,
+        at once, while one thread (awaited: one task) of this program calls ``fn`` in the background; if that fails, the
+        logger ``fsstore`` hears of it, and the value stays until its end. ``fn`` may be a coroutine function where
+        ``aio.cached`` is awaited.
+
+        Raises `NestedWrite` if ``fn`` asks for the key that it computes, `UnsupportedType` for what is no JSON value,
+        `BadValue` for a file that holds none (``delete`` the key, and it is computed anew), `ValueError` for times
+        that make no sense.
+        """
+        from fsstore.recipes.caching import Cached, Terms
+
+        return (yield from Cached(self, key, Terms.of(ttl, stale)).value(fn))
+
+    def memoize(
         self,
-        where: Mapping[str, Any] | None = None,
+        ttl: float | None = None,
         *,
-        text: str | None = None,
-        prefix: str | None = None,
-        limit: int | None = 100,
-        after: str | None = None,
-        verify: bool = False,
-    ) -> Found[Hit]:
-        """The keys whose values meet all conditions, sorted; at most ``limit`` past ``after``.
+        stale: float = 0.0,
+        key: Callable[..., Any] | None = None,
+        ignore: Collection[str] = (),
+        name: str | None = None,
+    ) -> Memoizing:
+        """A decorator: the function's results are kept here, as `cached` does, for each set of arguments.
 
-        ``where={"a.b": 3}`` wants the member ``b`` of ``a`` to be 3, ``{"a.b": {"gte": 3, "lt": 5}}`` names operators:
-        eq, ne, gt, gte, lt, lte, in, contains, prefix, exists. Types are strictly apart. In paths a number is an index
-        of a list, and a backslash makes a dot part of a name. ``text`` are words that must all occur, in any
-        case, in the text fields that `index` names, or anywhere in the value; in quotes they must follow one another,
-        ``word*`` leaves the end open.
+        The key is ``NAME:HASH``: the name is module and qualified name (of a script or an agent: its file's), or
+        ``name``; the hash is that of the arguments' canonical JSON, the same however they are passed, with defaults
+        filled in. 1, 1.0, "1" and True are different, a tuple is a list. ``ignore`` names parameters that make no
+        difference, such as ``self``. ``key`` is a function of the same arguments that says what makes one: text is
+        used as it is, anything else as a hash.
 
-        With an index for one of the fields, or for the text, only its candidates are read; each is looked at again, so
-        that no hit is wrong. Nothing is missed that was written through the store, made, renamed or deleted. What was
-        edited in place, without a rename, is not missed while this process watches the store; else it is found after
-        the next look at all files (the setting ``sweep_seconds``, 60), or at once with ``verify``. Without an
-        index every file is read, which gives the same. Values are read one after the other, not at one instant.
-
-        ``.cut`` says whether there are more; then ``.after`` goes on. Files without a readable value are in
-        ``.errors``. Raises `InvalidValue` for an unknown operator, an operand it cannot have, a path that is none.
+        For ``def`` and ``async def``. The function has ``.key``, ``.bypass``, ``.invalidate`` and ``.invalidate_all``:
+        see `Memoized`. A call raises `UnsupportedType` for an argument that is no JSON value, and what `cached` raises.
+        Raises `ValueError` for a function without a name of its own, and for parameters it does not have.
         """
-        from fsstore.finding.find import find
+        from fsstore.recipes.caching import Terms
+        from fsstore.recipes.memoizing import Memoizing, require_called
 
-        found = find(
-            self._engine,
-            self.name,
-            where,
-            text=text,
-            prefix=text_or_all(prefix),
-            limit=limit,
-            after=None if after is None else text_or_all(after),
-            verify=verify,
-        )
-        self._tell("find", prefix, count=len(found))
-        return found
+        require_called(ttl)
+        return Memoizing(self, Terms.of(ttl, stale), key, ignore, name)
 
-    def grep(
-        self,
-        pattern: str | re.Pattern[str],
-        *,
-        prefix: str | None = None,
-        limit: int | None = 100,
-        after: str | None = None,
-        ignore_case: bool = False,
-    ) -> Found[Match]:
-        """The lines in texts of values in which a regular expression is found: key, place in the value, and line.
+    # -- accumulating ------------------------------------------------------------------------------
 
-        Sorted by key, then as in the value; at most ``limit``, past what ``.after`` of an earlier answer says. Numbers,
-        booleans and null are searched as in JSON, names of members are not. Every file is read. Raises
-        `InvalidValue` for a pattern that is none.
-        """
-        from fsstore.finding.grep import grep
+    def statistics(self, key: str) -> Statistics:
+        """Count, sum, extremes, mean and variance of numbers that many add, in one small object under ``key``."""
+        from fsstore.recipes.statistics import Statistics
 
-        found = grep(
-            self._engine,
-            self.name,
-            pattern,
-            prefix=text_or_all(prefix),
-            limit=limit,
-            after=None if after is None else text_or_all(after),
-            ignore_case=ignore_case,
-        )
-        self._tell("grep", prefix, count=len(found))
-        return found
+        return Statistics(self, key)
 
-    def index(self, *fields: str, text: Iterable[str] = ()) -> None:
-        """Have an index of these fields of this namespace's values, and of the words in these; with none: no index.
+    def logbook(self, name: str) -> Logbook:
+        """A log that many write: a key for each entry, ``NAME:DAY:ULID``, in the order of their time."""
+        from fsstore.recipes.logbook import Logbook
 
-        Declared for everybody, in the tracked file ``.meta/.namespace.json``; replaces what was declared. Paths are as
-        in `find`. The next `find` builds it. It is one disposable file of SQLite in ``.fsstore/index/``, made
-        anew from the values whenever it is not there or not right. Raises `InvalidValue` for a path that is none.
-        """
-        from fsstore.finding.declaring import declare
-
-        declare(self._engine, self.name, fields, text, self._writer)
-        self._tell("index", None)
+        return Logbook(self, name)

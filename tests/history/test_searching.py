@@ -254,7 +254,7 @@ def test_hints_are_kept_from_the_first_question_on(monkeypatch: pytest.MonkeyPat
     now[0] = 1020.0
     found.note("", ["c"])
     assert found.edited(1015.0) == (1015.0, {"c"})
-    assert found.edited(1005.0) == (1015.0, {"c"})  # the rest is forgotten
+    assert found.edited(1005.0) == (1005.0, {"c", "d/a", "d/b"})  # somebody else may ask, too
     now[0] = 1020.5
     found.note("", ["d"])
     assert found.edited(1020.9) == (1020.9, {"c", "d"})  # clocks are set back, a little

@@ -61,14 +61,9 @@ class Touched:
             self.require_room()
 
     def require_room(self) -> None:
-        """Forget the older half of them where there are too many; or begin again, where that does not help."""
+        """Begin again where there are too many."""
         if self.times is not None and len(self.times) > _KEPT:
-            middle = sorted(self.times.values())[len(self.times) // 2]
-            kept = {path: at for path, at in self.times.items() if at > middle}
-            if len(kept) < _KEPT // 4:
-                self.lose()
-            else:
-                self.times, self._begun = kept, max(middle, self._begun) + _SET_BACK
+            self.lose()
 
     def edited(self, since: float) -> Edited:
         """Those with a hint since a time. Several may ask, each with a time of their own."""
