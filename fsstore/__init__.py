@@ -44,6 +44,7 @@ from fsstore.store import Namespace, Store, open
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
     from fsstore.events import Event, WatchStatus
+    from fsstore.finding.results import Found, Hit, Match
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.moving.counts import Exported, Imported
@@ -82,7 +83,9 @@ __all__ = [
     "Event",
     "Exported",
     "Finding",
+    "Found",
     "HistoryUnavailable",
+    "Hit",
     "Holder",
     "Imported",
     "InvalidName",
@@ -92,6 +95,7 @@ __all__ = [
     "LockTimeout",
     "LogEntry",
     "Logbook",
+    "Match",
     "Memoized",
     "NameCollision",
     "Namespace",
@@ -139,6 +143,7 @@ __version__ = "0.1.0"
 _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
+    **dict.fromkeys(("Found", "Hit", "Match"), "finding.results"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
