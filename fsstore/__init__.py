@@ -13,8 +13,10 @@ from fsstore.errors import (
     DamagedHistory,
     DiskFull,
     HistoryUnavailable,
+    IllegalTransition,
     InvalidName,
     InvalidValue,
+    JobsFailed,
     LeaseLost,
     LockTimeout,
     NameCollision,
@@ -44,6 +46,10 @@ if typing.TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.reacting import react
+    from fsstore.recipes.checkpoint import Checkpoint
+    from fsstore.recipes.jobs import DeadLetter, Job, QueueStats
+    from fsstore.recipes.queue import Queue
+    from fsstore.recipes.state_machine import StateMachine
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -55,6 +61,7 @@ __all__ = [
     "Blame",
     "Blocked",
     "Change",
+    "Checkpoint",
     "Closed",
     "Collected",
     "Commit",
@@ -62,14 +69,18 @@ __all__ = [
     "Cost",
     "DamagedCursor",
     "DamagedHistory",
+    "DeadLetter",
     "Difference",
     "DiskFull",
     "Event",
     "Finding",
     "HistoryUnavailable",
     "Holder",
+    "IllegalTransition",
     "InvalidName",
     "InvalidValue",
+    "Job",
+    "JobsFailed",
     "LeaseLost",
     "Lock",
     "LockTimeout",
@@ -81,6 +92,8 @@ __all__ = [
     "NotFound",
     "Operation",
     "Past",
+    "Queue",
+    "QueueStats",
     "ReadOnly",
     "Record",
     "Replaced",
@@ -88,6 +101,7 @@ __all__ = [
     "RepositoryBusy",
     "RepositoryState",
     "Restored",
+    "StateMachine",
     "StorageFailure",
     "Store",
     "StoreError",
@@ -114,8 +128,12 @@ _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("DeadLetter", "Job", "QueueStats"), "recipes.jobs"),
+    "Checkpoint": "recipes.checkpoint",
     "Lock": "locks",
     "Past": "history.view",
+    "Queue": "recipes.queue",
+    "StateMachine": "recipes.state_machine",
     "react": "reacting",
     "Subscription": "watching.subscription",
 }

@@ -70,6 +70,12 @@ class AsyncView:
     def __repr__(self) -> str:
         return f"{self._handle!r}.aio"
 
+    def __aiter__(self) -> AsyncIterator[Any]:
+        if not hasattr(self._handle, "__aiter__"):
+            raise TypeError(f"{self!r} is nothing to iterate over; its streams and subscriptions are")
+        iterator: AsyncIterator[Any] = self._handle.__aiter__()
+        return iterator
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -93,7 +99,9 @@ _AWAITABLE = frozenset({"lock"})  # what it gives is for ``async with``
 _STREAMS = frozenset({"doctor", "items", "scan"})
 _NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
 _OPENED = frozenset({"watch"})  # what it gives is used after it was waited for
-_IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
+_IMMEDIATE = frozenset(
+    {"checkpoint", "handle", "queue", "state_machine", "use_namespace"}
+)  # it does no input or output
 
 
 class Opening:

@@ -1,0 +1,143 @@
+"""What a job is: its keys, its record, and what a worker is given of it. It knows no store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from fsstore.keys import join
+from fsstore.recipes import ulid
+from fsstore.recipes.shapes import Misshapen
+
+HIGHEST = 499
+_MIDDLE = 500
+
+
+class Job(NamedTuple):
+    """One item of a queue, leased to a worker. It may be handed to another thread or process, and back."""
+
+    id: str
+    item: Any
+    attempts: int
+    """How often it was given to a worker, this time included."""
+    priority: int
+    put_at: str | None
+    """ISO 8601, UTC; ``None`` for a job that a person put there without it."""
+    until: str
+    """When the lease ends unless it is extended: ISO 8601, UTC."""
+    key: str
+    """Where its record is."""
+    token: str
+    """Which lease this is; the record has it as long as no other has taken its place."""
+    revision: str
+    """Of the record, as it was leased."""
+
+
+class DeadLetter(NamedTuple):
+    """A job that was given up."""
+
+    id: str
+    item: Any
+    attempts: int
+    priority: int
+    put_at: str | None
+    died_at: str | None
+    """ISO 8601, UTC."""
+    error: str | None
+    """What the last worker said that it failed of."""
+
+
+class QueueStats(NamedTuple):
+    """How many jobs of a queue there are, by what is to happen to them."""
+
+    ready: int
+    """May be taken now; those whose lease has ended are among them."""
+    delayed: int
+    """Not due yet."""
+    leased: int
+    """With a worker."""
+    dead: int
+    done: int
+    """Results that nobody has collected."""
+    broken: int
+    """Files that hold no job, which are passed over: see the log of ``fsstore``."""
+
+
+class Keys:
+    """The keys of one queue."""
+
+    def __init__(self, name: str) -> None:
+        self.jobs = f"{name}:jobs:"
+        self.dead = f"{name}:dead:"
+        self.done = f"{name}:done:"
+        self._ids = f"{name}:ids:"
+
+    def job(self, priority: int, due: str, id: str | None) -> str:
+        """Of a job: all keys in order are the jobs in theirs, by priority, then by when they are due."""
+        leaf = due if id is None else f"{due}.{join([id])}"
+        return f"{self.jobs}{_MIDDLE - priority:03d}:{leaf}"
+
+    def letter(self, id: str) -> str:
+        """Of a dead one."""
+        return self.dead + join([id])
+
+    def result(self, id: str) -> str:
+        """Of what came of one."""
+        return self.done + join([id])
+
+    def marker(self, id: str) -> str:
+        """Of the note that there is a job of an id that its user chose."""
+        return self._ids + join([id])
+
+    def id_of(self, key: str) -> str:
+        """Which job a key is of, be it in a line, dead or done."""
+        leaf = _leaf(key)
+        if leaf[ulid.LENGTH : ulid.LENGTH + 1] == "." and ulid.is_ulid(leaf[: ulid.LENGTH]):
+            leaf = leaf[ulid.LENGTH + 1 :]
+        return leaf.replace("%3A", ":").replace("%2F", "/").replace("%25", "%")
+
+    def priority_of(self, key: str) -> int:
+        """Of a job by its key; 0 where a person has put it elsewhere."""
+        rank = key[len(self.jobs) :].partition(":")[0]
+        return _MIDDLE - int(rank) if len(rank) == 3 and rank.isascii() and rank.isdigit() else 0
+
+
+def is_due(key: str, bound: str) -> bool:
+    """Whether a job is due at the time of which `ulid.bound` gave this. What has no time in its key is."""
+    leaf = _leaf(key)
+    return leaf[:10] <= bound or not ulid.is_ulid(leaf[: ulid.LENGTH])
+
+
+def _leaf(key: str) -> str:
+    return key[key.rfind(":") + 1 :]
+
+
+class Record(NamedTuple):
+    """The value of a job's key, taken apart: what is missing in it is as in a new one."""
+
+    value: dict[str, Any]
+    attempts: int
+    until: float
+    """When its lease ends, in seconds since the epoch; 0 without one."""
+    token: str | None
+
+    @classmethod
+    def of(cls, value: Any) -> Record:
+        """Raises `Misshapen`."""
+        if not isinstance(value, dict) or "item" not in value:
+            raise Misshapen('a job is an object with the member "item"')
+        attempts = value.get("attempts", 0)
+        if not isinstance(attempts, int) or attempts < 0:
+            raise Misshapen('"attempts" is a number from 0 on')
+        lease = value.get("lease")
+        if lease is None:
+            return cls(value, attempts, 0.0, None)
+        if not isinstance(lease, dict):
+            raise Misshapen('"lease" is null, or an object')
+        try:
+            until = datetime.fromisoformat(lease["until"])
+        except (KeyError, TypeError, ValueError):
+            raise Misshapen('"until" of "lease" is a time such as 2026-11-26T18:00:00+00:00') from None
+        return cls(
+            value, attempts, (until if until.tzinfo else until.replace(tzinfo=UTC)).timestamp(), lease.get("token")
+        )
