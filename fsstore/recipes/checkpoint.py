@@ -26,9 +26,9 @@ class Checkpoint(Recipe):
     next one is asked for, or the loop comes to its end; so a ``break``, an error or ``kill -9`` repeats that one item
     and no other. Each item costs one small write: the key holds ``{"done": 3, "total": 10, "complete": false, ...}``.
 
-    One at a time: who begins while another process is at it gets `LockTimeout`, which says who that is; the lock is free
-    as soon as its process ends. The items come in the same order each time. If those that were done are not what they
-    were, `Conflict` is raised; more may have been added at the end. A person may change ``done`` in the file.
+    One at a time: who begins while another process is at it gets `LockTimeout`, which says who that is; the lock is
+    free as soon as its process ends. The items come in the same order each time. If those that were done are not
+    what they were, `Conflict` is raised; more may have been added at the end. A person may change ``done`` in the file.
     """
 
     __slots__ = ("_items",)
@@ -78,7 +78,7 @@ class Checkpoint(Recipe):
 
     @waiting
     def map(self, fn: Callable[[Any], Any], limit: int | None = None) -> Steps[list[Any]]:
-        """Call ``fn(item)`` for each item that is not done yet, ``limit`` at most; the results of all that are, in order.
+        """Call ``fn(item)`` for each item not done yet, ``limit`` at most; the results of all that are, in order.
 
         A result and the progress are one commit, so that each result is there once; results are keys of their own
         (``KEY:results:000000:012``). After ``kill -9`` one call may be repeated. What ``fn`` raises is raised, and that
@@ -158,8 +158,8 @@ class Checkpoint(Recipe):
 
     def _conflict(self, problem: str) -> Conflict:
         return Conflict(
-            f"checkpoint {self.name!r} of namespace {self._space.name!r}: {problem}. Give it the items that it began with, "
-            f"or begin anew with reset().",
+            f"checkpoint {self.name!r} of namespace {self._space.name!r}: {problem}. Give it the items that it began "
+            f"with, or begin anew with reset().",
             namespace=self._space.name,
             key=self.name,
             expected=None,

@@ -30,7 +30,7 @@ def gathered(space: Recipes, keys: Keys, wanted: list[str] | None, *, skip: bool
 
 def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> dict[str, Any] | None:
     if wanted is None:
-        if tx.list_keys(keys.jobs):
+        if keys.listed(tx):
             return None
         names = [keys.id_of(key) for key in [*tx.list_keys(keys.done), *tx.list_keys(keys.dead)]]
     else:
@@ -39,7 +39,7 @@ def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> 
     dead = tx.get_many([keys.letter(id) for id in names])
     if wanted is not None and len(done) + len(dead) < len(names):  # one may have been moved while it was looked for
         left = {id for id in names if keys.result(id) not in done and keys.letter(id) not in dead}
-        if left.intersection(keys.id_of(key) for key in tx.list_keys(keys.jobs)):
+        if left.intersection(keys.id_of(key) for key in keys.listed(tx)):
             return None
     results = {id: _result(tx, keys.result(id), done) for id in names if keys.result(id) in done}
     errors = {id: _error(dead[keys.letter(id)]) for id in names if keys.letter(id) in dead}
@@ -57,7 +57,10 @@ def counted(space: Recipes, keys: Keys) -> QueueStats:
     found = space.get_prefix(keys.jobs, errors="report")
     counts = dict.fromkeys(QueueStats._fields, 0)
     counts["broken"] = len(found.errors)
-    for key, value in found.values.items():
+    for key in keys.listed(space):
+        if key not in found.values:
+            continue
+        value = found.values[key]
         try:
             until = Record.of(value).until
         except Misshapen:
@@ -84,8 +87,9 @@ def _error(value: Any) -> str:
 def _failed(results: dict[str, Any], errors: dict[str, str]) -> JobsFailed:
     id, error = next(iter(errors.items()))
     return JobsFailed(
-        f"{len(errors)} of the jobs are dead letters; the first: job {id!r}: {error}. Nothing was collected: retry() or "
-        f'discard() them, or collect with errors="skip". The results of the others are in .results, all errors in .dead.',
+        f"{len(errors)} of the jobs are dead letters; the first: job {id!r}: {error}. Nothing was collected: retry() "
+        f'or discard() them, or collect with errors="skip". The results of the others are in .results, all errors in '
+        f".dead.",
         results=results,
         dead=errors,
     )

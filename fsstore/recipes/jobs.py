@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.keys import join
 from fsstore.recipes import ulid
 from fsstore.recipes.shapes import Misshapen
+
+if TYPE_CHECKING:
+    from fsstore.reading import ReadHandle
 
 HIGHEST = 499
 _MIDDLE = 500
@@ -97,15 +100,24 @@ class Keys:
         return leaf.replace("%3A", ":").replace("%2F", "/").replace("%25", "%")
 
     def priority_of(self, key: str) -> int:
-        """Of a job by its key; 0 where a person has put it elsewhere."""
-        rank = key[len(self.jobs) :].partition(":")[0]
-        return _MIDDLE - int(rank) if len(rank) == 3 and rank.isascii() and rank.isdigit() else 0
+        """Of a job, by its key."""
+        return _MIDDLE - int(key[len(self.jobs) :][:3])
+
+    def listed(self, space: ReadHandle) -> list[str]:
+        """The keys of all jobs, in order. What belongs to a queue that is called ``NAME:jobs`` is none of them."""
+        start = len(self.jobs)
+        return [key for key in space.list_keys(self.jobs) if _is_place(key[start:])]
 
 
 def is_due(key: str, bound: str) -> bool:
     """Whether a job is due at the time of which `ulid.bound` gave this. What has no time in its key is."""
     leaf = _leaf(key)
     return leaf[:10] <= bound or not ulid.is_ulid(leaf[: ulid.LENGTH])
+
+
+def _is_place(place: str) -> bool:
+    """Whether this is a rank and a leaf."""
+    return place[3:4] == ":" and place[:3].isdecimal() and ":" not in place[4:] and "/" not in place
 
 
 def _leaf(key: str) -> str:

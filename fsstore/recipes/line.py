@@ -49,7 +49,7 @@ class Line:
             self._held[key] = until
 
     def forget(self, key: str) -> None:
-        """This one is no more."""
+        """There is no such key any more."""
         with self._mutex:
             self._held.pop(key, None)
 
@@ -58,7 +58,8 @@ class Line:
         now = time.time()
         self._held = held = {key: until for key, until in self._held.items() if until > now}
         bound = ulid.bound(now)
-        self._keys = found = []
+        found: list[str] = []
+        self._keys = found
         self._is_whole = True
         for key in self._listed():
             if key not in held and is_due(key, bound):

@@ -93,6 +93,5 @@ def chained(digest: str, item: Any) -> str:
 def _described(item: Any) -> Any:
     if isinstance(item, set | frozenset):
         return sorted(map(repr, item))
-    if type(item).__repr__ is object.__repr__:  # it has an address in it, which is another one each time
-        return type(item).__qualname__
-    return repr(item)
+    text = repr(item)
+    return type(item).__qualname__ if f"{id(item):x}" in text else text  # an address is another one each time

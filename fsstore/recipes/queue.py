@@ -180,7 +180,7 @@ class Queue(Recipe):
         results: bool = False,
         delay: float = 0,
     ) -> Steps[int]:
-        """Call ``fn(item)`` for one job after the other until none comes within ``timeout`` seconds; how many were done.
+        """Call ``fn(item)`` for one job after the other until none comes in ``timeout`` seconds; how many were done.
 
         The lease is extended while ``fn`` runs. What it raises is noted in the job, which is tried again ``delay``
         seconds later; an interrupt gives the job back, as if it had not been taken. ``limit``: end after so many calls.
@@ -238,8 +238,8 @@ class Queue(Recipe):
         return line
 
     def _new_line(self) -> tuple[Line, int]:
-        space, prefix = self._space, self._keys.jobs
-        return Line(lambda: space.list_keys(prefix)), os.getpid()
+        space, keys = self._space, self._keys
+        return Line(lambda: keys.listed(space)), os.getpid()
 
     def _take(self, seconds: float) -> Job | None:
         """The first of the line that is to be had."""
@@ -322,7 +322,7 @@ class Queue(Recipe):
 
     def _pending(self, wanted: Iterable[str] | None) -> int:
         """How many of these jobs are neither done nor dead, in a listing that may be wrong about some."""
-        found = self._space.list_keys(self._keys.jobs)
+        found = self._keys.listed(self._space)
         if wanted is None or not found:
             return len(found)
         return len({self._keys.id_of(key) for key in found}.intersection(wanted))

@@ -34,7 +34,7 @@ def put_once(tx: Handle, outside: Handle, keys: Keys, key: str, record: dict[str
         place = marker.get("job") if isinstance(marker, dict) else None
         if any(tx.exists(one) for one in (place, keys.letter(id), keys.result(id)) if isinstance(one, str)):
             return False
-        if any(keys.id_of(one) == id for one in outside.list_keys(keys.jobs)):
+        if any(keys.id_of(one) == id for one in keys.listed(outside)):
             return False
     tx.set(keys.marker(id), {"job": key})
     tx.set(key, record)

@@ -56,14 +56,14 @@ class StateMachine(Recipe):
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """The moves, oldest first: ``from``, ``to``, ``at`` (ISO 8601, UTC), ``agent``, and ``data`` where some was given."""
+        """The moves, oldest first: ``from``, ``to``, ``at`` (ISO 8601, UTC), ``agent``; ``data`` if there was any."""
         return self._shaped(self._space.get(self.name))[1]
 
     def to(self, state: str, expected: str | None = None, **data: Any) -> str:
         """Go to ``state``, with ``data`` noted in the history; the state then.
 
-        Raises `IllegalTransition` if no transition leads there, and `Conflict` if the state is not the ``expected`` one:
-        then nothing is changed. So of several who all expect the same state, one succeeds.
+        Raises `IllegalTransition` if no transition leads there, and `Conflict` if the state is not the ``expected``
+        one: then nothing is changed. So of several who all expect the same state, one succeeds.
         """
         for named in (state, expected):
             if named is not None and named not in self._transitions:

@@ -43,7 +43,7 @@ _sequence = _Sequence()
 
 def _begin_anew() -> None:
     """A forked child must not count on from where its parent counts on, nor wait for a thread it does not have."""
-    global _sequence  # noqa: PLW0603
+    global _sequence
     _sequence = _Sequence()
 
 

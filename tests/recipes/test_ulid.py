@@ -1,0 +1,89 @@
+"""ULIDs: their form, their order, and that no two are alike, also among threads and after a fork."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from files.children import in_child
+
+from fsstore.recipes import ulid
+
+AT = 1_795_000_000.123456
+
+
+def test_one_has_the_form_and_the_time_of_the_specification() -> None:
+    made = ulid.new(1_469_918_176.385)
+    assert made[:10] == "01ARYZ6S41"  # the example of github.com/ulid/spec
+    assert ulid.is_ulid(made)
+    assert ulid.time_of(made) == 1_469_918_176.385
+
+
+@pytest.mark.parametrize("text", ["", "mine", "01ARYZ6S41", "81ARYZ6S41TSV4RRFFQ69G5FAV", "01ARYZ6S41TSV4RRFFQ69G5FAU"])
+def test_what_is_none(text: str) -> None:
+    assert not ulid.is_ulid(text)
+
+
+def test_those_of_one_instant_sort_as_they_were_made() -> None:
+    made = [ulid.new(AT) for _ in range(10_000)]
+    assert made == sorted(set(made))
+
+
+def test_those_of_later_microseconds_are_larger() -> None:
+    made = [ulid.new(AT + number / 1e5) for number in range(2000)]
+    assert made == sorted(set(made))
+
+
+def test_those_of_an_earlier_time_are_smaller_whenever_they_are_made() -> None:
+    late, early, later = ulid.new(AT + 5), ulid.new(AT), ulid.new(AT + 5)
+    assert early < min(late, later)
+
+
+def test_the_bound_parts_those_that_are_due_from_those_that_are_not() -> None:
+    made = [ulid.new(AT + number / 1000) for number in range(-3, 4)]
+    assert [one[:10] <= ulid.bound(AT) for one in made] == [True] * 4 + [False] * 3
+
+
+@pytest.mark.parametrize("at", [-1.0, 2.0**48])
+def test_times_that_have_none(at: float) -> None:
+    with pytest.raises(ValueError, match="no time that a ULID has"):
+        ulid.new(at)
+
+
+def test_threads_never_get_the_same() -> None:
+    made: list[list[str]] = [[] for _ in range(4)]
+    start = threading.Barrier(4)
+
+    def run(mine: list[str]) -> None:
+        start.wait()
+        mine.extend(ulid.new(AT) for _ in range(2000))
+
+    threads = [threading.Thread(target=run, args=(mine,)) for mine in made]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({one for mine in made for one in mine}) == 8000
+    assert all(mine == sorted(mine) for mine in made)
+
+
+def test_a_forked_child_does_not_count_on_where_its_parent_does(tmp_path: Path) -> None:
+    ulid.new(AT)
+    in_child(lambda: (tmp_path / "child").write_text(" ".join(ulid.new(AT) for _ in range(100))) and None)
+    here = {ulid.new(AT) for _ in range(100)}
+    assert here.isdisjoint((tmp_path / "child").read_text().split())
+
+
+def test_a_flaw_is_seen_a_child_that_counts_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ulid.new(AT)
+    sequence = ulid._sequence
+
+    def child() -> None:
+        monkeypatch.setattr(ulid, "_sequence", sequence)  # what it would have without beginning anew
+        (tmp_path / "child").write_text(ulid.new(AT))
+        os._exit(0)
+
+    in_child(child)
+    assert ulid.new(AT) == (tmp_path / "child").read_text()
