@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.recipes.doors import Recipes
 
+_PATIENCE = 1.0  # seconds: an ``async for`` that was left lets go when its event loop comes to it
 _WAY_OUT = "Mend the file, or begin anew with reset()."
 
 
@@ -104,7 +105,7 @@ class Checkpoint(Recipe):
         return f"{self.name}:results:"
 
     def _lock(self) -> Lock:
-        return self._space.lock(f"checkpoint {self._space.key(self._space.name, self.name)}", timeout=0)
+        return self._space.lock(f"checkpoint {self._space.key(self._space.name, self.name)}", timeout=_PATIENCE)
 
     def _progress(self) -> Progress:
         with self._shaped():

@@ -611,7 +611,7 @@ def test_arguments_that_make_no_sense(store: Store) -> None:
         lambda: queue.get(lease=-1),
         lambda: queue.nack(job, delay=-1),
         lambda: queue.extend(job, 0),
-        lambda: queue.collect(errors="report"),
+        lambda: queue.collect(errors="report"),  # type: ignore[arg-type]
     ]
     for call in wrong:
         with pytest.raises(ValueError):

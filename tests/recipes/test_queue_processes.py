@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from files.children import end_all, finish, in_child, line, start, tell
+from files.children import end_all, finish, fork, in_child, line, start, tell
 
 import fsstore
 from fsstore import Store
 from fsstore.recipes import settling
+from fsstore.recipes.jobs import Keys
 
 PATIENCE = 60.0
 ITEMS = 60
@@ -81,67 +83,66 @@ def test_four_workers_of_whom_two_are_killed(disk: Store, root: Path, tmp_path: 
 
 # -- killed between any two writes -----------------------------------------------------------------
 
-# Everything that a queue can do, as one program that is killed right after its n-th call of a verb of the store.
-SCRIPT = """
-import os, signal, sys, fsstore
-root, last = sys.argv[1], int(sys.argv[2])
-calls = 0
 
-def hook(operation):
-    global calls
-    calls += 1
-    if calls == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-def told(*words):
-    print(*words, flush=True)
-
-with fsstore.open(root, agent="killed", ops=hook) as store:
-    queue = store.queue("q", max_attempts=2, lease=0.05)
+def everything(queue: fsstore.Queue, tell: Callable[..., object]) -> None:
+    """All that a queue can do, each said before or after it is done."""
     for number in range(3):
-        told("put", queue.put(f"plain {number}"))
-    told("put", queue.put("named", id="mine"))
-    told("put", queue.put("named", id="mine"))
-    job = queue.get()
-    queue.extend(job, 0.05)
-    queue.ack(job)
-    told("done", job.id)
-    job = queue.get()
-    queue.ack(job, "result")
-    told("result", job.id)
+        tell("put", queue.put(f"plain {number}"))
+    for _ in range(2):
+        tell("put", queue.put("named", id="mine"))
+    first, second = queue.get(), queue.get()
+    assert first is not None
+    assert second is not None
+    queue.extend(first)
+    tell("gone", first.id)
+    queue.ack(first)
+    queue.ack(second, "result")
     while (job := queue.get()) is not None:
         queue.nack(job, error="failed")
-    told("collected", *queue.collect(errors="skip"))
+    tell("gone", second.id)
+    queue.collect(errors="skip")
     for letter in queue.dead():
         queue.retry(letter.id)
-    queue.ack(queue.get(), "late")
-    told("end")
-"""
+    last = queue.get()
+    assert last is not None
+    queue.ack(last, "late")
+    tell("end")
 
 
-def killed_after(root: Path, calls: int) -> list[list[str]]:
-    """What the program has said before it was killed after so many calls; its last word is ``end`` if it was not."""
-    process = start(SCRIPT, root, calls)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode in (0, -signal.SIGKILL), err
-    return [each.split() for each in out.splitlines()]
+def killed_after(root: Path, calls: int, notes: Path) -> list[list[str]]:
+    """What a process has said before it was killed after so many calls of the store; at last ``end`` if it was not."""
+
+    def child() -> None:
+        out = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        made = 0
+
+        def hook(operation: fsstore.Operation) -> None:
+            nonlocal made
+            made += 1
+            if made == calls:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        with fsstore.open(root, agent="killed", ops=hook) as store:
+            queue = store.queue("q", max_attempts=2, lease=0.05)
+            everything(queue, lambda *words: os.write(out, (" ".join(words) + "\n").encode()))
+
+    code = os.waitstatus_to_exitcode(os.waitpid(fork(child), 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return [each.split() for each in notes.read_text().splitlines()]
 
 
 def complaint(store: Store, said: list[list[str]]) -> str | None:
     """What is wrong with the queue that a killed program has left, if anything."""
     places: dict[str, set[str]] = {}
-    keys = store.queue("q")._keys
+    keys = Keys("q")
     for key in store.list_keys():
         kind = key.split(":")[1]
         if kind != "ids":
             places.setdefault(keys.id_of(key), set()).add(kind)
     if any(len(found) > 1 for found in places.values()):
         return f"a job is in two places: {places}"
-    put = {words[1] for words in said if words[0] == "put"}
-    may_be_gone = {words[1] for words in said if words[0] == "done"}
-    collected = any(words[0] == "result" for words in said)  # then the next call may have collected it
-    lost = put - set(places) - may_be_gone
-    if lost and not collected and len(lost) > 1:  # one may just have been acknowledged
+    put, gone = ({words[1] for words in said if words[0] == kind} for kind in ("put", "gone"))
+    if lost := put - set(places) - gone:
         return f"jobs are lost: {lost}"
     if store.exists("q:ids:mine") != ("mine" in places):
         return f"the note of an id and its job are not of one mind: {places}"
@@ -166,13 +167,13 @@ def test_killed_after_any_of_its_calls(tmp_path: Path) -> None:
     for calls in range(1, 200):
         root = tmp_path / str(calls)
         fsstore.open(root).close()
-        said = killed_after(root, calls)
+        said = killed_after(root, calls, tmp_path / "notes")
         with fsstore.open(root) as store:
             assert complaint(store, said) is None, calls
             assert left_over(store) is None, calls
         if said[-1:] == [["end"]]:
             break
-    assert 15 < calls < 199
+    assert 20 < calls < 199
 
 
 def apart(sound: Callable[..., Any]) -> Callable[..., Any]:

@@ -71,7 +71,11 @@ def test_threads_never_get_the_same() -> None:
 
 def test_a_forked_child_does_not_count_on_where_its_parent_does(tmp_path: Path) -> None:
     ulid.new(AT)
-    in_child(lambda: (tmp_path / "child").write_text(" ".join(ulid.new(AT) for _ in range(100))) and None)
+
+    def child() -> None:
+        (tmp_path / "child").write_text(" ".join(ulid.new(AT) for _ in range(100)))
+
+    in_child(child)
     here = {ulid.new(AT) for _ in range(100)}
     assert here.isdisjoint((tmp_path / "child").read_text().split())
 
