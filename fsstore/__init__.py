@@ -48,13 +48,17 @@ if typing.TYPE_CHECKING:
     from fsstore.reacting import react
     from fsstore.recipes.checkpoint import Checkpoint
     from fsstore.recipes.jobs import DeadLetter, Job, QueueStats
+    from fsstore.recipes.logbook import Logbook, LogEntry
+    from fsstore.recipes.memoizing import AsyncMemoized, Memoized
     from fsstore.recipes.queue import Queue
     from fsstore.recipes.state_machine import StateMachine
+    from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
 __all__ = [
     "AccessDenied",
+    "AsyncMemoized",
     "Backup",
     "BadValue",
     "BadValues",
@@ -84,6 +88,9 @@ __all__ = [
     "LeaseLost",
     "Lock",
     "LockTimeout",
+    "LogEntry",
+    "Logbook",
+    "Memoized",
     "NameCollision",
     "Namespace",
     "NestedWrite",
@@ -102,11 +109,13 @@ __all__ = [
     "RepositoryState",
     "Restored",
     "StateMachine",
+    "Statistics",
     "StorageFailure",
     "Store",
     "StoreError",
     "StoreMissing",
     "Subscription",
+    "Summary",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -128,6 +137,9 @@ _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
+    **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
+    **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     **dict.fromkeys(("DeadLetter", "Job", "QueueStats"), "recipes.jobs"),
     "Checkpoint": "recipes.checkpoint",
     "Lock": "locks",

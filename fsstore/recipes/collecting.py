@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import Conflict, JobsFailed
-from fsstore.recipes import ulid
+from fsstore.recipes import ulids
 from fsstore.recipes.jobs import Keys, QueueStats, Record, is_due
 from fsstore.recipes.shapes import Misshapen, bad_value
 
@@ -53,7 +53,7 @@ def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> 
 def counted(space: Recipes, keys: Keys) -> QueueStats:
     """How many there are of each kind."""
     now = time.time()
-    bound = ulid.bound(now)
+    bound = ulids.first_of(now)[:10]
     found = space.get_prefix(keys.jobs, errors="report")
     counts = dict.fromkeys(QueueStats._fields, 0)
     counts["broken"] = len(found.errors)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.keys import join
-from fsstore.recipes import ulid
+from fsstore.recipes import ulids
 from fsstore.recipes.shapes import Misshapen
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ class Keys:
     def id_of(self, key: str) -> str:
         """Which job a key is of, be it in a line, dead or done."""
         leaf = _leaf(key)
-        if leaf[ulid.LENGTH : ulid.LENGTH + 1] == "." and ulid.is_ulid(leaf[: ulid.LENGTH]):
-            leaf = leaf[ulid.LENGTH + 1 :]
+        if leaf[ulids.LENGTH : ulids.LENGTH + 1] == "." and ulids.is_ulid(leaf[: ulids.LENGTH]):
+            leaf = leaf[ulids.LENGTH + 1 :]
         return leaf.replace("%3A", ":").replace("%2F", "/").replace("%25", "%")
 
     def priority_of(self, key: str) -> int:
@@ -110,9 +110,9 @@ class Keys:
 
 
 def is_due(key: str, bound: str) -> bool:
-    """Whether a job is due at the time of which `ulid.bound` gave this. What has no time in its key is."""
+    """Whether a job is due at the time whose first ULID begins so. What has no time in its key is due."""
     leaf = _leaf(key)
-    return leaf[:10] <= bound or not ulid.is_ulid(leaf[: ulid.LENGTH])
+    return leaf[:10] <= bound or not ulids.is_ulid(leaf[: ulids.LENGTH])
 
 
 def _is_place(place: str) -> bool:

@@ -12,7 +12,7 @@ import time
 from bisect import insort
 from collections.abc import Callable
 
-from fsstore.recipes import ulid
+from fsstore.recipes import ulids
 from fsstore.recipes.jobs import is_due
 
 _MANY = 1000
@@ -57,7 +57,7 @@ class Line:
         started = time.monotonic()
         now = time.time()
         self._held = held = {key: until for key, until in self._held.items() if until > now}
-        bound = ulid.bound(now)
+        bound = ulids.first_of(now)[:10]
         found: list[str] = []
         self._keys = found
         self._is_whole = True

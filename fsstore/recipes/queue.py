@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fsstore import values
 from fsstore.errors import BadValue, Conflict, NotFound, WaitTimeout
-from fsstore.recipes import settling, ulid
+from fsstore.recipes import settling, ulids
 from fsstore.recipes.claims import Claiming, Passed, Spent, owned
 from fsstore.recipes.collecting import counted, gathered
 from fsstore.recipes.jobs import HIGHEST, DeadLetter, Job, Keys, QueueStats, Record
@@ -73,11 +73,11 @@ class Queue(Recipe):
         if not 0 <= delay < math.inf:
             raise ValueError(f"delay={delay} is no number of seconds")
         now = time.time()
-        due = ulid.new(now + delay)
+        due = ulids.make_at(now + delay)
         key = self._keys.job(priority, due, id)
         record = {"item": item, "put_at": timestamp(now), "attempts": 0, "lease": None}
         if id is None:
-            self._space.set(key, record)
+            self._space.set(key, record, ttl=math.inf)
         elif not self._space.transact(lambda tx: settling.put_once(tx, self._space, self._keys, key, record)):
             return id
         if not delay:

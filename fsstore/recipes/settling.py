@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import LeaseLost
-from fsstore.recipes import ulid
+from fsstore.recipes import ulids
 from fsstore.recipes.jobs import DeadLetter, Job, Keys, Record
 from fsstore.recipes.shapes import Misshapen
 from fsstore.records import timestamp
@@ -36,8 +37,8 @@ def put_once(tx: Handle, outside: Handle, keys: Keys, key: str, record: dict[str
             return False
         if any(keys.id_of(one) == id for one in keys.listed(outside)):
             return False
-    tx.set(keys.marker(id), {"job": key})
-    tx.set(key, record)
+    tx.set(keys.marker(id), {"job": key}, ttl=math.inf)
+    tx.set(key, record, ttl=math.inf)
     return True
 
 
@@ -47,7 +48,7 @@ def finish(tx: Handle, keys: Keys, owned: Owned, job: Job, result: tuple[Any, ..
     tx.delete(job.key)
     if result:
         done = {"result": result[0], "done_at": timestamp(time.time()), "attempts": job.attempts}
-        tx.set(keys.result(job.id), done)
+        tx.set(keys.result(job.id), done, ttl=math.inf)
     else:
         tx.delete(keys.marker(job.id))
 
@@ -120,12 +121,12 @@ def noted_loss(job: Job) -> Iterator[None]:
 def _die(tx: Handle, keys: Keys, key: str, value: dict[str, Any]) -> None:
     dead = {name: each for name, each in value.items() if name != "lease"}
     dead |= {"priority": keys.priority_of(key), "died_at": timestamp(time.time())}
-    tx.set(keys.letter(keys.id_of(key)), dead)
+    tx.set(keys.letter(keys.id_of(key)), dead, ttl=math.inf)
 
 
 def _put(tx: Handle, keys: Keys, priority: int, id: str, value: dict[str, Any], due: float) -> str:
-    key = keys.job(priority, ulid.new(due), id)
-    tx.set(key, value)
+    key = keys.job(priority, ulids.make_at(due), id)
+    tx.set(key, value, ttl=math.inf)
     if tx.exists(keys.marker(id)):
-        tx.set(keys.marker(id), {"job": key})
+        tx.set(keys.marker(id), {"job": key}, ttl=math.inf)
     return key

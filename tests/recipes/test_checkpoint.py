@@ -20,7 +20,6 @@ from fsstore.recipes import checkpoint
 from fsstore.recipes.progress import chained
 
 PATIENCE = 60.0
-on_each_engine = pytest.mark.parametrize("store", ["memory", "files"], indirect=True)
 
 
 @pytest.fixture
@@ -48,7 +47,6 @@ def stopped_at(one: Checkpoint, stop: Any) -> list[Any]:
 # -- the course of it ------------------------------------------------------------------------------
 
 
-@on_each_engine
 def test_it_goes_on_with_the_item_in_which_it_stopped(store: Store) -> None:
     items = list("abcde")
     assert stopped_at(store.checkpoint("c", items), "c") == ["a", "b", "c"]
@@ -57,7 +55,6 @@ def test_it_goes_on_with_the_item_in_which_it_stopped(store: Store) -> None:
     assert list(store.checkpoint("c", items)) == []
 
 
-@on_each_engine
 def test_an_error_repeats_the_item_in_hand(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         for item in store.checkpoint("c", [1, 0, 2]):
@@ -65,7 +62,6 @@ def test_an_error_repeats_the_item_in_hand(store: Store) -> None:
     assert list(store.checkpoint("c", [1, 0, 2])) == [0, 2]
 
 
-@on_each_engine
 def test_how_far_it_is_can_be_seen_by_everybody(store: Store) -> None:
     one = store.checkpoint("c", ["a", "b"])
     assert (one.done, one.total, one.complete) == (0, 2, False)
@@ -78,7 +74,6 @@ def test_how_far_it_is_can_be_seen_by_everybody(store: Store) -> None:
     assert store["c"]["complete"] is True
 
 
-@on_each_engine
 def test_items_whose_number_is_not_known(store: Store) -> None:
     def items() -> Iterator[int]:
         yield from range(3)
@@ -92,7 +87,6 @@ def test_items_whose_number_is_not_known(store: Store) -> None:
     assert list(store.checkpoint("c", items())) == []
 
 
-@on_each_engine
 def test_nothing_to_do_is_done(store: Store) -> None:
     one = store.checkpoint("c", [])
     assert list(one) == []
@@ -100,7 +94,6 @@ def test_nothing_to_do_is_done(store: Store) -> None:
     assert one.map(str) == []
 
 
-@on_each_engine
 def test_more_items_at_the_end_are_done_too(store: Store) -> None:
     assert list(store.checkpoint("c", [1, 2])) == [1, 2]
     more = store.checkpoint("c", [1, 2, 3])
@@ -109,7 +102,6 @@ def test_more_items_at_the_end_are_done_too(store: Store) -> None:
     assert more.complete
 
 
-@on_each_engine
 @pytest.mark.parametrize("items", [["x", "b", "c"], ["a"], ["b", "a", "c"], []])
 def test_other_items_than_those_that_were_done_are_refused(store: Store, items: list[str]) -> None:
     assert stopped_at(store.checkpoint("c", ["a", "b", "c"]), "c") == ["a", "b", "c"]
@@ -140,7 +132,6 @@ def test_the_digest_of_an_item_is_the_same_in_every_process(tmp_path: Path) -> N
 # -- results ---------------------------------------------------------------------------------------
 
 
-@on_each_engine
 def test_map_keeps_the_results(store: Store) -> None:
     calls = []
 
@@ -162,21 +153,18 @@ def test_map_keeps_the_results(store: Store) -> None:
     assert store.list_keys() == []
 
 
-@on_each_engine
 def test_map_says_that_results_are_missing(store: Store) -> None:
     stopped_at(store.checkpoint("c", [1, 2, 3]), 2)
     with pytest.raises(fsstore.Conflict, match="1 of its items were done without map"):
         store.checkpoint("c", [1, 2, 3]).map(str)
 
 
-@on_each_engine
 def test_a_result_that_cannot_be_kept_is_no_progress(store: Store) -> None:
     with pytest.raises(fsstore.UnsupportedType):
         store.checkpoint("c", [1, 2]).map(lambda item: object() if item == 2 else item)
     assert store.checkpoint("c", [1, 2]).map(lambda item: item) == [1, 2]
 
 
-@on_each_engine
 def test_the_async_form_does_the_same(store: Store) -> None:
     async def use() -> None:
         found = []
@@ -204,7 +192,6 @@ def test_the_async_form_does_the_same(store: Store) -> None:
 # -- others ----------------------------------------------------------------------------------------
 
 
-@on_each_engine
 def test_one_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "_PATIENCE", 0.05)
     for item in store.checkpoint("c", [1, 2]):
@@ -216,7 +203,6 @@ def test_one_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(store.checkpoint("c", [1, 2])) == []
 
 
-@on_each_engine
 def test_a_person_may_say_how_far_it_is(store: Store) -> None:
     assert list(store.checkpoint("c", range(5))) == [0, 1, 2, 3, 4]
     store.merge("c", {"done": 3, "note": "once more, please"})
@@ -226,7 +212,6 @@ def test_a_person_may_say_how_far_it_is(store: Store) -> None:
     assert list(store.checkpoint("c", range(5))) == [1, 2, 3, 4]
 
 
-@on_each_engine
 def test_who_is_at_it_sees_that_somebody_else_has_changed_it(store: Store) -> None:
     with pytest.raises(fsstore.Conflict, match="somebody else has changed it"):
         for item in store.checkpoint("c", range(5)):
@@ -235,7 +220,6 @@ def test_who_is_at_it_sees_that_somebody_else_has_changed_it(store: Store) -> No
     assert list(store.checkpoint("c", range(5))) == [1, 2, 3, 4]
 
 
-@on_each_engine
 @pytest.mark.parametrize("value", [5, [], {"done": -1}, {"done": "x"}, {"done": True}, {"what": 1}])
 def test_a_file_that_makes_no_sense_names_itself(store: Store, value: Any) -> None:
     store.set("c", value)

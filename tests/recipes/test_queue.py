@@ -19,7 +19,6 @@ from fsstore.recipes import line
 from fsstore.recipes.claims import Claiming
 from fsstore.recipes.jobs import Record
 
-pytestmark = pytest.mark.parametrize("store", ["memory", "files"], indirect=True)
 PATIENCE = 60.0
 SOON = 0.05
 

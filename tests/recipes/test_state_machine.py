@@ -15,7 +15,6 @@ from files.children import end_all, finish, line, start, tell
 import fsstore
 from fsstore import StateMachine, Store
 
-on_each_engine = pytest.mark.parametrize("store", ["memory", "files"], indirect=True)
 JOB = {"pending": ["running"], "running": ["done", "failed", "pending"], "failed": ["pending"], "done": []}
 PATIENCE = 60.0
 
@@ -32,7 +31,6 @@ def disk(root: Path) -> Iterator[Store]:
     end_all()
 
 
-@on_each_engine
 def test_it_goes_where_it_may(store: Store) -> None:
     job = store.state_machine("job", JOB)
     assert (job.state, job.allowed, job.history) == ("pending", ("running",), [])
@@ -47,7 +45,6 @@ def test_it_goes_where_it_may(store: Store) -> None:
     assert first["at"] < second["at"]
 
 
-@on_each_engine
 def test_an_illegal_move_names_the_legal_ones_and_changes_nothing(store: Store) -> None:
     job = store.state_machine("job", JOB, "running")
     with pytest.raises(fsstore.IllegalTransition, match="goes to done, failed, pending") as caught:
@@ -62,7 +59,6 @@ def test_an_illegal_move_names_the_legal_ones_and_changes_nothing(store: Store) 
     assert store["job"] == before
 
 
-@on_each_engine
 def test_a_stale_move_is_a_conflict_and_changes_nothing(store: Store) -> None:
     job = store.state_machine("job", JOB)
     job.to("running", expected="pending")
@@ -73,7 +69,6 @@ def test_a_stale_move_is_a_conflict_and_changes_nothing(store: Store) -> None:
     assert store["job"] == before
 
 
-@on_each_engine
 def test_its_history_is_bounded(store: Store) -> None:
     job = store.state_machine("job", {"a": ["b"], "b": ["a"]}, maxlen=3)
     for number in range(7):
@@ -83,7 +78,6 @@ def test_its_history_is_bounded(store: Store) -> None:
     assert (none.to("a"), none.history) == ("a", [])
 
 
-@on_each_engine
 def test_what_others_put_beside_the_state_stays(store: Store) -> None:
     job = store.state_machine("job", JOB)
     store.set("job", {"owner": "Ada"})
@@ -96,7 +90,6 @@ def test_what_others_put_beside_the_state_stays(store: Store) -> None:
     assert [move["from"] for move in job.history] == ["pending", "failed"]
 
 
-@on_each_engine
 @pytest.mark.parametrize("value", [5, "running", {"state": "runing"}, {"state": 5}, {"state": "done", "history": 1}])
 def test_a_file_that_makes_no_sense_names_itself_and_the_way_out(store: Store, value: Any) -> None:
     store.set("job", value)
@@ -118,7 +111,6 @@ def test_a_file_that_is_no_json_is_mended_by_force(disk: Store, root: Path) -> N
     assert job.force("failed") == job.state == "failed"
 
 
-@on_each_engine
 @pytest.mark.parametrize(
     ("transitions", "initial"),
     [({}, None), ({"a": ["b"]}, None), ({"a": "a"}, None), ({"a": []}, "b")],
@@ -128,7 +120,6 @@ def test_transitions_that_make_no_sense(store: Store, transitions: Any, initial:
         store.state_machine("job", transitions, initial)
 
 
-@on_each_engine
 def test_states_that_there_are_not(store: Store) -> None:
     job = store.state_machine("job", JOB)
     for call in (
@@ -143,7 +134,6 @@ def test_states_that_there_are_not(store: Store) -> None:
             call()
 
 
-@on_each_engine
 def test_one_may_wait_for_a_state(store: Store) -> None:
     job = store.state_machine("job", JOB)
     assert job.wait("pending", "done") == "pending"
@@ -221,12 +211,10 @@ def both_take_it(store: Store, monkeypatch: pytest.MonkeyPatch, patience: float)
     return len(won)
 
 
-@on_each_engine
 def test_two_who_move_it_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert both_take_it(store, monkeypatch, 0.1) == 1
 
 
-@on_each_engine
 def test_a_flaw_is_seen_a_move_without_lock(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def unlocked(self: Any, key: str, fn: Any) -> Any:
         value = fn(self.get(key))
