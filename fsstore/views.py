@@ -95,13 +95,27 @@ class AsyncView:
         return _threaded(found) if callable(found) else found
 
 
-_AWAITABLE = frozenset({"lock", "memoize"})  # what it gives is for ``async with``, or is a decorator
+_AWAITABLE = frozenset({"lock", "memoize", "semaphore", "throttle"})
+"""What it gives is for ``async with``, or is a decorator."""
 _STREAMS = frozenset({"doctor", "entries", "items", "scan"})
-_NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
-_OPENED = frozenset({"follow", "watch"})  # what it gives is used after it was waited for
-_IMMEDIATE = frozenset(  # it does no input or output
-    {"checkpoint", "handle", "logbook", "queue", "state_machine", "statistics", "use_namespace"}
+_NATIVE = frozenset({"wait_for"})
+"""The handle has a coroutine function for it."""
+_OPENED = frozenset({"follow", "watch"})
+"""What it gives is used after it was waited for."""
+_IMMEDIATE = frozenset(
+    {
+        "barrier",
+        "checkpoint",
+        "handle",
+        "logbook",
+        "queue",
+        "signal",
+        "state_machine",
+        "statistics",
+        "use_namespace",
+    }
 )
+"""It does no input or output."""
 
 
 class Opening:

@@ -75,6 +75,7 @@ ROWS = {
     ("memory of a watched key", "330 bytes"),
     ("resume of watching 100k", "start"),
     ("edits of 100k, watched", "git status"),
+    ("push/pull", "diskcache"),
 }
 
 

@@ -20,6 +20,7 @@ from benchmark import (
     listing,
     peers,
     processes,
+    queues,
     reads,
     table,
     updates,
@@ -44,6 +45,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *watch_latency.SCENARIOS,
     *watch_costs.SCENARIOS,
     *watch_start.SCENARIOS,
+    *queues.SCENARIOS,
 )
 _MEMORY = "/dev/shm"
 
