@@ -76,6 +76,7 @@ ROWS = {
     ("resume of watching 100k", "start"),
     ("edits of 100k, watched", "git status"),
     ("push/pull", "diskcache"),
+    ("put/get/ack", "diskcache push/pull"),
 }
 
 

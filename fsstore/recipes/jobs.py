@@ -35,6 +35,11 @@ class Job(NamedTuple):
     revision: str
     """Of the record, as it was leased."""
 
+    @property
+    def has_key_of_its_own(self) -> bool:
+        """Whether its id is that of its first place, where it still is: then there is no other key about it."""
+        return self.key.endswith(f":{self.id}")
+
 
 class DeadLetter(NamedTuple):
     """A job that was given up."""
@@ -105,19 +110,18 @@ class Keys:
 
     def listed(self, space: ReadHandle) -> list[str]:
         """The keys of all jobs, in order. What belongs to a queue that is called ``NAME:jobs`` is none of them."""
-        start = len(self.jobs)
-        return [key for key in space.list_keys(self.jobs) if _is_place(key[start:])]
+        return [key for key in space.list_keys(self.jobs) if self.is_job(key)]
+
+    def is_job(self, key: str) -> bool:
+        """Whether a key that begins as those of jobs do has the rest of one: a rank and a leaf."""
+        place = key[len(self.jobs) :]
+        return place[3:4] == ":" and place[:3].isdecimal() and ":" not in place[4:] and "/" not in place
 
 
 def is_due(key: str, bound: str) -> bool:
     """Whether a job is due at the time whose first ULID begins so. What has no time in its key is due."""
     leaf = _leaf(key)
     return leaf[:10] <= bound or not ulids.is_ulid(leaf[: ulids.LENGTH])
-
-
-def _is_place(place: str) -> bool:
-    """Whether this is a rank and a leaf."""
-    return place[3:4] == ":" and place[:3].isdecimal() and ":" not in place[4:] and "/" not in place
 
 
 def _leaf(key: str) -> str:

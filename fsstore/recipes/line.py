@@ -1,7 +1,7 @@
 """The jobs that may be next, as far as one process has seen. Whether one still is, only its record knows.
 
 Listing the keys of ten thousand jobs takes milliseconds, and whoever takes a job needs only the first. So the keys
-that were listed are handed out one after the other, and listed anew when they are used up or have been there for
+that were listed are handed out one after the other, and listed anew when they are used up, or have been there for
 fifty times as long as listing them took: at least 50 ms, at most a second.
 """
 
@@ -13,35 +13,39 @@ from bisect import insort
 from collections.abc import Callable
 
 from fsstore.recipes import ulids
-from fsstore.recipes.jobs import is_due
+from fsstore.recipes.jobs import Keys, is_due
 
-_MANY = 1000
 _TIMES, _SHORTEST, _LONGEST = 50, 0.05, 1.0
 
 
 class Line:
     """The line of one queue. Safe to share between threads."""
 
-    def __init__(self, listed: Callable[[], list[str]]) -> None:
+    def __init__(self, keys: Keys, listed: Callable[[], list[str]]) -> None:
+        self._is_job = keys.is_job
         self._listed = listed
         self._mutex = threading.Lock()
         self._keys: list[str] = []
+        self._at = 0
+        self._bound = ""
         self._held: dict[str, float] = {}
-        self._is_whole = True
         self._expires = 0.0
 
     def next(self) -> str | None:
         """Take the first one that is due; ``None`` if there is none."""
         with self._mutex:
-            if not self._keys or time.monotonic() >= self._expires:
+            is_old = time.monotonic() >= self._expires
+            key = None if is_old else self._pass_on()
+            if key is None:
                 self._fill()
-            return self._keys.pop(0) if self._keys else None
+                key = self._pass_on()
+            return key
 
     def add(self, key: str) -> None:
         """There is a new one, which is due."""
         with self._mutex:
-            if self._is_whole or (self._keys and key < self._keys[-1]):
-                insort(self._keys, key)
+            self._bound = max(self._bound, key[key.rfind(":") + 1 :][:10])
+            insort(self._keys, key, lo=self._at)
 
     def hold(self, key: str, until: float) -> None:
         """Do not hand this one out again before ``until``, in seconds since the epoch."""
@@ -53,19 +57,21 @@ class Line:
         with self._mutex:
             self._held.pop(key, None)
 
+    def _pass_on(self) -> str | None:
+        keys, held, bound = self._keys, self._held, self._bound
+        while self._at < len(keys):
+            key = keys[self._at]
+            self._at += 1
+            if key not in held and is_due(key, bound) and self._is_job(key):
+                return key
+        return None
+
     def _fill(self) -> None:
         started = time.monotonic()
         now = time.time()
-        self._held = held = {key: until for key, until in self._held.items() if until > now}
-        bound = ulids.first_of(now)[:10]
-        found: list[str] = []
-        self._keys = found
-        self._is_whole = True
-        for key in self._listed():
-            if key not in held and is_due(key, bound):
-                if len(found) == _MANY:
-                    self._is_whole = False
-                    break
-                found.append(key)
+        self._held = {key: until for key, until in self._held.items() if until > now}
+        self._bound = ulids.first_of(now)[:10]
+        self._keys = self._listed()
+        self._at = 0
         ended = time.monotonic()
         self._expires = ended + min(max(_TIMES * (ended - started), _SHORTEST), _LONGEST)

@@ -6,35 +6,28 @@ lease is in the record, so that it ends by itself, on the clock, whatever became
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from fsstore import values
-from fsstore.errors import BadValue, Conflict, NotFound, WaitTimeout
+from fsstore.errors import Conflict, NotFound, WaitTimeout
 from fsstore.recipes import settling, ulids
-from fsstore.recipes.claims import Claiming, Passed, Spent, owned
+from fsstore.recipes.claims import owned
 from fsstore.recipes.collecting import counted, gathered
 from fsstore.recipes.jobs import HIGHEST, DeadLetter, Job, Keys, QueueStats, Record
-from fsstore.recipes.line import Line
 from fsstore.recipes.recipe import Recipe
 from fsstore.recipes.shapes import Misshapen, bad_value
+from fsstore.recipes.taking import MEND, Taking
 from fsstore.recipes.working import Kept, failure
 from fsstore.records import timestamp
-from fsstore.revisions import revision
 from fsstore.steps import Pause, Steps, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.doors import Recipes
 
-log = logging.getLogger("fsstore")
 _NO_RESULT = object()
 _FIRST_LOOK, _LONGEST_LOOK = 0.002, 0.05  # seconds between two looks of who waits
-_MENDED_AFTER = 10.0  # seconds until a broken job is looked at again
-_MEND = 'Mend the file ({"item": ...} is enough), or delete the key.'
 
 
 class Queue(Recipe):
@@ -48,7 +41,7 @@ class Queue(Recipe):
     is seen within a second at the most (50 ms, as long as the queue has fewer than a thousand jobs).
     """
 
-    __slots__ = ("_keys", "_lease", "_line_and_pid", "_max_attempts")
+    __slots__ = ("_keys", "_lease", "_max_attempts", "_taking")
 
     def __init__(self, space: Recipes, name: str, *, max_attempts: int = 5, lease: float = 60.0) -> None:
         if max_attempts < 1:
@@ -57,7 +50,7 @@ class Queue(Recipe):
         self._keys = Keys(name)
         self._max_attempts = max_attempts
         self._lease = _positive(lease, "lease")
-        self._line_and_pid = self._new_line()
+        self._taking = Taking(space, self._keys, max_attempts)
 
     # -- who has work ------------------------------------------------------------------------------
 
@@ -81,7 +74,7 @@ class Queue(Recipe):
         elif not self._space.transact(lambda tx: settling.put_once(tx, self._space, self._keys, key, record)):
             return id
         if not delay:
-            self._line.add(key)
+            self._taking.line.add(key)
         return due if id is None else id
 
     @waiting
@@ -115,8 +108,8 @@ class Queue(Recipe):
                     f"{left} jobs of queue {self.name!r} were not done within {timeout:g} s. Are there workers?",
                     seconds=timeout,
                 )
-            pause = min(max(2 * pause, 20 * (now - began)), max(_LONGEST_LOOK, 20 * (now - began)))
-            yield Pause(min(pause, give_up - now))
+            yield Pause(min(_pause(pause, now - began), give_up - now))
+            pause = min(2 * pause, _LONGEST_LOOK)
 
     # -- who does it -------------------------------------------------------------------------------
 
@@ -127,17 +120,15 @@ class Queue(Recipe):
         One write, which counts the attempt. Who waits looks every 50 ms.
         """
         seconds = self._lease if lease is None else _positive(lease, "lease")
-        give_up = math.inf if timeout is None else time.monotonic() + timeout if timeout else 0.0
-        pause = _FIRST_LOOK
-        while True:
-            job = self._take(seconds)
-            if job is not None or not give_up:
-                return job
-            now = time.monotonic()
-            if now >= give_up:
-                return None
-            yield Pause(min(pause, give_up - now))
-            pause = min(2 * pause, _LONGEST_LOOK)
+        return (yield from self._next(lambda: self._taking.lease(seconds), timeout))
+
+    @waiting
+    def pull(self, timeout: float | None = 0) -> Steps[Job | None]:
+        """Take the next job for good: it is gone, as if it was acknowledged, and done **at most once**.
+
+        One conditional delete; with an id of the user's one transaction. Waits as `get` does.
+        """
+        return (yield from self._next(self._taking.pull, timeout))
 
     def ack(self, job: Job, result: Any = _NO_RESULT) -> None:
         """The job is done: it goes, and ``result``, if one is given, is kept until it is collected.
@@ -145,12 +136,12 @@ class Queue(Recipe):
         One conditional delete; with a result, or an id of the user's, one transaction. Raises `LeaseLost`, and nothing
         is changed, if another worker has the job, or has done it. Who was late, but nobody else came, is in time.
         """
-        if result is _NO_RESULT and job.key.endswith(f":{job.id}"):  # it has no other key
+        if result is _NO_RESULT and job.has_key_of_its_own:
             self._remove(job)
         else:
             kept = () if result is _NO_RESULT else (result,)
             self._space.transact(lambda tx: settling.finish(tx, self._keys, self._owned, job, kept))
-        self._line.forget(job.key)
+        self._taking.line.forget(job.key)
 
     def nack(self, job: Job, delay: float = 0, *, error: str | None = None) -> None:
         """The job failed: it goes to the end of its line, for ``delay`` seconds from now, with ``error`` noted.
@@ -218,7 +209,7 @@ class Queue(Recipe):
     def retry(self, id: str) -> None:
         """Put a dead letter back, with no attempt counted. One transaction. Raises `NotFound`."""
         key = self._space.transact(lambda tx: settling.revive(tx, self._keys, id, self._letter))
-        self._line.add(key)
+        self._taking.line.add(key)
 
     def discard(self, id: str) -> None:
         """Remove a dead letter for good. One transaction. Raises `NotFound`."""
@@ -230,55 +221,20 @@ class Queue(Recipe):
 
     # -- how ---------------------------------------------------------------------------------------
 
-    @property
-    def _line(self) -> Line:
-        line, pid = self._line_and_pid
-        if pid != os.getpid():  # a fork may have come while another thread held the line
-            line, _ = self._line_and_pid = self._new_line()
-        return line
-
-    def _new_line(self) -> tuple[Line, int]:
-        space, keys = self._space, self._keys
-        return Line(lambda: keys.listed(space)), os.getpid()
-
-    def _take(self, seconds: float) -> Job | None:
-        """The first of the line that is to be had."""
-        line, missed = self._line, False
-        while (key := line.next()) is not None:
-            job = self._claim(line, key, seconds, look_first=missed)
-            if job is not None:
+    def _next(self, take: Callable[[], Job | None], timeout: float | None) -> Steps[Job | None]:
+        """Look for a job again and again, until there is one."""
+        give_up = math.inf if timeout is None else time.monotonic() + timeout if timeout else 0.0
+        pause = _FIRST_LOOK
+        while True:
+            began = time.monotonic()
+            job = take()
+            if job is not None or not give_up:
                 return job
-            missed = True  # others are at work: a look costs less than a lock
-        return None
-
-    def _claim(self, line: Line, key: str, seconds: float, *, look_first: bool) -> Job | None:
-        claiming = Claiming(self._space.agent, seconds, self._max_attempts)
-        try:
-            if look_first:
-                claiming(self._space.get(key))
-            value = self._space.update(key, claiming)
-        except Passed as passed:
-            line.hold(key, passed.until)
-        except Spent:
-            self._space.transact(lambda tx: settling.bury(tx, self._keys, key, self._max_attempts))
-        except (Misshapen, BadValue) as error:
-            line.hold(key, time.time() + _MENDED_AFTER)
-            told = error if isinstance(error, BadValue) else bad_value(self._space, key, error, _MEND)
-            log.warning("a job is passed over: %s", told)
-        else:
-            line.hold(key, claiming.ends)
-            return Job(
-                id=self._keys.id_of(key),
-                item=value["item"],
-                attempts=value["attempts"],
-                priority=self._keys.priority_of(key),
-                put_at=value.get("put_at"),
-                until=claiming.until,
-                key=key,
-                token=claiming.token,
-                revision=revision(values.encode(value)),
-            )
-        return None
+            now = time.monotonic()
+            if now >= give_up:
+                return None
+            yield Pause(min(_pause(pause, now - began), give_up - now))
+            pause = min(2 * pause, _LONGEST_LOOK)
 
     def _remove(self, job: Job) -> None:
         """Delete its key, unless another worker has it. What a person has noted in it meanwhile does not matter."""
@@ -304,21 +260,21 @@ class Queue(Recipe):
         key = self._space.transact(
             lambda tx: settling.give_back(tx, self._keys, self._owned, job, delay=delay, error=error, most=most)
         )
-        self._line.forget(job.key)
+        self._taking.line.forget(job.key)
         if key is not None and not delay:
-            self._line.add(key)
+            self._taking.line.add(key)
 
     def _owned(self, value: Any, job: Job) -> Record:
         try:
             return owned(value, self.name, job)
         except Misshapen as error:
-            raise bad_value(self._space, job.key, error, _MEND) from None
+            raise bad_value(self._space, job.key, error, MEND) from None
 
     def _letter(self, key: str, value: Any) -> DeadLetter:
         try:
             return settling.letter(self._keys.id_of(key), value)
         except Misshapen as error:
-            raise bad_value(self._space, key, error, _MEND) from None
+            raise bad_value(self._space, key, error, MEND) from None
 
     def _pending(self, wanted: Iterable[str] | None) -> int:
         """How many of these jobs are neither done nor dead, in a listing that may be wrong about some."""
@@ -326,6 +282,11 @@ class Queue(Recipe):
         if wanted is None or not found:
             return len(found)
         return len({self._keys.id_of(key) for key in found}.intersection(wanted))
+
+
+def _pause(seconds: float, look: float) -> float:
+    """How long to wait after a look that took so long: a queue with very many jobs is not looked at all the time."""
+    return min(max(seconds, 20 * look), 1.0)
 
 
 def _positive(seconds: float, what: str) -> float:

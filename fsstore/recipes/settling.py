@@ -53,6 +53,13 @@ def finish(tx: Handle, keys: Keys, owned: Owned, job: Job, result: tuple[Any, ..
         tx.delete(keys.marker(job.id))
 
 
+def pull(tx: Handle, keys: Keys, job: Job, claiming: Callable[[Any], Any]) -> None:
+    """A job is taken for good, if it may still be taken."""
+    claiming(tx.get(job.key))
+    tx.delete(job.key)
+    tx.delete(keys.marker(job.id))
+
+
 def give_back(
     tx: Handle, keys: Keys, owned: Owned, job: Job, *, delay: float, error: str | None, most: int
 ) -> str | None:
@@ -77,7 +84,10 @@ def bury(tx: Handle, keys: Keys, key: str, most: int) -> None:
     value = tx.get(key)
     if value is None:
         return
-    record = Record.of(value)
+    try:
+        record = Record.of(value)
+    except Misshapen:  # in this very moment; who looks next says so
+        return
     if record.attempts >= most and record.until <= time.time():
         tx.delete(key)
         _die(tx, keys, key, record.value if record.until == 0 else {**record.value, "error": _UNSAID})

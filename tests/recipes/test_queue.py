@@ -9,13 +9,13 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fsstore
 from fsstore import DeadLetter, Job, Queue, Store
-from fsstore.recipes import line
 from fsstore.recipes.claims import Claiming
 from fsstore.recipes.jobs import Record
 
@@ -74,8 +74,7 @@ def test_a_put_of_this_process_is_seen_at_once(store: Store) -> None:
     assert taken(queue).item == "now"
 
 
-def test_more_jobs_than_are_listed_at_once_come_in_order_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_MANY", 3)
+def test_a_put_of_this_process_takes_its_place_among_those_that_were_listed(store: Store) -> None:
     queue = store.queue("q")
     for number in range(7):
         queue.put(number)
@@ -239,6 +238,63 @@ def test_a_flaw_is_seen_two_take_the_same_job(store: Store, monkeypatch: pytest.
 
     monkeypatch.setattr(fsstore.Namespace, "update", unlocked)
     assert len(two_at_once(store, monkeypatch, PATIENCE)) == 2
+
+
+# -- for good --------------------------------------------------------------------------------------
+
+
+def test_who_pulls_a_job_has_it_alone_and_for_good(store: Store) -> None:
+    queue = store.queue("q", max_attempts=1)
+    queue.put("leased", priority=1)
+    leased = taken(queue)
+    ids = [queue.put("plain"), queue.put("named", id="mine")]
+    queue.nack(leased)
+    store.set("q:jobs:501:hand", {"item": "by hand"})
+    pulled = list(iter(store.queue("q").pull, None))
+    assert [(job.id, job.item) for job in pulled if job] == [(ids[0], "plain"), ("mine", "named"), ("hand", "by hand")]
+    assert store.list_keys("q:") == [f"q:dead:{leased.id}"]
+    for job in pulled:
+        assert job is not None
+        with pytest.raises(fsstore.LeaseLost):
+            queue.ack(job)
+
+
+def test_a_job_in_a_form_of_a_persons_is_pulled_too(tmp_path: Path, store: Store) -> None:
+    store.queue("q").put("item")
+    for file in (tmp_path / "store").rglob("q/jobs/500/*.json"):
+        file.write_text(file.read_text().replace(" ", "   "))
+    job = store.queue("q").pull()
+    assert job is not None
+    assert store.queue("q").pull(timeout=0.01) is None
+
+
+def both_pull(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """The jobs of two, of whom the second takes the only one when the first has looked at it."""
+    first, second = store.queue("q"), store.queue("q")
+    first.put("item")
+    found: list[Job | None] = []
+    sound = Claiming.__call__
+
+    def with_another_one(self: Claiming, value: Any) -> dict[str, Any]:
+        after = sound(self, value)
+        if not found:
+            found.append(None)  # once only
+            found.append(second.pull())
+        return after
+
+    monkeypatch.setattr(Claiming, "__call__", with_another_one)
+    found.append(first.pull())
+    return [job for job in found if job is not None]
+
+
+def test_two_who_pull_at_once_do_not_get_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(both_pull(store, monkeypatch)) == 1
+
+
+def test_a_flaw_is_seen_two_pull_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sound = fsstore.Namespace.delete
+    monkeypatch.setattr(fsstore.Namespace, "delete", lambda self, key, if_match=None: sound(self, key) or True)
+    assert len(both_pull(store, monkeypatch)) == 2
 
 
 # -- attempts and dead letters ---------------------------------------------------------------------
