@@ -90,13 +90,17 @@ class AsyncView:
             return getattr(self._handle, f"_{name}_async")
         if name in _OPENED:
             return lambda *args, **kwargs: Opening(_threaded(found), args, kwargs)
+        if name in _ENTERED:
+            return lambda *args, **kwargs: AsyncEntered(found(*args, **kwargs))
         if name in _IMMEDIATE:
             return lambda *args, **kwargs: AsyncView(found(*args, **kwargs))
         return _threaded(found) if callable(found) else found
 
 
-_AWAITABLE = frozenset({"lock", "memoize", "semaphore", "throttle"})
+_AWAITABLE = frozenset({"lock", "memoize"})
 """What it gives is for ``async with``, or is a decorator."""
+_ENTERED = frozenset({"semaphore", "throttle"})
+"""The same, and it has verbs of its own."""
 _STREAMS = frozenset({"doctor", "entries", "items", "scan"})
 _NATIVE = frozenset({"wait_for"})
 """The handle has a coroutine function for it."""

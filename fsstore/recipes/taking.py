@@ -51,22 +51,23 @@ class Taking:
                 claiming(self._space.get(key))
             value = self._space.update(key, claiming)
             self.line.hold(key, claiming.ends)
-            return self._job(key, value, claiming)
+            return self._job(key, value, claiming, revision(values.encode(value)))
 
         return self._first(take)
 
     def pull(self) -> Job | None:
-        """A job that is gone then: a read, and a delete of what was read."""
+        """A job that is gone then: a read, and a delete of what was read, by the revision that its usual form has."""
 
         def take(key: str, look_first: bool) -> Job:
             claiming = self._claiming(0)
             value = claiming(found := self._space.get(key))
-            job = self._job(key, value, claiming)
+            expected = revision(values.encode(found))
+            job = self._job(key, value, claiming, expected)
             if not job.has_key_of_its_own:  # there may be a marker, which has to go with it
                 self._space.transact(lambda tx: settling.pull(tx, self._keys, job, claiming))
-            elif not self._is_removed(key, found):
+            elif not self._is_removed(key, expected):
                 record = self._space.info(key)  # perhaps only its form is a person's
-                if record.value != found or not self._is_removed(key, found, record.revision):
+                if record.value != found or not self._is_removed(key, record.revision):
                     raise Passed(time.time())
             return job
 
@@ -90,9 +91,9 @@ class Taking:
             missed = True  # others are at work: a look costs less than a lock
         return None
 
-    def _is_removed(self, key: str, value: Any, expected: str | None = None) -> bool:
+    def _is_removed(self, key: str, expected: str) -> bool:
         try:
-            return self._space.delete(key, if_match=expected or revision(values.encode(value)))
+            return self._space.delete(key, if_match=expected)
         except Conflict:
             return False
 
@@ -102,7 +103,7 @@ class Taking:
     def _claiming(self, seconds: float) -> Claiming:
         return Claiming(self._space.agent, seconds, self._max_attempts)
 
-    def _job(self, key: str, value: dict[str, Any], claiming: Claiming) -> Job:
+    def _job(self, key: str, value: dict[str, Any], claiming: Claiming, made_of: str) -> Job:
         return Job(
             id=self._keys.id_of(key),
             item=value["item"],
@@ -112,7 +113,7 @@ class Taking:
             until=claiming.until,
             key=key,
             token=claiming.token,
-            revision=revision(values.encode(value)),
+            revision=made_of,
         )
 
     def _new_line(self) -> tuple[Line, int]:

@@ -186,7 +186,7 @@ def apart(sound: Callable[..., Any]) -> Callable[..., Any]:
                 if name in ("set", "delete"):
                     writes.append(name)
                     if len(writes) > 1:
-                        return lambda *args: None  # it was killed before
+                        return lambda *args, **kwargs: None  # it was killed before
                 return verb
 
         writes: list[str] = []
