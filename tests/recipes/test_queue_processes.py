@@ -32,13 +32,13 @@ def disk(root: Path) -> Iterator[Store]:
     end_all()
 
 
-# Those of odd numbers fail always; what was done is noted where nothing of the store can take it back.
+# Those that end in 7 always fail; what was done is noted where nothing of the store can take it back.
 WORKER = """
 import os, sys, fsstore
 root, name, is_victim, notes = sys.argv[1], sys.argv[2], sys.argv[3] == "victim", sys.argv[4]
 out = os.open(notes, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 with fsstore.open(root, agent=name) as store:
-    queue = store.queue("q", max_attempts=5, lease=1.0)
+    queue = store.queue("q", max_attempts=5, lease=3.0)
     done = 0
     while True:
         job = queue.get(timeout=0.2)
@@ -47,15 +47,19 @@ with fsstore.open(root, agent=name) as store:
             if stats.ready + stats.leased + stats.delayed == 0:
                 break
             continue
-        if is_victim and done == 2:
+        if done == (2 if is_victim else 5):  # the others leave enough for the victims, until these are killed
             print("holds", job.item, flush=True)
-            sys.stdin.readline()  # until it is killed
-        if job.item % 10 == 7:
-            queue.nack(job, error=f"{job.item} fails")
+            sys.stdin.readline()
+            is_victim, done = False, 6
+        try:
+            if job.item % 10 == 7:
+                queue.nack(job, error="it fails")
+                continue
+            os.write(out, f"{job.item}\\n".encode())
+            queue.ack(job, job.item * 2)
+            done += 1
+        except fsstore.LeaseLost:  # it was stopped, or the machine was busy, for longer than the lease
             continue
-        os.write(out, f"{job.item}\\n".encode())
-        queue.ack(job, job.item * 2)
-        done += 1
 """
 
 
@@ -64,19 +68,20 @@ def test_four_workers_of_whom_two_are_killed(disk: Store, root: Path, tmp_path: 
     ids = {queue.put(number): number for number in range(ITEMS)}
     notes = tmp_path / "notes"
     workers = [start(WORKER, root, f"w{n}", "victim" if n < 2 else "", notes) for n in range(4)]
-    held = []
+    held = [int(line(victim).removeprefix("holds ")) for victim in workers[:2]]
     for victim in workers[:2]:
-        held.append(int(line(victim).split()[1]))
         victim.kill()
         assert victim.wait(PATIENCE) == -signal.SIGKILL
+    for worker in workers[2:]:
+        tell(worker, "go on")
     for worker in workers[2:]:
         finish(worker)
     bad = {number for number in range(ITEMS) if number % 10 == 7}
     done = [int(each) for each in notes.read_text().split()]
     assert set(done) == set(range(ITEMS)) - bad  # none lost, each at least once
-    assert {letter.item: letter.error for letter in queue.dead()} == {number: f"{number} fails" for number in bad}
+    assert {letter.item for letter in queue.dead()} == bad
     assert {letter.attempts for letter in queue.dead()} == {5}
-    assert len(held) == 2
+    assert len(set(held)) == 2
     assert queue.collect(errors="skip") == {id: 2 * number for id, number in ids.items() if number not in bad}
     assert disk.count("q:jobs:") == 0
 
