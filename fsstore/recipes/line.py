@@ -16,6 +16,7 @@ from fsstore.recipes import ulids
 from fsstore.recipes.jobs import Keys, is_due
 
 _TIMES, _SHORTEST, _LONGEST = 50, 0.05, 1.0
+_HELD = 5.0  # seconds: a person may have given back what a worker has
 
 
 class Line:
@@ -48,9 +49,9 @@ class Line:
             insort(self._keys, key, lo=self._at)
 
     def hold(self, key: str, until: float) -> None:
-        """Do not hand this one out again before ``until``, in seconds since the epoch."""
+        """Do not hand this one out again before ``until``, in seconds since the epoch, but for a look now and then."""
         with self._mutex:
-            self._held[key] = until
+            self._held[key] = min(until, time.time() + _HELD)
 
     def forget(self, key: str) -> None:
         """There is no such key any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("fsstore")
 MEND = 'Mend the file ({"item": ...} is enough), or delete the key.'
-_MENDED_AFTER = 10.0  # seconds until a broken job is looked at again
 Take = Callable[[str, bool], Job]
 """Take the job of this key, or raise `Passed` or the like; look before you lock, if that is asked for."""
 
@@ -85,7 +85,7 @@ class Taking:
             except Spent:
                 self._bury(key)
             except (Misshapen, BadValue) as error:
-                line.hold(key, time.time() + _MENDED_AFTER)
+                line.hold(key, math.inf)
                 told = error if isinstance(error, BadValue) else bad_value(self._space, key, error, MEND)
                 log.warning("a job is passed over: %s", told)
             missed = True  # others are at work: a look costs less than a lock

@@ -16,6 +16,7 @@ import pytest
 
 import fsstore
 from fsstore import DeadLetter, Job, Queue, Store
+from fsstore.recipes import line
 from fsstore.recipes.claims import Claiming
 from fsstore.recipes.jobs import Record
 
@@ -619,6 +620,18 @@ def test_a_note_of_a_person_in_a_job_takes_nothing_from_its_worker(store: Store)
     queue.extend(job)
     queue.ack(job)
     assert store.list_keys() == []
+
+
+def test_a_person_gives_back_what_a_worker_has(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line, "_HELD", 0.05)
+    queue, other = store.queue("q"), store.queue("q")
+    queue.put("item")
+    job = taken(queue)
+    assert other.get() is None
+    store.merge(job.key, {"lease": None})
+    assert taken(other).attempts == 2
+    with pytest.raises(fsstore.LeaseLost):
+        queue.ack(job)
 
 
 @pytest.mark.parametrize(
