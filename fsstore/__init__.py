@@ -4,6 +4,7 @@ import typing
 
 from fsstore.errors import (
     AccessDenied,
+    BadLine,
     BadValue,
     BadValues,
     Blocked,
@@ -47,6 +48,7 @@ if typing.TYPE_CHECKING:
     from fsstore.events import Event, WatchStatus
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
     from fsstore.recipes.checkpoint import Checkpoint
     from fsstore.recipes.jobs import DeadLetter, Job, QueueStats
@@ -62,6 +64,7 @@ __all__ = [
     "AccessDenied",
     "AsyncMemoized",
     "Backup",
+    "BadLine",
     "BadValue",
     "BadValues",
     "Blame",
@@ -80,10 +83,12 @@ __all__ = [
     "Difference",
     "DiskFull",
     "Event",
+    "Exported",
     "Finding",
     "HistoryUnavailable",
     "Holder",
     "IllegalTransition",
+    "Imported",
     "InvalidName",
     "InvalidValue",
     "Job",
@@ -144,6 +149,7 @@ _LATE = {
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
+    **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
     **dict.fromkeys(("DeadLetter", "Job", "QueueStats"), "recipes.jobs"),
     "Checkpoint": "recipes.checkpoint",
     "Lock": "locks",

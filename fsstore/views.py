@@ -122,6 +122,25 @@ _IMMEDIATE = frozenset(
 """It does no input or output."""
 
 
+class AsyncEntered(AsyncView):
+    """The verbs of something that is for ``async with``, and for functions as a decorator."""
+
+    __slots__ = ()
+
+    def __call__(self, fn: Any) -> Any:
+        """Put it around a function."""
+        found: Any = self._handle
+        return found(fn)
+
+    async def __aenter__(self) -> Any:
+        found: Any = self._handle
+        return await found.__aenter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        found: Any = self._handle
+        await found.__aexit__(*exc)
+
+
 class Opening:
     """Something that is opened in a thread and then iterated: to be awaited, or for ``async with`` or ``async for``."""
 

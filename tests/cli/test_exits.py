@@ -32,6 +32,7 @@ STATUS = {
         "WaitTimeout",
     ],
     4: [
+        "BadLine",
         "BadValue",
         "BadValues",
         "Blocked",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -68,6 +69,10 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
     "statistics": lambda h: h.statistics("s").add(1),
     "logbook": lambda h: h.logbook("l").append(1),
+    "export_ndjson": lambda h: h.store.export_ndjson(io.BytesIO()),
+    "import_ndjson": lambda h: h.store.import_ndjson(io.BytesIO(b'{"key":"l","value":1}')),
+    "copy_namespace": lambda h: h.store.copy_namespace("n", "m"),
+    "rename_namespace": lambda h: h.store.rename_namespace("n", "m"),
     "queue": lambda h: h.queue("q").put(1),
     "checkpoint": lambda h: list(h.checkpoint("c", [1])),
     "state_machine": lambda h: h.state_machine("m", {"a": ["a"]}).to("a"),
