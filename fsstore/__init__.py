@@ -46,17 +46,22 @@ from fsstore.store import Namespace, Store, open
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
     from fsstore.events import Event, WatchStatus
+    from fsstore.finding.results import Found, Hit, Match
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.checkpoint import Checkpoint
     from fsstore.recipes.jobs import DeadLetter, Job, QueueStats
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
     from fsstore.recipes.queue import Queue
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.state_machine import StateMachine
     from fsstore.recipes.statistics import Statistics, Summary
+    from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -67,6 +72,7 @@ __all__ = [
     "BadLine",
     "BadValue",
     "BadValues",
+    "Barrier",
     "Blame",
     "Blocked",
     "Change",
@@ -85,7 +91,9 @@ __all__ = [
     "Event",
     "Exported",
     "Finding",
+    "Found",
     "HistoryUnavailable",
+    "Hit",
     "Holder",
     "IllegalTransition",
     "Imported",
@@ -98,6 +106,7 @@ __all__ = [
     "LockTimeout",
     "LogEntry",
     "Logbook",
+    "Match",
     "Memoized",
     "NameCollision",
     "Namespace",
@@ -117,6 +126,8 @@ __all__ = [
     "RepositoryState",
     "Restored",
     "SchemaViolation",
+    "Semaphore",
+    "Signal",
     "StateMachine",
     "Statistics",
     "StorageFailure",
@@ -125,6 +136,7 @@ __all__ = [
     "StoreMissing",
     "Subscription",
     "Summary",
+    "Throttle",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -145,11 +157,13 @@ __version__ = "0.1.0"
 _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
+    **dict.fromkeys(("Found", "Hit", "Match"), "finding.results"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
+    "Barrier": "recipes.barrier",
     **dict.fromkeys(("DeadLetter", "Job", "QueueStats"), "recipes.jobs"),
     "Checkpoint": "recipes.checkpoint",
     "Lock": "locks",
@@ -157,7 +171,10 @@ _LATE = {
     "Queue": "recipes.queue",
     "StateMachine": "recipes.state_machine",
     "react": "reacting",
+    "Semaphore": "recipes.semaphore",
+    "Signal": "recipes.signal",
     "Subscription": "watching.subscription",
+    "Throttle": "recipes.throttle",
 }
 
 

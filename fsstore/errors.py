@@ -196,9 +196,14 @@ class LockTimeout(StoreError, TimeoutError):
 
 
 class WaitTimeout(StoreError, TimeoutError):
-    """What was waited for did not come within ``seconds``."""
+    """What was waited for did not come within ``seconds``.
+
+    ``missing`` are the keys that `wait_all` waited for, ``retry_after`` the seconds until a throttle has a place.
+    """
 
     seconds: float
+    missing: list[str] | None = None
+    retry_after: float | None = None
 
 
 class LeaseLost(StoreError, RuntimeError):

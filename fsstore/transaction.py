@@ -171,6 +171,9 @@ class TransactionEngine:
         """That of the engine below."""
         return self._base.moment()
 
+    def traces(self, namespace: str) -> None:
+        """Nothing: what is not committed yet is known to no index."""
+
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """What is wrong below."""
         return self._base.check(fix=fix)

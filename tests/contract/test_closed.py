@@ -67,6 +67,7 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "watch_status": lambda h: h.store.watch_status(),
     "cached": lambda h: h.cached("k", dict),
     "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
+    "schema": lambda h: h.schema("n"),
     "statistics": lambda h: h.statistics("s").add(1),
     "logbook": lambda h: h.logbook("l").append(1),
     "export_ndjson": lambda h: h.store.export_ndjson(io.BytesIO()),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from fsstore import values
-from fsstore.engine import Content
+from fsstore.engine import Content, Traces
 from fsstore.engines.files import layout
 from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING
 from fsstore.engines.files.atomic import DIRECTORY, READ, read_descriptor
@@ -340,6 +340,10 @@ class FileReader(ExactReading):
             return self._listings.any_key(path) and not (self._rules.may_expire(namespace) and not self.keys(namespace))
         except PermissionError:  # not for us, like lost+found at the top of a disk; it must not hide the others
             return False
+
+    def traces(self, namespace: str) -> Traces | None:
+        """None: who only reads keeps no index."""
+        return None
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """All that is no healthy record."""

@@ -194,9 +194,14 @@ def parse_rules(raw: bytes) -> Rules:
         raise values.Malformed(f'"ttl" is a number of seconds above 0; not {values.brief(ttl, 40)}')
     if not isinstance(found.get("expires", False), bool):
         raise values.Malformed(f'"expires" is true or false; not {values.brief(found["expires"], 40)}')
-    if not isinstance(found.get("index", {}), dict):
+    index = found.get("index", {})
+    if not isinstance(index, dict) or not all(_is_paths(index.get(name, [])) for name in ("fields", "text")):
         raise values.Malformed('"index" should read {"fields": [...], "text": [...]}')
     return Rules(found)
+
+
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _changed(rules: Rules, members: Mapping[str, Any]) -> bytes:
