@@ -68,6 +68,9 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
     "statistics": lambda h: h.statistics("s").add(1),
     "logbook": lambda h: h.logbook("l").append(1),
+    "find": lambda h: h.find({"n": 1}),
+    "grep": lambda h: h.grep("n"),
+    "index": lambda h: h.index("n"),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }
