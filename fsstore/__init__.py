@@ -4,6 +4,7 @@ import typing
 
 from fsstore.errors import (
     AccessDenied,
+    BadLine,
     BadValue,
     BadValues,
     Blocked,
@@ -46,10 +47,15 @@ if typing.TYPE_CHECKING:
     from fsstore.finding.results import Found, Hit, Match
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.statistics import Statistics, Summary
+    from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -57,8 +63,10 @@ __all__ = [
     "AccessDenied",
     "AsyncMemoized",
     "Backup",
+    "BadLine",
     "BadValue",
     "BadValues",
+    "Barrier",
     "Blame",
     "Blocked",
     "Change",
@@ -73,11 +81,13 @@ __all__ = [
     "Difference",
     "DiskFull",
     "Event",
+    "Exported",
     "Finding",
     "Found",
     "HistoryUnavailable",
     "Hit",
     "Holder",
+    "Imported",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
@@ -103,6 +113,8 @@ __all__ = [
     "RepositoryState",
     "Restored",
     "SchemaViolation",
+    "Semaphore",
+    "Signal",
     "Statistics",
     "StorageFailure",
     "Store",
@@ -110,6 +122,7 @@ __all__ = [
     "StoreMissing",
     "Subscription",
     "Summary",
+    "Throttle",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -135,10 +148,15 @@ _LATE = {
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
+    **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
+    "Barrier": "recipes.barrier",
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",
+    "Semaphore": "recipes.semaphore",
+    "Signal": "recipes.signal",
     "Subscription": "watching.subscription",
+    "Throttle": "recipes.throttle",
 }
 
 

@@ -88,6 +88,9 @@ class Check(NamedTuple):
     key: str
     revision: str | None
     metadata: Mapping[str, Any] | None = None
+    ends: bool = False
+    """Whether it must end by itself when ``expires`` says."""
+    expires: float | None = None
 
 
 class CheckScan(NamedTuple):
@@ -135,6 +138,19 @@ def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
         raise Conflict(
             f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
             "decide anew.",
+            namespace=check.namespace,
+            key=check.key,
+            expected=check.revision,
+            actual=check.revision,
+        )
+
+
+def require_end(check: Check, actual: float | None) -> None:
+    """Raise `Conflict` if a key does not end by itself when it did."""
+    if check.ends and actual != check.expires:
+        raise Conflict(
+            f"the end of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
+            "anew.",
             namespace=check.namespace,
             key=check.key,
             expected=check.revision,
@@ -225,6 +241,17 @@ class Content(NamedTuple):
 
     value: Any
     revision: str
+
+
+class Stored(NamedTuple):
+    """All that is stored of a key, to the byte."""
+
+    raw: bytes
+    value: Any
+    """What the bytes mean; `MISSING` where they are no JSON value."""
+    metadata: dict[str, Any]
+    expires: float | None
+    """When the key ends by itself, in seconds since the epoch."""
 
 
 UNREADABLE = "unreadable"
@@ -459,6 +486,19 @@ class Engine(Reader, Protocol):
     @property
     def identity(self) -> str | None:
         """The store's id, the same wherever it lies; ``None`` if it has none."""
+        ...
+
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """All that is stored of those keys that exist, in their order, or the error of reading it.
+
+        One consistent view, as in `get`. Bytes that are no JSON value are no error here.
+        """
+        ...
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """The same of all keys that start with ``prefix`` and lie past ``after``, in order, as `scan` gives them."""
         ...
 
     def feed(self) -> Feed:

@@ -38,6 +38,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.TooLarge: DATA,
     errors.BadValue: DATA,
     errors.BadValues: DATA,
+    errors.BadLine: DATA,
     errors.SchemaViolation: DATA,
     errors.CredentialRefused: DATA,
     errors.NameCollision: DATA,
@@ -60,6 +61,6 @@ def status_of(error: Exception) -> int:
 
 def message_of(error: Exception) -> str:
     """The error's message, with the way out that a command line has."""
-    if isinstance(error, errors.NotFound) and "revision" not in error.__dict__:
+    if isinstance(error, errors.NotFound) and not error.__dict__.keys() & {"revision", "prefix"}:
         return f"namespace {error.namespace!r} has no key {error.key!r}. fsstore ls shows those it has."
     return str(error)

@@ -24,6 +24,9 @@ EXPECTED = {
     "run": '{"topic":"storage"}',
     "doctor": "",
     "backup": "",
+    "export": '{"fsstore":"export","version":1,"prefix":"cache:"}\n'
+    '{"namespace":"default","key":"cache:a","value":1}\n{"namespace":"default","key":"cache:b","value":2}',
+    "import": "",
 }
 
 

@@ -20,7 +20,7 @@ TABLE: dict[str, Verb] = {
     "set": Verb("set", "store a value under a key"),
     "del": Verb("delete", "delete keys"),
     "ls": Verb("ls", "list keys"),
-    "ns": Verb("ns", "list namespaces"),
+    "ns": Verb("ns", "list namespaces, or copy, move or rename one"),
     "stat": Verb("stat", "show the record of a key, or what the store holds"),
     "run": Verb("run", "run an agent and print what it returns"),
     "watch": Verb("watch", "tell of each change of a key, or run a command for it"),
@@ -33,5 +33,7 @@ TABLE: dict[str, Verb] = {
     "restore": Verb("restore", "give keys back what they held in a commit"),
     "gc": Verb("gc", "pack the history into less space"),
     "doctor": Verb("doctor", "report everything that is no healthy record, and mend what is safe"),
+    "export": Verb("export", "write keys as lines of JSON, each file to the byte"),
+    "import": Verb("import_", "store the keys of such lines"),
     "backup": Verb("backup", "copy a store, as it is at one instant, while others write"),
 }

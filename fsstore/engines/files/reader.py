@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from fsstore import values
 from fsstore.engine import Content, Traces
 from fsstore.engines.files import layout
-from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING, FileAccess
+from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING
 from fsstore.engines.files.atomic import DIRECTORY, READ, read_descriptor
 from fsstore.engines.files.collector import paused
+from fsstore.engines.files.exact import ExactReading
 from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.journal import origin
@@ -27,7 +28,7 @@ _ALL = range(COUNT)
 _T = TypeVar("_T")
 
 
-class FileReader(FileAccess):
+class FileReader(ExactReading):
     """What can be asked of a store in a directory."""
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:

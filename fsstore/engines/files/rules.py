@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fsstore import values
@@ -20,8 +21,11 @@ from fsstore.errors import BadValue, StoreError
 from fsstore.records import NO_RULES, Rules
 from fsstore.revisions import revision as revision_of
 
-BELIEVED = 0.005  # seconds
+SETTLED = 0.005  # seconds: by then every process has read what was changed
+_BELIEVED = SETTLED
 LIMIT = 1024 * 1024  # bytes
+NO_MEMBERS = b"{}\n"
+"""The content of a file that says nothing."""
 _NAMESPACES = 10_000
 _PATIENCE = 0.05  # seconds: a file so young may be half written
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -48,7 +52,7 @@ class NamespaceRules:
             rules = found[1]
         if len(self._kept) >= _NAMESPACES:
             self._kept.clear()
-        self._kept[namespace] = now + BELIEVED, rules, raw
+        self._kept[namespace] = now + _BELIEVED, rules, raw
         return rules
 
     def may_expire(self, namespace: str) -> bool:
@@ -90,6 +94,9 @@ class NamespaceRules:
             raise too_large(len(raw), LIMIT, f"the rules of namespace {namespace!r}")
         if raw == values.encode(dict(old.members)):
             return
+        if raw == NO_MEMBERS:
+            self._remove(namespace, path, note)
+            return
         parent = self._tree.make_directories(os.path.dirname(path))
         try:
             name = os.path.basename(path)
@@ -115,6 +122,22 @@ class NamespaceRules:
             raise
         finally:
             os.close(parent)
+            self.forget(namespace)
+        sync_files(self._tree, [path])
+
+    def _remove(self, namespace: str, path: str, note: Callable[[dict[str, Any]], None]) -> None:
+        """Remove a file that would say nothing, and the directories that this leaves empty."""
+        target = self._tree.absolute(path)
+        try:
+            was = self._tree.stat(path).st_mtime
+            note({"op": "delete", "path": path, "was": was, "time": time.time(), "revision": None})
+            os.unlink(target)
+            with suppress(OSError):  # in use, mostly
+                os.rmdir(os.path.dirname(target))
+                os.rmdir(os.path.dirname(os.path.dirname(target)))
+        except FileNotFoundError:  # a person was faster
+            return
+        finally:
             self.forget(namespace)
         sync_files(self._tree, [path])
 

@@ -28,7 +28,7 @@ from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.recovery import Recovery
-from fsstore.engines.files.rules import BELIEVED
+from fsstore.engines.files.rules import SETTLED
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
@@ -90,7 +90,7 @@ class FileWriter(Preparing, Claiming):
 
     def _let_end(self, namespace: str, author: Author) -> None:
         """Let every process know that keys of this namespace may end by themselves, before one does."""
-        if not self._rules.may_expire(namespace):
+        if not self._rules.of(namespace).expires:
             self.set_rules(namespace, {"expires": True}, author)
 
     def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
@@ -107,7 +107,7 @@ class FileWriter(Preparing, Claiming):
                 self._rules.change(namespace, members, staged, lambda line: self._append(held[0], [{**line, **by}]))
             finally:
                 release(held)
-        time.sleep(BELIEVED)
+        time.sleep(SETTLED)
         return self._rules.of(namespace)
 
     def _is_writing(self) -> bool:
