@@ -150,6 +150,7 @@ def test_what_is_declared_is_a_rule_of_the_namespace(root: Path) -> None:
         assert store.find({"a.b": 1}).scanned
         other.index()
         assert other.find({"a.b": 1}).scanned
+        rules.parent.mkdir(exist_ok=True)
         rules.write_text('{"index": {"fields": ["n"]}}')  # a person may declare it, too
         other.set("m", {"n": 1})
     with fsstore.open(root, git=False) as store:
