@@ -20,7 +20,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     return {"counts": {word: await count(input_dict["file"], word) for word in input_dict["words"]}}
 
 
-@data_store.memoize()  # type: ignore[untyped-decorator]  # of this run's store, whichever that is
+@data_store.memoize()  # of this run's store, whichever that is
 async def count(path: str, word: str) -> int:
     return read(path).count(word)
 
