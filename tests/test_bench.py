@@ -82,6 +82,8 @@ ROWS = {
     ("find, one edited, watching", "scan"),
     ("find in 100k in one, warm", "scan"),
     *((f"100k in one, {when}", "scan") for when in ("one saved", "watching")),
+    ("push/pull", "diskcache"),
+    ("put/get/ack", "diskcache push/pull"),
 }
 
 

@@ -77,6 +77,13 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "import_ndjson": lambda h: h.store.import_ndjson(io.BytesIO(b'{"key":"l","value":1}')),
     "copy_namespace": lambda h: h.store.copy_namespace("n", "m"),
     "rename_namespace": lambda h: h.store.rename_namespace("n", "m"),
+    "queue": lambda h: h.queue("q").put(1),
+    "checkpoint": lambda h: list(h.checkpoint("c", [1])),
+    "state_machine": lambda h: h.state_machine("m", {"a": ["a"]}).to("a"),
+    "signal": lambda h: h.signal("s").set(),
+    "semaphore": lambda h: h.semaphore("s", 1).__enter__(),
+    "throttle": lambda h: h.throttle("s", 1, 1.0).acquire(),
+    "barrier": lambda h: h.barrier("s", 1).wait(),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }
