@@ -22,6 +22,11 @@ TABLE: dict[str, Verb] = {
     "ls": Verb("ls", "list keys"),
     "ns": Verb("ns", "list namespaces"),
     "stat": Verb("stat", "show the record of a key, or what the store holds"),
+    "edit": Verb("edit", "edit a value in $EDITOR"),
+    "incr": Verb("incr", "add to a number"),
+    "append": Verb("append", "add an item to a list"),
+    "wait": Verb("wait", "wait until a key is there, holds what is wanted, or is gone"),
+    "lock": Verb("lock", "run a command while a lock is held"),
     "run": Verb("run", "run an agent and print what it returns"),
     "watch": Verb("watch", "tell of each change of a key, or run a command for it"),
     "snapshot": Verb("snapshot", "commit what has changed since the last snapshot"),
@@ -34,4 +39,5 @@ TABLE: dict[str, Verb] = {
     "gc": Verb("gc", "pack the history into less space"),
     "doctor": Verb("doctor", "report everything that is no healthy record, and mend what is safe"),
     "backup": Verb("backup", "copy a store, as it is at one instant, while others write"),
+    "completion": Verb("completion", "print what lets a shell complete verbs, keys and namespaces"),
 }
