@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from fsstore.cli import exits
@@ -32,7 +33,8 @@ def run(words: Sequence[str], environment: Mapping[str, str], *, stdout: int = 1
         pid = os.posix_spawnp(
             words[0], [*words], environment, file_actions=streams, setsigmask=(), setsigdef=_AS_IN_A_SHELL
         )
-        return _status(_wait(pid))
+        with _telling_its_end(pid):
+            return _status(_wait(pid))
 
 
 @contextlib.contextmanager
@@ -45,6 +47,24 @@ def _blocked() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         signal.signal(signal.SIGCHLD, child)
+
+
+@contextlib.contextmanager
+def _telling_its_end(pid: int) -> Iterator[None]:
+    """Be sent SIGCHLD in this thread, which waits for signals: the system may give its own to any other thread."""
+    if not hasattr(os, "waitid"):  # macOS
+        yield
+        return
+    thread = threading.Thread(target=_tell_end, args=(pid, threading.get_ident()), daemon=True)
+    thread.start()
+    yield
+    thread.join()
+
+
+def _tell_end(pid: int, whom: int) -> None:
+    with contextlib.suppress(ChildProcessError):  # it ended and was waited for already
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        signal.pthread_kill(whom, signal.SIGCHLD)
 
 
 def _wait(pid: int) -> int:
