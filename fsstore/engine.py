@@ -48,6 +48,8 @@ class Delete(NamedTuple):
     namespace: str
     key: str
     expect: Expect | str = Expect.ANYTHING
+    ended: bool = False
+    """Whether only a key that has ended by itself is meant, so that nothing of it remains."""
 
 
 class Verdict(Enum):
@@ -99,8 +101,8 @@ class CheckScan(NamedTuple):
     names: tuple[str, ...]
 
 
-Op = Put | Delete | Update | Check | CheckScan
-Change = Put | Delete | Update
+Op = Put | Delete | Update | Expire | Check | CheckScan
+Change = Put | Delete | Update | Expire
 
 MISSING: Any = object()
 """No value, where ``None`` is one."""
@@ -273,6 +275,10 @@ class Reader(Protocol):
 
     def rules(self, namespace: str) -> Rules:
         """What holds for all keys of a namespace. Raises the `StoreError` of reading it."""
+        ...
+
+    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """Namespaces and keys, sorted, of what has ended by itself and has not been removed yet: it is missing."""
         ...
 
     def moment(self) -> object:

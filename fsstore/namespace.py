@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import errno
+import math
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsstore import updates, values
-from fsstore.engine import MISSING, Check, CheckScan, Delete, Engine, Expect, Op, Outcome, Put, Update, Verdict
+from fsstore.engine import (
+    MISSING,
+    Check,
+    CheckScan,
+    Delete,
+    Engine,
+    Expect,
+    Expire,
+    Op,
+    Outcome,
+    Put,
+    Reader,
+    Update,
+    Verdict,
+)
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
-from fsstore.reading import ReadHandle, key_list, require_plain, text_or_all
-from fsstore.records import Record, Replaced
+from fsstore.reading import OpsHook, ReadHandle, key_list, require_plain, text_or_all
+from fsstore.records import Record, Replaced, seconds_of
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
 
 _SCARCE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
+_SWEPT_AT_ONCE = 1000
 _ATTEMPTS = 100
 """How often a call that first reads begins again because what it read was changed."""
 
@@ -32,8 +49,22 @@ class Handle(ReadHandle):
     of power too.
     """
 
-    __slots__ = ()
+    __slots__ = ("_ttl",)
     _engine: Engine
+
+    def __init__(
+        self,
+        engine: Reader,
+        name: str,
+        *,
+        agent: str | None,
+        run: str | None,
+        ops: OpsHook | None,
+        ttl: float | None = None,
+    ) -> None:
+        super().__init__(engine, name, agent=agent, run=run, ops=ops)
+        require_lasting(ttl)
+        self._ttl = ttl
 
     def set(
         self,
@@ -41,18 +72,21 @@ class Handle(ReadHandle):
         value: Any,
         metadata: Mapping[str, Any] | None = None,
         *,
+        ttl: float | None = None,
         if_match: str | None = None,
         lease: Lock | None = None,
         durability: str | None = None,
     ) -> None:
         """Store ``value``; ``metadata`` is merged over what the record had. An equal value is not written again.
 
+        ``ttl`` is how many seconds the key lasts from now; ``None`` is the handle's, else the namespace's, else for
+        ever, as is ``math.inf``: an earlier end does not count any more. What has ended is missing to every verb.
         ``if_match`` is the revision that the key must have (`info` gives it), else `Conflict` is raised. With a
         ``lease`` nothing is written once it has expired or is somebody else's (`LeaseLost`); writes without
         it are not stopped by it. Raises `UnsupportedType` or `InvalidValue`, with the place in the value, for what JSON
         could not give back. Whatever is raised, the old value stays.
         """
-        put = self._put(key, value, metadata, _expected(if_match))
+        put = self._put(key, value, metadata, _expected(if_match), self._end(ttl))
         self._commit("set", [put], key=key, value=value, lease=lease, durability=durability)
 
     def create(
@@ -61,11 +95,12 @@ class Handle(ReadHandle):
         value: Any,
         metadata: Mapping[str, Any] | None = None,
         *,
+        ttl: float | None = None,
         lease: Lock | None = None,
         durability: str | None = None,
     ) -> None:
-        """Store ``value`` under a key that must not exist. Raises `Conflict` if it does."""
-        put = self._put(key, value, metadata, Expect.ABSENT)
+        """Store ``value`` under a key that must not exist. Raises `Conflict` if it does. ``ttl`` as in `set`."""
+        put = self._put(key, value, metadata, Expect.ABSENT, self._end(ttl))
         self._commit("create", [put], key=key, value=value, lease=lease, durability=durability)
 
     def delete(
@@ -74,6 +109,50 @@ class Handle(ReadHandle):
         """Remove ``key`` and its metadata; was it there? Works on a full disk. ``if_match`` as in `set`."""
         op = Delete(self.name, key, _expected(if_match))
         return self._commit("delete", [op], key=key, lease=lease, durability=durability) == [Outcome.DELETED]
+
+    # -- when a key ends by itself -----------------------------------------------------------------
+
+    def expires(self, key: str) -> str | None:
+        """When ``key`` ends by itself: ISO 8601, UTC; ``None`` if it does not. Raises `NotFound`."""
+        return self.info(key).expires_at
+
+    def touch(self, key: str, ttl: float | None = None, *, durability: str | None = None) -> bool:
+        """Let ``key`` last so many seconds from now, as `set` would; was it there? Its value is not written."""
+        return self._expire("touch", key, self._end(ttl), durability)
+
+    def persist(self, key: str, *, durability: str | None = None) -> bool:
+        """Let ``key`` last for ever; was it there?"""
+        return self._expire("persist", key, None, durability)
+
+    def _expire(self, verb: str, key: str, end: float | None, durability: str | None) -> bool:
+        outcomes = self._commit(verb, [Expire(self.name, key, end)], key=key, durability=durability)
+        return outcomes != [Outcome.MISSING]
+
+    def sweep(self, *, durability: str | None = None) -> int:
+        """Remove what is left of the keys that have ended by themselves; how many there were.
+
+        They are missing before, too: this gives back the space, and takes their files from people's eyes. Reads the
+        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys.
+        """
+        return self._sweep(self.name, durability)
+
+    def _sweep(self, namespace: str | None, durability: str | None) -> int:
+        ended = self._engine.ended(namespace)
+        for first in range(0, len(ended), _SWEPT_AT_ONCE):
+            deletes = [Delete(*name, ended=True) for name in ended[first : first + _SWEPT_AT_ONCE]]
+            self._commit("sweep", deletes, durability=durability)
+        return len(ended)
+
+    def _end(self, ttl: float | None) -> float | None:
+        """When a key ends that is set now, in seconds since the epoch."""
+        if ttl is None:
+            ttl = self._ttl
+            if ttl is None:
+                ttl = self._engine.rules(self.name).ttl
+                if ttl is None:
+                    return None
+        require_lasting(ttl)
+        return None if ttl == math.inf else time.time() + ttl
 
     # -- atomic updates ----------------------------------------------------------------------------
 
@@ -106,8 +185,8 @@ class Handle(ReadHandle):
         """
         return self._update("patch", key, self._made(key, updates.patching, operations), MISSING, durability)
 
-    def set_default(self, key: str, value: Any, *, durability: str | None = None) -> Any:
-        """The value of ``key``; if there is none, ``value`` is stored first."""
+    def set_default(self, key: str, value: Any, *, ttl: float | None = None, durability: str | None = None) -> Any:
+        """The value of ``key``; if there is none, ``value`` is stored first, with a ``ttl`` as in `set`."""
         raw = self._encode(value, "", key)
         found = MISSING
 
@@ -116,7 +195,7 @@ class Handle(ReadHandle):
             found = old
             return raw if old is MISSING else Verdict.KEEP
 
-        self._commit("set_default", [Update(self.name, key, change)], key=key, durability=durability)
+        self._commit("set_default", [Update(self.name, key, change, self._end(ttl))], key=key, durability=durability)
         return values.decode(raw) if found is MISSING else found
 
     def pop(self, key: str, default: Any = MISSING, *, durability: str | None = None) -> Any:
@@ -151,7 +230,7 @@ class Handle(ReadHandle):
             raw = self._encode(new, "", key)
             return raw
 
-        self._commit(verb, [Update(self.name, key, change)], key=key, durability=durability)
+        self._commit(verb, [Update(self.name, key, change, self._end(None))], key=key, durability=durability)
         return values.decode(raw)
 
     def _made(self, key: str, make: Callable[..., updates.Change], *args: Any) -> updates.Change:
@@ -170,15 +249,24 @@ class Handle(ReadHandle):
 
     # -- several keys ------------------------------------------------------------------------------
 
-    def use_namespace(self, namespace: str) -> Handle:
-        """A handle on another namespace; nothing is created before its first write."""
-        return Handle(self._engine, namespace, agent=self.agent, run=self.run_id, ops=self._ops)
+    def use_namespace(self, namespace: str, *, ttl: float | None = None) -> Handle:
+        """A handle on another namespace; nothing is created before its first write.
+
+        ``ttl`` is how many seconds a key lasts that is set through it, where the call says nothing else.
+        """
+        return Handle(self._engine, namespace, agent=self.agent, run=self.run_id, ops=self._ops, ttl=ttl)
 
     def set_many(
-        self, items: Mapping[str, Any], metadata: Mapping[str, Any] | None = None, *, durability: str | None = None
+        self,
+        items: Mapping[str, Any],
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        ttl: float | None = None,
+        durability: str | None = None,
     ) -> int:
-        """Store all items, or none; how many there were."""
-        puts = [self._put(key, value, metadata) for key, value in _pairs(items)]
+        """Store all items, or none; how many there were. ``ttl`` as in `set`."""
+        end = self._end(ttl)
+        puts = [self._put(key, value, metadata, end=end) for key, value in _pairs(items)]
         return len(self._commit("set_many", puts, durability=durability))
 
     def delete_many(self, keys: Iterable[str], *, durability: str | None = None) -> int:
@@ -198,7 +286,8 @@ class Handle(ReadHandle):
 
     def replace_all(self, items: Mapping[str, Any], *, durability: str | None = None) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        puts = [self._put(key, value, None) for key, value in _pairs(items)]
+        end = self._end(None)
+        puts = [self._put(key, value, None, end=end) for key, value in _pairs(items)]
         ops, outcomes = self._commit_listed("replace_all", "", puts, {put.key for put in puts}, durability)
         done: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
         for op, outcome in zip(ops, outcomes, strict=True):
@@ -271,14 +360,17 @@ class Handle(ReadHandle):
 
         return MappingView(self)
 
-    def _put(self, key: str, value: Any, metadata: Any, expect: Expect | str = Expect.ANYTHING) -> Put:
+    def _put(
+        self, key: str, value: Any, metadata: Any, expect: Expect | str = Expect.ANYTHING, end: float | None = None
+    ) -> Put:
         raw = self._encode(value, "", key)
         if metadata is None:
-            return Put(self.name, key, raw, None, expect)
+            return Put(self.name, key, raw, None, expect, expires=end)
         if not isinstance(metadata, Mapping):
             what = type(metadata).__name__
             raise UnsupportedType(f"the metadata of key {key!r} is a dict, not {what}", json_path="$", type_name=what)
-        return Put(self.name, key, raw, values.decode(self._encode(dict(metadata), "the metadata of ", key)), expect)
+        given = values.decode(self._encode(dict(metadata), "the metadata of ", key))
+        return Put(self.name, key, raw, given, expect, expires=end)
 
     def _encode(self, value: Any, what: str, key: str) -> bytes:
         try:
@@ -294,7 +386,9 @@ class Handle(ReadHandle):
         name = self.name if namespace is None else namespace
         itself = (name, target) == (self.name, source)
         expect = Expect.ANYTHING if overwrite or itself else Expect.ABSENT
-        return Put(name, target, values.encode(record.value), record.metadata or None, expect), record
+        end = None if record.expires_at is None else seconds_of(record.expires_at)
+        raw, metadata = values.encode(record.value), record.metadata or None
+        return Put(name, target, raw, metadata, expect, expires=end), record
 
     def _delete_all(self, verb: str, prefix: str, durability: str | None) -> int:
         return self._commit_listed(verb, text_or_all(prefix), [], (), durability)[1].count(Outcome.DELETED)
@@ -345,6 +439,12 @@ class Handle(ReadHandle):
             count = sum(outcome not in (Outcome.MISSING, Outcome.HELD) for outcome in outcomes)
             self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
+
+
+def require_lasting(ttl: float | None) -> None:
+    """Raise `ValueError` for what is no time that a key can last."""
+    if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not ttl > 0):
+        raise ValueError(f"ttl={ttl!r} is no number of seconds above 0; math.inf is for ever, None the default")
 
 
 def _expected(if_match: Any) -> Expect | str:

@@ -68,6 +68,8 @@ class Record(NamedTuple):
     """Bytes of the value's file."""
     path: str
     """Where a person finds it."""
+    expires_at: str | None = None
+    """When it ends by itself, ISO 8601, UTC; ``None`` if it does not."""
 
     def as_dict(self) -> dict[str, Any]:
         """The record as a JSON object."""
@@ -193,6 +195,12 @@ class Backup(NamedTuple):
     bytes: int
     skipped: list[str]
     """Paths, relative to the store, that were not copied: git's directory, devices, pipes, sockets."""
+
+
+def seconds_of(timestamp: str) -> float:
+    """The reverse of `timestamp`, of any ISO 8601 time; without a zone it is UTC. Raises `ValueError`."""
+    found = datetime.fromisoformat(timestamp)
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
 def timestamp(seconds: float) -> str:

@@ -37,9 +37,17 @@ class Namespace(Recipes):
     __slots__ = ("_store",)
 
     def __init__(
-        self, engine: Engine, name: str, store: Store, *, agent: str | None, run: str | None, ops: OpsHook | None
+        self,
+        engine: Engine,
+        name: str,
+        store: Store,
+        *,
+        agent: str | None,
+        run: str | None,
+        ops: OpsHook | None,
+        ttl: float | None = None,
     ) -> None:
-        super().__init__(engine, name, agent=agent, run=run, ops=ops)
+        super().__init__(engine, name, agent=agent, run=run, ops=ops, ttl=ttl)
         self._store = store
 
     @property
@@ -51,9 +59,13 @@ class Namespace(Recipes):
     def _watches(self) -> Watches:
         return self.store._watches
 
-    def use_namespace(self, namespace: str) -> Namespace:
-        """A handle on another namespace, for the same agent; nothing is created before its first write."""
-        return Namespace(self._engine, namespace, self.store, agent=self.agent, run=self.run_id, ops=self._ops)
+    def use_namespace(self, namespace: str, *, ttl: float | None = None) -> Namespace:
+        """A handle on another namespace, for the same agent; nothing is created before its first write.
+
+        ``ttl`` is how many seconds a key lasts that is set through it, where the call says nothing else.
+        """
+        store, agent, run = self.store, self.agent, self.run_id
+        return Namespace(self._engine, namespace, store, agent=agent, run=run, ops=self._ops, ttl=ttl)
 
     def history(self, key: str, *, limit: int | None = None) -> Iterator[Version]:
         """What became of ``key``, the newest first: the commit, the value before and after it.
@@ -140,6 +152,13 @@ class Store(StoreWatchable, Namespace):
         usage = Usage(len(each), sum(one.keys for one in each), sum(one.bytes for one in each))
         self._tell("stats", None, count=usage.keys)
         return usage
+
+    def sweep(self, *, durability: str | None = None) -> int:
+        """Remove what is left of the keys of all namespaces that have ended by themselves; how many there were.
+
+        They are missing before, too: this gives back the space, and takes their files from people's eyes.
+        """
+        return self._sweep(None, durability)
 
     # -- runs and history --------------------------------------------------------------------------
 

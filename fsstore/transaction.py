@@ -22,6 +22,7 @@ from fsstore.engine import (
     Delete,
     Engine,
     Expect,
+    Expire,
     Op,
     Outcome,
     Put,
@@ -35,7 +36,7 @@ from fsstore.engine import (
 from fsstore.errors import Closed, StoreError, Unsupported
 from fsstore.footprint import Footprint
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, seconds_of, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -45,6 +46,8 @@ class _Written(NamedTuple):
     metadata: dict[str, Any]
     anew: bool
     """Whether the record before it was removed in the same transaction."""
+    expires: float | None = None
+    """When it ends by itself, in seconds since the epoch."""
 
 
 class TransactionEngine:
@@ -54,6 +57,8 @@ class TransactionEngine:
         self._base = base
         self._footprint = Footprint(base)
         self._writes: dict[tuple[str, str], _Written] = {}
+        self._ends: dict[tuple[str, str], float | None] = {}
+        """When keys that are not written are to end by themselves."""
         self._claims: list[Claim] = []
         self._updating = False
         self._over = False
@@ -121,7 +126,8 @@ class TransactionEngine:
             self._footprint.add_record(below)
         written = self._writes.get((namespace, key))
         if written is None:
-            return below
+            changed = below is not None and (namespace, key) in self._ends
+            return below._replace(expires_at=_time(self._ends[namespace, key])) if below and changed else below
         if written.raw is None:
             return None
         now = timestamp(time.time())
@@ -135,6 +141,7 @@ class TransactionEngine:
             updated_at=now,
             revision=revision_of(written.raw),
             size=len(written.raw),
+            expires_at=_time(written.expires),
         )
 
     def usage(self, namespace: str) -> Usage:
@@ -154,6 +161,10 @@ class TransactionEngine:
     def rules(self, namespace: str) -> Rules:
         """Those below."""
         return self._base.rules(namespace)
+
+    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """Those below."""
+        return self._base.ended(namespace)
 
     def moment(self) -> object:
         """That of the engine below."""
@@ -181,12 +192,12 @@ class TransactionEngine:
             if self._claims:
                 raise Unsupported("a transaction is fenced by one lease, not by two", path="")
             self._claims.append(claim)
-        before = dict(self._writes)
+        before, ends = dict(self._writes), dict(self._ends)
         try:
             checked = {at: self._gather(op) for at, op in enumerate(ops) if isinstance(op, Check | CheckScan)}
             return [checked[at] if at in checked else self._gather(op) for at, op in enumerate(ops)]
         except BaseException:
-            self._writes = before
+            self._writes, self._ends = before, ends
             raise
 
     def _gather(self, op: Op) -> Outcome:
@@ -201,6 +212,8 @@ class TransactionEngine:
         actual = None if content is None else content.revision
         if isinstance(op, Update):
             return self._update(op, content)
+        if isinstance(op, Expire):
+            return self._end(op, exists=content is not None)
         require_expected(op.namespace, op.key, op.revision if isinstance(op, Check) else op.expect, actual)
         if isinstance(op, Check):
             if op.metadata is not None:
@@ -208,7 +221,7 @@ class TransactionEngine:
                 require_metadata(op, {} if record is None else record.metadata)
             return Outcome.HELD
         if isinstance(op, Delete):
-            return self._delete(op, exists=content is not None)
+            return Outcome.MISSING if op.ended else self._delete(op, exists=content is not None)
         self._put(op, exists=content is not None)
         if content is None:
             return Outcome.CREATED
@@ -224,7 +237,8 @@ class TransactionEngine:
         finally:
             self._updating = False
         if isinstance(wanted, bytes):
-            self._put(Put(op.namespace, op.key, wanted), exists=content is not None)
+            end = op.expires if content is None else self._end_of(op.namespace, op.key)
+            self._put(Put(op.namespace, op.key, wanted, expires=end), exists=content is not None)
             return Outcome.CREATED if content is None else Outcome.UPDATED
         if wanted is Verdict.REMOVE:
             return self._delete(Delete(op.namespace, op.key), exists=content is not None)
@@ -235,20 +249,40 @@ class TransactionEngine:
         removed = before is not None and before.raw is None
         metadata = {**(before.metadata if before is not None else {}), **(op.metadata or {})}
         anew = op.anew or removed or (before is not None and before.anew)
-        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists)
+        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists, op.expires)
+        self._ends.pop((op.namespace, op.key), None)
 
     def _delete(self, op: Delete, *, exists: bool) -> Outcome:
         self._writes[op.namespace, op.key] = _Written(None, {}, anew=False)
+        self._ends.pop((op.namespace, op.key), None)
         return Outcome.DELETED if exists else Outcome.MISSING
+
+    def _end(self, op: Expire, *, exists: bool) -> Outcome:
+        name = op.namespace, op.key
+        if not exists:
+            return Outcome.MISSING
+        if name in self._writes:
+            self._writes[name] = self._writes[name]._replace(expires=op.expires)
+        else:
+            self._ends[name] = op.expires
+        return Outcome.UPDATED
+
+    def _end_of(self, namespace: str, key: str) -> float | None:
+        """When a key that is there ends by itself."""
+        if not self._base.rules(namespace).expires and (namespace, key) not in self._writes:
+            return None
+        record = self.record(namespace, key)
+        return None if record is None or record.expires_at is None else seconds_of(record.expires_at)
 
     def finish(self, author: Author, durability: str | None) -> None:
         """Commit what was gathered. Raises `Conflict`, with nothing changed, if anything read is not as it was."""
         self._require_open()
         self._over = True
-        if not self._writes:
+        if not self._writes and not self._ends:
             self._footprint.validate()
             return
         ops: list[Op] = [self._op(*name, written) for name, written in self._writes.items()]
+        ops += [Expire(*name, end) for name, end in self._ends.items()]
         ops += self._footprint.checks(self._writes)
         claim = self._claims[0] if self._claims else None
         self._base.commit(ops, author, durability=durability, claim=claim)
@@ -260,7 +294,8 @@ class TransactionEngine:
             expect = revision or Expect.ABSENT
         if written.raw is None:
             return Delete(namespace, key, expect)
-        return Put(namespace, key, written.raw, written.metadata or None, expect, written.anew)
+        metadata = written.metadata or None
+        return Put(namespace, key, written.raw, metadata, expect, written.anew, expires=written.expires)
 
     def is_stale(self) -> bool:
         """Whether something that was read is not as it was, or was not when it was read again."""
@@ -327,3 +362,7 @@ class TransactionEngine:
                 else:
                     found[key] = content
         return found
+
+
+def _time(end: float | None) -> str | None:
+    return None if end is None else timestamp(end)

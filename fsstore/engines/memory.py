@@ -18,6 +18,7 @@ from fsstore.engine import (
     CheckScan,
     Content,
     Delete,
+    Expire,
     Op,
     Outcome,
     Put,
@@ -32,7 +33,7 @@ from fsstore.engine import (
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
 from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
-from fsstore.engines.memory_feed import Cell, MemoryFeed
+from fsstore.engines.memory_feed import Cell, MemoryFeed, has_ended
 from fsstore.engines.memory_runs import MemoryRuns
 from fsstore.errors import Closed, Unsupported
 from fsstore.keys import path_of
@@ -92,6 +93,15 @@ class MemoryEngine(Claiming):
             self._rules[namespace] = rules
             return rules
 
+    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """The keys that have ended by themselves."""
+        self._require_open()
+        now = time.time()
+        with self._lock:
+            names = [*self._cells] if namespace is None else [namespace]
+            found = [(name, key, cell) for name in names for key, cell in self._cells.get(name, {}).items()]
+        return sorted((name, key) for name, key, cell in found if has_ended(cell, now))
+
     def moment(self) -> object:
         """The number of commits of several keys."""
         self._require_open()
@@ -114,7 +124,7 @@ class MemoryEngine(Claiming):
 
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The sorted keys."""
-        return sorted(key for key in list(self._of(namespace)) if key.startswith(prefix))
+        return sorted(key for key in self._of(namespace) if key.startswith(prefix))
 
     def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
         """Keys in order with their values, as they are when their turn comes."""
@@ -145,17 +155,18 @@ class MemoryEngine(Claiming):
             revision=revision_of(cell.raw),
             size=len(cell.raw),
             path=f":memory:/{path}",
+            expires_at=None if cell.expires is None else timestamp(cell.expires),
         )
 
     def usage(self, namespace: str) -> Usage:
         """Number and total size of the values of a namespace."""
         cells = self._of(namespace)
-        return Usage(1 if cells else 0, len(cells), sum(len(cell.raw) for cell in list(cells.values())))
+        return Usage(1 if cells else 0, len(cells), sum(len(cell.raw) for cell in cells.values()))
 
     def namespaces(self) -> list[str]:
         """Namespaces with at least one key."""
         self._require_open()
-        return sorted(namespace for namespace, cells in list(self._cells.items()) if cells)
+        return sorted(namespace for namespace in list(self._cells) if self._of(namespace))
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """Nothing: nobody but this engine writes here."""
@@ -178,17 +189,20 @@ class MemoryEngine(Claiming):
                 changes = [self._checked(op) for op in ops]
                 now = time.time()
                 self._commits += len(ops) > 1
-                names = [(op.namespace, op.key) for op in changes if isinstance(op, Put | Delete)]
+                names = [(op.namespace, op.key) for op in changes if isinstance(op, Put | Delete | Expire)]
                 if self._runs:
                     self._runs.keep(author.run, [(name, self._cell(*name)) for name in names])
                 before = self._feed.before(names)
+                for op in changes:
+                    if isinstance(op, Put | Expire) and op.expires is not None:
+                        self._rules[op.namespace] = Rules({**self.rules(op.namespace).members, "expires": True})
                 outcomes = [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
                 self._feed.tell(before, author, now)
                 return outcomes
             finally:
                 self._writing = False
 
-    def _checked(self, op: Op) -> Put | Delete | Outcome | None:
+    def _checked(self, op: Op) -> Put | Delete | Expire | Outcome | None:
         """What an op comes to, if all that it expects is so."""
         if isinstance(op, CheckScan):
             require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
@@ -202,6 +216,10 @@ class MemoryEngine(Claiming):
             return None
         if isinstance(op, Update):
             return self._decided(op, cell)
+        if isinstance(op, Expire):
+            return Outcome.MISSING if cell is None else op
+        if isinstance(op, Delete) and op.ended and cell is not None:
+            return Outcome.MISSING
         if isinstance(op, Put):
             require_size(op.namespace, op.key, op.raw, MAX_VALUE_BYTES)
         require_expected(op.namespace, op.key, op.expect, revision)
@@ -211,7 +229,7 @@ class MemoryEngine(Claiming):
         wanted = op.change(MISSING if cell is None else values.decode(cell.raw))
         if isinstance(wanted, bytes):
             require_size(op.namespace, op.key, wanted, MAX_VALUE_BYTES)
-            return Put(op.namespace, op.key, wanted)
+            return Put(op.namespace, op.key, wanted, expires=op.expires if cell is None else cell.expires)
         return Delete(op.namespace, op.key) if wanted is Verdict.REMOVE else Outcome.UNCHANGED
 
     def _is_writing(self) -> bool:
@@ -272,26 +290,38 @@ class MemoryEngine(Claiming):
         self._feed.start_over(self._lock)
         self._cursors.start_over()
 
-    def _do(self, op: Put | Delete | Outcome, author: Author, now: float) -> Outcome:
+    def _do(self, op: Put | Delete | Expire | Outcome, author: Author, now: float) -> Outcome:
         if isinstance(op, Outcome):
             return op
-        return self._put(op, author, now) if isinstance(op, Put) else self._delete(op)
+        if isinstance(op, Delete):
+            return self._delete(op, now)
+        return self._put(op, author, now) if isinstance(op, Put) else self._end(op, author, now)
+
+    def _end(self, op: Expire, author: Author, now: float) -> Outcome:
+        cell = self._cells[op.namespace][op.key]
+        if cell.expires == op.expires:
+            return Outcome.UNCHANGED
+        self._cells[op.namespace][op.key] = cell._replace(expires=op.expires, updated_at=now, updated_by=author.agent)
+        return Outcome.UPDATED
 
     def _put(self, op: Put, author: Author, now: float) -> Outcome:
         cells = self._cells.setdefault(op.namespace, {})
         old = None if op.anew else cells.get(op.key)
+        if old is not None and has_ended(old, now):
+            old = None
         given = values.decode(values.encode(dict(op.metadata or {})))
         metadata = given if old is None else {**old.metadata, **given}
         if old is None:
-            cells[op.key] = Cell(op.raw, metadata, now, author.agent, now, author.agent)
+            cells[op.key] = Cell(op.raw, metadata, now, author.agent, now, author.agent, op.expires)
             return Outcome.CREATED
-        if old.raw == op.raw and values.encode(old.metadata) == values.encode(metadata):
+        if old.raw == op.raw and old.expires == op.expires and values.encode(old.metadata) == values.encode(metadata):
             return Outcome.UNCHANGED
-        cells[op.key] = old._replace(raw=op.raw, metadata=metadata, updated_at=now, updated_by=author.agent)
+        cells[op.key] = Cell(op.raw, metadata, old.created_at, old.created_by, now, author.agent, op.expires)
         return Outcome.UPDATED
 
-    def _delete(self, op: Delete) -> Outcome:
-        return Outcome.MISSING if self._cells.get(op.namespace, {}).pop(op.key, None) is None else Outcome.DELETED
+    def _delete(self, op: Delete, now: float) -> Outcome:
+        cell = self._cells.get(op.namespace, {}).pop(op.key, None)
+        return Outcome.MISSING if cell is None or has_ended(cell, now) else Outcome.DELETED
 
     def _cell(self, namespace: str, key: str) -> Cell | None:
         return self._cells.get(namespace, {}).get(key)
@@ -299,7 +329,8 @@ class MemoryEngine(Claiming):
     def _of(self, namespace: str) -> dict[str, Cell]:
         self._require_open()
         path_of(namespace, "")
-        return self._cells.get(namespace, {})
+        found, now = self._cells.get(namespace, {}), time.time()
+        return {key: cell for key, cell in list(found.items()) if cell.expires is None or now < cell.expires}
 
     def _require_open(self) -> None:
         if self._closed:

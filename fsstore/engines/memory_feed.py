@@ -26,6 +26,13 @@ class Cell(NamedTuple):
     created_by: str | None
     updated_at: float
     updated_by: str | None
+    expires: float | None = None
+    """When it ends by itself, in seconds since the epoch."""
+
+
+def has_ended(cell: Cell, now: float) -> bool:
+    """Whether what a key holds has ended by itself."""
+    return cell.expires is not None and now >= cell.expires
 
 
 Cells = Mapping[str, Mapping[str, Cell]]

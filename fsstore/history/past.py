@@ -13,7 +13,7 @@ from fsstore.engine import MAX_VALUE_BYTES, UNREADABLE, Capabilities, Content
 from fsstore.engines.files import layout
 from fsstore.engines.files.doctor import bad_content, not_regular, too_large
 from fsstore.engines.files.rules import parse_rules
-from fsstore.engines.files.sidecars import parse
+from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.history.changes import Changes
 from fsstore.history.contents import File, is_plain, kind_of, load, value_of
 from fsstore.history.log import commit_of
@@ -21,7 +21,7 @@ from fsstore.history.objects import DIRECTORY, Entry, Objects
 from fsstore.history.table import REMOVED
 from fsstore.history.treekeys import keys_in, namespaces_in
 from fsstore.keys import encode_namespace, path_of
-from fsstore.records import NO_RULES, Finding, Record, Rules, Usage
+from fsstore.records import NO_RULES, Finding, Record, Rules, Usage, timestamp
 
 
 class PastEngine:
@@ -66,6 +66,10 @@ class PastEngine:
             return NO_RULES
         return load(self._objects, entry, File(namespace, None, path, self._raw.id), self._limit, parse_rules)
 
+    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """None: what was there is there."""
+        return []
+
     def moment(self) -> object:
         """Always the same."""
         return self.commit.id
@@ -97,11 +101,13 @@ class PastEngine:
         file = self._file(namespace, key)
         size, value = load(self._objects, entry, file, self._limit, lambda raw: (len(raw), values.decode(raw)))
         created, updated = self._origin(file.path.encode())
+        sidecar = self._sidecar(file)
+        end = end_of(sidecar)
         return Record(
             namespace=namespace,
             key=key,
             value=value,
-            metadata=self._metadata(file),
+            metadata=sidecar.get("metadata", {}),
             created_at=created.time,
             updated_at=updated.time,
             created_by=created.agent,
@@ -109,6 +115,7 @@ class PastEngine:
             revision=entry[1].hex(),
             size=size,
             path=file.name,
+            expires_at=None if end is None else timestamp(end),
         )
 
     def usage(self, namespace: str) -> Usage:
@@ -170,15 +177,15 @@ class PastEngine:
             found = self._known[namespace] = dict(sorted(keys_in(self._objects, tree, path)))
         return found
 
-    def _metadata(self, file: File) -> dict[str, Any]:
-        """What a caller gave beside the value. Raises `BadValue` for a damaged sidecar."""
+    def _sidecar(self, file: File) -> dict[str, Any]:
+        """What there is beside the value. Raises `BadValue` for a damaged sidecar."""
         directory = encode_namespace(file.namespace or "")
         path = f"{directory}/{layout.META}{file.path[len(directory) :]}"
         entry = self._objects.blob_at(self._raw.tree, path.encode())
         if entry is None:
             return {}
         found: dict[str, Any] = load(self._objects, entry, file._replace(path=path), self._limit, parse)
-        return found.get("metadata", {})  # type: ignore[no-any-return]
+        return found
 
     def _origin(self, path: bytes) -> tuple[Commit, Commit]:
         """The commits that made the key, after it was last deleted, and that changed it last."""

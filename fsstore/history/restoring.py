@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from fsstore.commits import Restored
 from fsstore.engine import Delete, Expect, Op, Put
 from fsstore.engines.files import layout
-from fsstore.engines.files.sidecars import parse
+from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
 from fsstore.history.trees import differences
 from fsstore.keys import encode_namespace, path_of
@@ -46,8 +47,10 @@ def restore(
             ops.append(Delete(of, name, _expected(objects, now, of, name)))
             done.deleted.append((of, name))
         else:
-            raw, metadata = objects.blob(new[0][1]), _metadata(objects, new[1])
-            ops.append(Put(of, name, raw, metadata, _expected(objects, now, of, name), anew=True, exact=True))
+            raw, beside = objects.blob(new[0][1]), _beside(objects, new[1])
+            expected = _expected(objects, now, of, name)
+            metadata = beside.get("metadata")
+            ops.append(Put(of, name, raw, metadata, expected, anew=True, exact=True, expires=end_of(beside)))
             done.set.append((of, name))
     return ops, done
 
@@ -71,13 +74,14 @@ def _expected(objects: Objects, tree: bytes | None, namespace: str, key: str) ->
     return entry[1].hex() if entry[0] in _PLAIN else Expect.ANYTHING
 
 
-def _metadata(objects: Objects, entry: Entry | None) -> dict[str, object] | None:
+def _beside(objects: Objects, entry: Entry | None) -> dict[str, Any]:
+    """The content of a sidecar, if it makes sense."""
     if entry is None or entry[0] not in _PLAIN:
-        return None
+        return {}
     try:
-        return dict(parse(objects.blob(entry[1])).get("metadata", {}))
+        return parse(objects.blob(entry[1]))
     except Malformed:
-        return None
+        return {}
 
 
 def _tree(objects: Objects, tree: bytes | None, path: bytes) -> bytes | None:

@@ -15,7 +15,7 @@ from fsstore import NotFound, Record, Store, UnsupportedType
 
 FIELDS = (
     *("namespace", "key", "value", "metadata", "created_at", "updated_at", "created_by", "updated_by"),
-    *("revision", "size", "path"),
+    *("revision", "size", "path", "expires_at"),
 )
 
 

@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Callable
 
-from fsstore.engine import Check, Outcome
+from fsstore.engine import Check
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
@@ -112,7 +112,7 @@ class Carrier:
                 self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
                 if work.sidecar is not None:
                     self._apply_sidecar(work, directories)
-            elif work.outcome is Outcome.DELETED:
+            elif work.removes:
                 _remove(place.absolute, directories)
                 if work.sidecar is not None:
                     _remove(place.sidecar, directories)
@@ -212,7 +212,7 @@ class Carrier:
                         None,
                     )
                 )
-        if work.staged or work.outcome is Outcome.DELETED:
+        if work.staged or work.removes:
             was = None if work.status is None else signature(work.status)
             old = self._tree.new_name(place.stripe)
             size = 0 if work.raw is None else len(work.raw)

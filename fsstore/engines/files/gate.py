@@ -39,6 +39,13 @@ class Gate:
             file.look()
         return file.fd < 0 or os.pread(file.fd, 1, stripe * _WIDTH) in _ODD_BYTES
 
+    def counter(self, stripe: int) -> bytes:
+        """The counter of one stripe; odd where it cannot be told."""
+        file = self._file
+        if file.fd < 0 or monotonic() >= file.until:
+            file.look()
+        return os.pread(file.fd, _WIDTH, stripe * _WIDTH) if file.fd >= 0 else _UNKNOWN[:_WIDTH]
+
     def read(self) -> bytes:
         """All counters and the mark of the log."""
         file = self._file

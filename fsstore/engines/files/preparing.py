@@ -17,6 +17,7 @@ from fsstore.engine import (
     Check,
     Delete,
     Expect,
+    Expire,
     Outcome,
     Update,
     Verdict,
@@ -33,7 +34,7 @@ from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.runs import Image
-from fsstore.engines.files.sidecars import REMOVE
+from fsstore.engines.files.sidecars import REMOVE, Keep
 from fsstore.engines.files.stripes import Stripe, Stripes
 from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
@@ -68,27 +69,34 @@ class Preparing(FileReader):
             work.status, work.stored = self._found(work, directories, only_status=only_status)
         except OSError as error:
             self._fail(error, place)
+        if work.status is not None and self._rules.may_expire(op.namespace):
+            work.ended = self._sidecars.is_over(place)
         if isinstance(op, Update):
             self._decide(work, op)
+            return
+        if isinstance(op, Expire):
+            self._plan_end(work, op)
             return
         expect = op.revision if isinstance(op, Check) else op.expect
         if expect is not Expect.ANYTHING:
             stored = work.stored
-            actual = None if work.status is None else UNREADABLE if stored is None else revision_of(stored)
+            is_there = work.status is not None and not work.ended
+            actual = None if not is_there else UNREADABLE if stored is None else revision_of(stored)
             require_expected(op.namespace, op.key, expect, actual)
         if isinstance(op, Check):
             work.outcome = Outcome.HELD
             if op.metadata is not None:
                 require_metadata(op, self._sidecars.metadata(place))
         elif isinstance(op, Delete):
-            self._plan_delete(work)
+            if work.ended or not op.ended:
+                self._plan_delete(work)
         else:
-            self._plan_put(work, op.raw, op.metadata, anew=op.anew, exact=op.exact)
+            self._plan_put(work, op.raw, op.metadata, op.expires, anew=op.anew, exact=op.exact)
 
     def _decide(self, work: Work, op: Update) -> None:
         """Ask the function of an update what is to become of the value."""
         value = MISSING
-        if work.status is not None:
+        if work.status is not None and not work.ended:
             try:
                 if work.stored is None:
                     raise values.Malformed("it cannot be read")
@@ -97,7 +105,8 @@ class Preparing(FileReader):
                 value = self._look_again(work)
         wanted = op.change(value)
         if isinstance(wanted, bytes):
-            self._plan_put(work, wanted, None)
+            exists = value is not MISSING
+            self._plan_put(work, wanted, None, Keep.END if exists else op.expires)
         elif wanted is Verdict.REMOVE:
             self._plan_delete(work)
         else:
@@ -118,18 +127,40 @@ class Preparing(FileReader):
 
     def _plan_delete(self, work: Work) -> None:
         if work.status is not None:
-            work.outcome, work.note = Outcome.DELETED, "delete"
+            work.outcome, work.note = Outcome.MISSING if work.ended else Outcome.DELETED, "delete"
             if self._sidecars.present(work.place):
                 work.sidecar = REMOVE
 
-    def _plan_put(self, work: Work, raw: bytes, metadata: Any, *, anew: bool = False, exact: bool = False) -> None:
-        exists = work.status is not None and not anew
+    def _plan_end(self, work: Work, op: Expire) -> None:
+        """Change nothing but when the key ends by itself."""
+        if work.status is None or work.ended:
+            return
+        if work.stored is None:
+            self._look_again(work)
+        work.raw = work.kept = work.stored
+        work.sidecar = self._sidecars.merged(work.place, None, op.expires, exists=True)
+        work.outcome, work.note = (Outcome.UNCHANGED, "") if work.sidecar is None else (Outcome.UPDATED, "update")
+
+    def _plan_put(
+        self,
+        work: Work,
+        raw: bytes,
+        metadata: Any,
+        expires: float | Keep | None,
+        *,
+        anew: bool = False,
+        exact: bool = False,
+    ) -> None:
+        exists = work.status is not None and not anew and not work.ended
         work.raw = raw
         if len(raw) > self._weighty:
             self._weigh(raw, work.place)
-        if metadata or (not exists and self._sidecars.may_exist(work.place)):
-            work.sidecar = self._sidecars.merged(work.place, metadata, exists=exists)
-        if work.stored is not None and (work.stored == raw or (not exact and values.same(work.stored, raw))):
+        if expires is not Keep.END and (expires is not None or (exists and self._rules.may_expire(work.op.namespace))):
+            work.sidecar = self._sidecars.merged(work.place, metadata, expires, exists=exists)
+        elif metadata or (not exists and self._sidecars.may_exist(work.place)):
+            work.sidecar = self._sidecars.merged(work.place, metadata, Keep.END, exists=exists)
+        stored = None if work.ended else work.stored
+        if stored is not None and (stored == raw or (not exact and values.same(stored, raw))):
             work.kept = work.stored
             if work.sidecar is None:
                 work.outcome = Outcome.UNCHANGED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -34,6 +35,8 @@ class FileReader(FileAccess):
         if len(keys) != 1:
             return self._view(namespace, keys, values.decode)
         place = self._find(namespace, keys[0])
+        if self._rules.may_expire(namespace):
+            return self._get_mortal(place)
         if self._gate.is_open(place.stripe):
             return self._read(namespace, (place,), values.decode, self._consistency.overlay(place.stripe))
         try:  # as `_read` does it, without its loop: this is what agents do most
@@ -47,6 +50,25 @@ class FileReader(FileAccess):
             return self._read(namespace, (place,), values.decode, NOTHING_OPEN)
         return {} if self._folds and self._is_others(place.path) else {place.key: value}
 
+    def _get_mortal(self, place: Place) -> dict[str, Any]:
+        """The value of a key that may have ended by itself: file and sidecar as they belong together."""
+        gate, stripe = self._gate, place.stripe
+        before = gate.counter(stripe)
+        if not before or not before[0] & 1:
+            try:
+                fd = self._tree.open_file(place.absolute)
+                try:
+                    raw = read_descriptor(fd, self._limit)
+                finally:
+                    os.close(fd)
+                value = values.decode(raw)
+            except (OSError, values.Malformed):
+                return self._view(place.namespace, [place.key], values.decode)
+            is_over = self._sidecars.is_over(place)
+            if gate.counter(stripe) == before:
+                return {} if is_over or self._is_others(place.path) else {place.key: value}
+        return self._view(place.namespace, [place.key], values.decode)
+
     def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
         """The same, with the revisions."""
         return self._view(namespace, keys, _content)
@@ -58,6 +80,8 @@ class FileReader(FileAccess):
         def key_of(path: str) -> str | None:
             if not by_path:
                 by_path.update({place.path: place.key for place in places})
+                if self._rules.may_expire(namespace):
+                    by_path.update({self._tree.relative(place.sidecar): place.key for place in places})
             return by_path.get(path)
 
         return self._consistency.view(
@@ -75,6 +99,7 @@ class FileReader(FileAccess):
         """The values at these places."""
         out: dict[str, Any] = {}
         open_file, limit = self._tree.open_file, self._limit
+        may_end = self._rules.may_expire(namespace)
         for place in places:
             if overlay.paths and place.path in overlay.paths:
                 value = self._late(namespace, place.key, place.path, decode, overlay)
@@ -91,7 +116,9 @@ class FileReader(FileAccess):
                     continue
                 except (OSError, values.Malformed):
                     value = self._late(namespace, place.key, place.path, decode)
-            if value is not NOTHING and not (self._folds and self._is_others(place.path)):
+            if value is NOTHING or (self._folds and self._is_others(place.path)):
+                continue
+            if not (may_end and self._sidecars.is_over(place, overlay)):
                 out[place.key] = value
         return out
 
@@ -100,7 +127,8 @@ class FileReader(FileAccess):
         place = self._find(namespace, key)
         overlay = self._consistency.overlay(place.stripe)
         if place.path in overlay.paths:
-            return self._late(namespace, key, place.path, values.decode, overlay) is not NOTHING
+            found = self._late(namespace, key, place.path, values.decode, overlay)
+            return found is not NOTHING and not self._has_ended(place, overlay)
         try:
             parent = self._tree.open_handle(place.parent)
         except MISSING_FILE:
@@ -116,7 +144,27 @@ class FileReader(FileAccess):
             raise self._reading(error, namespace, key, place.path) from error
         finally:
             os.close(parent)
-        return not self._is_others(place.path)
+        return not self._is_others(place.path) and not self._has_ended(place)
+
+    def _has_ended(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> bool:
+        return self._rules.may_expire(place.namespace) and self._sidecars.is_over(place, overlay)
+
+    def _ended(self, namespace: str, prefix: str, overlay: Overlay = NOTHING_OPEN) -> set[str]:
+        """The keys that have ended by themselves, and have files still."""
+        if not self._rules.may_expire(namespace):
+            return set()
+        beside = self._listings.keys(f"{encode_namespace(namespace)}/{layout.META}", prefix)
+        return {key for key in beside if self._sidecars.is_over(self._places.find(namespace, key), overlay)}
+
+    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """The keys that have ended by themselves, and whose files are there still."""
+        with self._failing(""):
+            names = [name for name, _ in self._listings.namespaces()] if namespace is None else [namespace]
+            return sorted((name, key) for name in names for key in self._listed_and_ended(name))
+
+    def _listed_and_ended(self, namespace: str) -> set[str]:
+        ended = self._ended(namespace, "")
+        return ended.intersection(self._listings.keys(encode_namespace(namespace), "")) if ended else ended
 
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The sorted keys, from directories listed again only where they changed."""
@@ -126,6 +174,8 @@ class FileReader(FileAccess):
             found = [] if self._is_others(path) else self._listings.keys(path, prefix)
             if not self._gate.is_quiet(counters):
                 found = self._corrected(namespace, prefix, found)
+            if found and (ended := self._ended(namespace, prefix)):
+                found = [key for key in found if key not in ended]
         return found or self._nothing(found)
 
     def _corrected(self, namespace: str, prefix: str, listed: list[str]) -> list[str]:
@@ -144,7 +194,7 @@ class FileReader(FileAccess):
             found = False
             for key, path in self._walk(root, prefix, after):
                 value = self._late(namespace, key, path, values.decode)
-                if value is not NOTHING:
+                if value is not NOTHING and not self._has_ended(self._places.find(namespace, key)):
                     found = True
                     yield key, value
             if not found:
@@ -172,7 +222,7 @@ class FileReader(FileAccess):
         root = encode_namespace(namespace)
 
         def key_of(path: str) -> str | None:
-            of_namespace, key = layout.name_of(path) if path.startswith(root + "/") else (None, None)
+            of_namespace, key, _ = layout.record_of(path) if path.startswith(root + "/") else (None, None, False)
             return key if of_namespace == namespace and key is not None and key.startswith(prefix) else None
 
         def read(overlay: Overlay) -> dict[str, _T]:
@@ -184,6 +234,8 @@ class FileReader(FileAccess):
                         out.pop(key, None)
                     else:
                         out[key] = value
+            for key in self._ended(namespace, prefix, overlay):
+                out.pop(key, None)
             return out
 
         def again(some: Iterable[str], overlay: Overlay) -> dict[str, _T]:
@@ -235,6 +287,9 @@ class FileReader(FileAccess):
             raise self._reading(error, place.namespace, place.key, place.path) from None
         if self._is_others(place.path):
             return None
+        end = self._sidecars.expires(place, overlay) if self._rules.may_expire(place.namespace) else None
+        if end is not None and time.time() >= end:
+            return None
         revision = revision_of(raw)
         with self._failing(layout.JOURNAL):
             came = origin(self._journal.lines(place.stripe, place.path), revision, status)
@@ -250,6 +305,7 @@ class FileReader(FileAccess):
             revision=revision,
             size=len(raw),
             path=self._absolute(place.path),
+            expires_at=None if end is None else timestamp(end),
         )
 
     def usage(self, namespace: str) -> Usage:
@@ -257,7 +313,10 @@ class FileReader(FileAccess):
         root = encode_namespace(namespace)
         count = size = 0
         with self._failing(root):
-            for _, path in self._walk(root):
+            ended = self._ended(namespace, "")
+            for key, path in self._walk(root):
+                if key in ended:
+                    continue
                 with contextlib.suppress(*MISSING_FILE):
                     size += self._tree.stat(path).st_size
                     count += 1
@@ -269,15 +328,15 @@ class FileReader(FileAccess):
         """Namespaces with at least one key."""
         with self._failing(""):
             counters = self._gate.read()
-            found = sorted(name for name, path in self._listings.namespaces() if self._holds_keys(path))
+            found = sorted(name for name, path in self._listings.namespaces() if self._holds_keys(name, path))
             if not self._gate.is_quiet(counters):
                 changing = {namespace for namespace, _, _ in self._intents.overlay(_ALL).keys}
                 found = sorted(set(found) - changing | {name for name in changing if self.keys(name)})
         return found or self._nothing(found)
 
-    def _holds_keys(self, path: str) -> bool:
+    def _holds_keys(self, namespace: str, path: str) -> bool:
         try:
-            return self._listings.any_key(path)
+            return self._listings.any_key(path) and not (self._rules.may_expire(namespace) and not self.keys(namespace))
         except PermissionError:  # not for us, like lost+found at the top of a disk; it must not hide the others
             return False
 

@@ -29,6 +29,8 @@ class NamespaceRules:
         self._tree = tree
         self._kept: dict[str, tuple[float, Rules]] = {}
         """Until when which are believed."""
+        self._mortal: dict[str, tuple[float, bool]] = {}
+        """Until when it is believed whether keys may end by themselves."""
 
     def of(self, namespace: str) -> Rules:
         """Those of one namespace. Raises `BadValue` for a file that makes no sense."""
@@ -44,14 +46,25 @@ class NamespaceRules:
 
     def may_expire(self, namespace: str) -> bool:
         """Whether any key may end by itself; also where a damaged file hides it."""
+        found = self._mortal.get(namespace)
+        now = time.monotonic()
+        if found is not None and now < found[0]:
+            return found[1]
         try:
-            return self.of(namespace).expires
+            may = self.of(namespace).expires
         except BadValue:
-            return True
+            may = True
+        if len(self._mortal) >= _NAMESPACES:
+            self._mortal.clear()
+        self._mortal[namespace] = now, may
+        if (kept := self._kept.get(namespace)) is not None:
+            self._mortal[namespace] = kept[0], may
+        return may
 
     def forget(self, namespace: str) -> None:
         """Read them again."""
         self._kept.pop(namespace, None)
+        self._mortal.pop(namespace, None)
 
     def _read(self, namespace: str) -> Rules:
         path = f"{encode_namespace(namespace)}/{layout.RULES}"

@@ -6,6 +6,7 @@ import os
 import stat
 import time
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from fsstore import values
@@ -14,12 +15,25 @@ from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import Tree, read_descriptor
 from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.places import Place
+from fsstore.errors import BadValue
+from fsstore.records import seconds_of, timestamp
 
 _BELIEVED = 0.05  # seconds
 _NAMESPACES = 10_000
 # Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
 # so that what one handle writes the others see at once.
 _bare: dict[bytes, float] = {}
+
+_KEYS = 50_000
+_Mark = tuple[int, int, int, int]
+_NO_MARK: _Mark = (0, 0, 0, 0)
+
+
+class Keep(Enum):
+    """Instead of the time when a key ends."""
+
+    END = "as it was"
+
 
 REMOVE = b""
 """Instead of a sidecar's new content: there must be none."""
@@ -31,6 +45,8 @@ class Sidecars:
     def __init__(self, tree: Tree, limit: int) -> None:
         self._tree = tree
         self._limit = limit
+        self._ends: dict[bytes, tuple[_Mark, float | None]] = {}
+        """When keys end by themselves, by sidecars that were read."""
 
     def may_exist(self, place: Place) -> bool:
         """Whether any key of the namespace may have a sidecar. What other processes begin is seen within 50 ms."""
@@ -70,18 +86,55 @@ class Sidecars:
         found: dict[str, Any] = self._read(place, overlay).get("metadata", {})
         return found
 
-    def merged(self, place: Place, given: Mapping[str, Any] | None, *, exists: bool) -> bytes | None:
-        """The content that the sidecar gets when its key is set; ``None`` to leave it, `REMOVE` to remove it."""
-        if not exists:
-            if given:
-                return self._weighed(place, values.encode({"metadata": dict(given)}))
-            # What a vanished record left behind must not come back to life with the new one.
-            return REMOVE if self.present(place) else None
-        if not given:
+    def expires(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> float | None:
+        """When the key ends by itself, in seconds since the epoch. A damaged sidecar ends nothing."""
+        path = place.sidecar
+        try:
+            status = os.stat(path, follow_symlinks=False)
+        except OSError:
+            if not overlay.paths:
+                return None
+            mark = _NO_MARK
+        else:
+            mark = status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+            if not overlay.paths and (known := self._ends.get(path)) is not None and known[0] == mark:
+                return known[1]
+        try:
+            found = end_of(self._read(place, overlay))
+        except BadValue:
             return None
-        old = self._read(place)
-        raw = values.encode({**old, "metadata": {**old.get("metadata", {}), **given}})
-        return None if raw == values.encode(old) else self._weighed(place, raw)
+        if not overlay.paths and abs(time.time() - mark[2] / 1e9) > _BELIEVED:  # younger, it may be written again
+            if len(self._ends) >= _KEYS:
+                self._ends.clear()
+            self._ends[path] = mark, found
+        return found
+
+    def is_over(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> bool:
+        """Whether the key has ended by itself."""
+        end = self.expires(place, overlay)
+        return end is not None and time.time() >= end
+
+    def merged(
+        self, place: Place, given: Mapping[str, Any] | None, expires: float | Keep | None, *, exists: bool
+    ) -> bytes | None:
+        """The content that the sidecar gets when its key is set; ``None`` to leave it, `REMOVE` to remove it."""
+        try:
+            old = self._read(place) if exists else {}
+        except BadValue:
+            if given or expires is not None:
+                raise
+            return None  # it ends nothing
+        new = {**old, "metadata": {**old.get("metadata", {}), **given}} if given else dict(old)
+        if not isinstance(expires, Keep):
+            new.pop("expires", None)
+            if expires is not None:
+                new["expires"] = timestamp(expires)
+        if values.encode(new) == values.encode(old):
+            # What a vanished record left behind must not come back to life with a new one.
+            return REMOVE if not exists and self.present(place) else None
+        if not any(new.values()):
+            return REMOVE
+        return self._weighed(place, values.encode(new))
 
     def _weighed(self, place: Place, raw: bytes) -> bytes:
         if len(raw) > self._limit:  # it could not be read again
@@ -110,4 +163,18 @@ def parse(raw: bytes) -> dict[str, Any]:
     found = values.decode(raw)
     if not isinstance(found, dict) or not isinstance(found.get("metadata", {}), dict):
         raise values.Malformed('it should read {"metadata": {...}}')
+    if "expires" in found:
+        end_of(found)
     return found
+
+
+def end_of(sidecar: Mapping[str, Any]) -> float | None:
+    """When its key ends by itself, in seconds since the epoch. Raises `Malformed`."""
+    found = sidecar.get("expires")
+    if found is None:
+        return None
+    try:
+        return seconds_of(found)
+    except (TypeError, ValueError, OverflowError):
+        reason = f'"expires" is a time such as "2030-01-31T12:00:00+00:00"; not {values.brief(found, 40)}'
+        raise values.Malformed(reason) from None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from fsstore.engine import Delete, Expect, Put
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.runs import Image, Runs
-from fsstore.engines.files.sidecars import parse
+from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import Conflict
 from fsstore.keys import path_of
@@ -35,8 +35,9 @@ def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete, Author]
     if image.raw is None:
         op = Delete(image.namespace, image.key, expected)
     else:
-        metadata = parse(image.sidecar).get("metadata") if image.sidecar else None
-        op = Put(image.namespace, image.key, image.raw, metadata, expected, anew=True, exact=True)
+        beside = parse(image.sidecar) if image.sidecar else {}
+        op = Put(image.namespace, image.key, image.raw, beside.get("metadata"), expected, anew=True, exact=True)
+        op = op._replace(expires=end_of(beside))
     try:
         commit(op, image.author)
     except Conflict:

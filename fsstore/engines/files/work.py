@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from fsstore.engine import Check, Delete, Expect, Outcome, Put, Update
+from fsstore.engine import Check, Delete, Expect, Expire, Outcome, Put, Update
 from fsstore.engines.files.places import Place
 
 _LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
@@ -14,6 +14,7 @@ class Work:
     """One op of a commit: what its key looks like under the lock, and what is ready to take its place."""
 
     __slots__ = (
+        "ended",
         "kept",
         "note",
         "op",
@@ -29,15 +30,15 @@ class Work:
         "time",
     )
 
-    def __init__(self, op: Put | Delete | Update | Check, place: Place) -> None:
+    def __init__(self, op: Put | Delete | Update | Expire | Check, place: Place) -> None:
         self.op = op
         self.place = place
         self.staged = ""
         """The name of the new file in `.fsstore/tmp`."""
         self.staged_sidecar = ""
+        """The name of the new sidecar there."""
         self.record = ""
         """The name of the commit's record, once it may be there: it needs the staged files."""
-        """The name of the new sidecar there."""
         self.time = 0.0
         """When that was written, in seconds since the epoch."""
         self.forget()
@@ -49,6 +50,8 @@ class Work:
         """What the journal calls it; empty if nothing changes."""
         self.status: os.stat_result | None = None
         """Of the file before, if there was one."""
+        self.ended = False
+        """Whether the key has ended by itself, so that its file counts as none."""
         self.stored: bytes | None = None
         """Its content, where it was wanted and could be read."""
         self.raw: bytes | None = None
@@ -62,7 +65,12 @@ class Work:
     def is_guarded(self) -> bool:
         """Whether all depends on the file being the same when it is replaced."""
         op = self.op
-        return isinstance(op, Update | Check) or op.expect is not Expect.ANYTHING
+        return isinstance(op, Update | Expire | Check) or op.expect is not Expect.ANYTHING
+
+    @property
+    def removes(self) -> bool:
+        """Whether there is to be no file."""
+        return self.note == "delete"
 
     @property
     def is_large(self) -> bool:

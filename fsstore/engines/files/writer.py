@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 from fsstore import values
 from fsstore.engine import (
+    Check,
     CheckScan,
+    Delete,
     Op,
     Outcome,
     require_names,
@@ -69,6 +71,9 @@ class FileWriter(Preparing, Claiming):
             with self.fenced(claim):
                 return self.commit(ops, author, durability=durability)
         self._stripes.require_outside()
+        for op in ops:
+            if not isinstance(op, Delete | Check | CheckScan) and op.expires is not None:
+                self._let_end(op.namespace, author)
         try:
             self._stripes.enter()
             power = (durability or self._durability) == "power"
@@ -85,6 +90,11 @@ class FileWriter(Preparing, Claiming):
             return [work.outcome for work in works]
         outcomes = iter([work.outcome for work in works])
         return [Outcome.HELD if isinstance(op, CheckScan) else next(outcomes) for op in ops]
+
+    def _let_end(self, namespace: str, author: Author) -> None:
+        """Let every process know that keys of this namespace may end by themselves, before one does."""
+        if not self._rules.may_expire(namespace):
+            self.set_rules(namespace, {"expires": True}, author)
 
     def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
         """Change them, durably, and wait until no process believes the old ones."""
@@ -211,7 +221,9 @@ class FileWriter(Preparing, Claiming):
     def _names(self, scan: CheckScan) -> list[str]:
         if scan.namespace is None:
             return self.namespaces()
-        return self._listings.keys(encode_namespace(scan.namespace), scan.prefix)
+        names = self._listings.keys(encode_namespace(scan.namespace), scan.prefix)
+        ended = self._ended(scan.namespace, scan.prefix)
+        return [name for name in names if name not in ended] if ended else names
 
     def _acquire(self, numbers: list[int], held: list[Stripe]) -> bool:
         """Lock these stripes, finishing what a dead holder left; whether writes are to be logged."""
