@@ -36,7 +36,9 @@ class Draft:
     def edit(self) -> bytes:
         """Open the editor and wait for its end: what the file holds then. Raises `EditorFailed`."""
         command = _editor()
-        words = ["sh", "-c", f'{command} "$@"', command, self.path]  # as git does: it may have arguments, or quotes
+        # As git does, as it may have arguments, or quotes. A shell that stays would die of what is typed to the editor.
+        stays = any(char in command for char in ";|&=\n")
+        words = ["sh", "-c", f'{"" if stays else "exec "}{command} "$@"', command, self.path]
         status = children.run(words, os.environ, stdout=1 if os.isatty(1) else 2)  # what it draws is no data
         if status:
             hint = "; $VISUAL or $EDITOR names the one to use" if status in (126, 127) else ""

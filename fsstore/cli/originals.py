@@ -65,13 +65,13 @@ class Original(NamedTuple):
         """The new value, if the key still holds the old one."""
         if values.encode(now) == values.encode(self.value) and self.space.exists(self.key):
             return value
-        raise Conflict("it holds another value", expected=revisions.revision(self.raw), actual=None)
+        where = {"namespace": self.space.name, "key": self.key}
+        raise Conflict("it holds another value", **where, expected=revisions.revision(self.raw), actual=None)
 
     def _changed(self, error: Conflict) -> Conflict:
         done = "changed" if self.is_there else "made"
         message = f"key {self.key!r} of namespace {self.space.name!r} was {done} by somebody else meanwhile."
-        fields = {**error.__dict__, "namespace": self.space.name, "key": self.key}
-        return Conflict(f"{message} Nothing was stored.", **fields)
+        return Conflict(f"{message} Nothing was stored.", **error.__dict__)
 
 
 def _text_of(error: BadValue) -> bytes:

@@ -362,5 +362,5 @@ def test_what_is_typed_to_interrupt_is_the_editors(directory: Path, place: Path,
     with Live("edit", "k", terminal=SCREEN, talk=True) as editing:
         editing.until(lambda live: "up\n" in live.out)
         editing.press("\x03")
-        assert editing.wait()[0] == 0
+        assert editing.wait()[0] == 0, editing.out
     assert json.loads((directory / "default" / "k.json").read_text()) == [1]
