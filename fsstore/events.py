@@ -9,7 +9,10 @@ from fsstore import values
 from fsstore.errors import StoreError
 from fsstore.records import Author, timestamp
 
-Kind = Literal["created", "updated", "deleted", "invalid", "ready", "resync"]
+Kind = Literal["created", "updated", "deleted", "expired", "invalid", "ready", "resync"]
+
+GONE: tuple[Kind, ...] = ("deleted", "expired")
+"""Of a key that is not there any more."""
 
 Told = dict[str, dict[str, bytes]]
 """What somebody has been told of: by namespace and key the mark of the content, as an engine made it.
@@ -23,12 +26,14 @@ UNKNOWN = bytes(REVISION)
 """The revision in the mark of what has not been read."""
 UNREADABLE = b"\xff" * REVISION
 """The revision in the mark of what cannot be read."""
+ENDED = b"\xfe" * REVISION
+"""The revision in the mark of what has ended by itself, and has a file still: it counts as not there."""
 
 
 def revision_of(mark: bytes) -> str | None:
     """The revision that a mark tells, if it does; an empty one is that of nothing."""
     raw = mark[-REVISION:]
-    return None if raw in (b"", UNKNOWN, UNREADABLE) else raw.hex()
+    return None if raw in (b"", UNKNOWN, UNREADABLE, ENDED) else raw.hex()
 
 
 class Event(NamedTuple):

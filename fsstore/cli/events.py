@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 from fsstore.cli import colours
 from fsstore.cli.output import Output, compact, escape, quoted
-from fsstore.events import Event
+from fsstore.events import GONE, Event
 from fsstore.records import Author
 
 _COLOURS = {
     "created": colours.ADDED,
     "updated": colours.CHANGED,
     "deleted": colours.REMOVED,
+    "expired": colours.REMOVED,
     "invalid": colours.INVALID,
     "ready": colours.FAINT,
     "resync": colours.PLACE,
@@ -52,7 +53,7 @@ def _who(source: Author) -> str:
 
 def _about(event: Event) -> str:
     """What the last column is to say."""
-    if event.kind == "deleted":
+    if event.kind in GONE:
         return ""
     text = str(event.error) if event.kind == "invalid" else compact(event.value)
     return escape(text[: _LONGEST + 1])

@@ -44,6 +44,8 @@ class Changed(NamedTuple):
     namespace: str
     key: str
     raw: bytes | None
+    ended: bool
+    """Whether that had ended by itself."""
 
 
 class MemoryFeed:
@@ -73,11 +75,12 @@ class MemoryFeed:
     def told(self, namespace: str | None = None) -> Told:
         """What is there: here nobody is ever late."""
         with self._held():
-            return {
-                name: {key: _mark(cell.raw) for key, cell in self._cells.get(name, {}).items()}
-                for name in self._names(namespace)
-                if self._cells.get(name)
-            }
+            now, found = time.time(), {}
+            for name in self._names(namespace):
+                cells = self._cells.get(name, {}).items()
+                if marks := {key: _mark(cell.raw) for key, cell in cells if not has_ended(cell, now)}:
+                    found[name] = marks
+            return found
 
     def sync(self, timeout: float) -> None:
         """Return when no commit is under way. Raises `WaitTimeout`."""
@@ -95,12 +98,16 @@ class MemoryFeed:
         if not self._sinks:
             return []
         found = [(name, key, self._cells.get(name, {}).get(key)) for name, key in names]
-        return [Changed(name, key, None if cell is None else cell.raw) for name, key, cell in found]
+        now = time.time()
+        return [
+            Changed(name, key, None if cell is None else cell.raw, cell is not None and has_ended(cell, now))
+            for name, key, cell in found
+        ]
 
     def tell(self, changed: list[Changed], author: Author, now: float) -> None:
         """Tell what became of these keys; they are one commit. The lock is held."""
         commit = os.urandom(6).hex() if len(changed) > 1 else None
-        for name, key, old in changed:
+        for name, key, old, ended in changed:
             cell = self._cells.get(name, {}).get(key)
             new = None if cell is None else cell.raw
             if new == old:
@@ -108,7 +115,8 @@ class MemoryFeed:
             was = b"" if old is None else _mark(old)
             for sink, namespace in tuple(self._sinks):
                 if namespace is None or namespace == name:  # each gets a value of its own
-                    sink.put(_event(name, key, new, was, source=author, at=now, commit=commit, own=True))
+                    event = _event(name, key, new, was, source=author, at=now, commit=commit, own=True)
+                    sink.put(event._replace(kind="expired") if ended and new is None else event)
 
     def end(self) -> None:
         """The store is closed."""
@@ -128,8 +136,10 @@ class MemoryFeed:
             for key in sorted({*cells, *known}):
                 was = known.get(key, b"")
                 cell = cells.get(key)
-                if cell is None:
-                    yield _event(name, key, None, was, at=time.time())
+                if cell is None or has_ended(cell, time.time()):
+                    gone = _event(name, key, None, was, at=time.time())
+                    if was:
+                        yield gone if cell is None else gone._replace(kind="expired")
                 elif was[-REVISION:] != _mark(cell.raw):
                     yield _event(name, key, cell.raw, was, source=Author(cell.updated_by), at=cell.updated_at)
 

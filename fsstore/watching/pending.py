@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import partial
 
 from fsstore.errors import StoreError
-from fsstore.events import Event, Told
+from fsstore.events import GONE, Event, Told
 from fsstore.watching.entries import Action, Entry, Name, entry_of, handed_on
 
 ENDED = -1.0
@@ -107,7 +107,7 @@ class Pending:
 
     def _is_nothing(self, entry: Entry) -> bool:
         """Whether a key has come and gone, for somebody who did not know of it."""
-        return self._gathers and entry[0].kind == "deleted" and entry[2].kind == "created"
+        return self._gathers and entry[0].kind in GONE and entry[2].kind == "created"
 
     def _pass_over(self, name: Name, mark: bytes) -> None:
         """A process knows what it wrote itself, and that what waits of the key is over."""

@@ -1,6 +1,6 @@
 """What holds for all keys of a namespace: its ``.meta/.namespace.json``, read again when it may have changed.
 
-It knows the file, and the meaning of no rule. What was read is believed for 50 ms, so that asking costs nothing;
+It knows the file, and the meaning of no rule. What was read is believed for 5 ms, so that asking costs nothing;
 who changes the rules waits so long before going on, and from then on every process goes by them.
 """
 
@@ -16,7 +16,7 @@ from fsstore.errors import BadValue
 from fsstore.keys import encode_namespace
 from fsstore.records import NO_RULES, Rules
 
-BELIEVED = 0.05  # seconds
+BELIEVED = 0.005  # seconds
 LIMIT = 1024 * 1024  # bytes
 _NAMESPACES = 10_000
 _GONE = (FileNotFoundError, NotADirectoryError)

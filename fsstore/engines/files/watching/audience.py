@@ -6,7 +6,7 @@ import logging
 
 from fsstore.engine import Sink
 from fsstore.errors import StoreError
-from fsstore.events import REVISION, Event, Kind
+from fsstore.events import GONE, REVISION, Event, Kind
 
 Strange = dict[tuple[str, str], bytes]
 
@@ -67,7 +67,7 @@ def _as_known(event: Event, strange: Strange) -> Event | None:
     old = strange.pop((event.namespace, event.key), None)
     if old is None:
         return event
-    if (event.kind == "deleted" and not old) or (old and old[-REVISION:] == event.mark[-REVISION:]):
+    if (event.kind in GONE and not old) or (old and old[-REVISION:] == event.mark[-REVISION:]):
         return None
-    kind: Kind = event.kind if event.kind in ("deleted", "invalid") else "updated" if old else "created"
+    kind: Kind = event.kind if event.kind in (*GONE, "invalid") else "updated" if old else "created"
     return event._replace(kind=kind, old_mark=old)

@@ -12,11 +12,13 @@ from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, read_descriptor
 from fsstore.engines.files.journal import Line, writer
 from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, signature
-from fsstore.events import REVISION, UNKNOWN, UNREADABLE, Event, Kind, Told
+from fsstore.events import ENDED, REVISION, UNKNOWN, UNREADABLE, Event, Kind, Told
 from fsstore.keys import path_of
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 
+_Gone = tuple[str, str, str, bytes]  # namespace, key, path, and the mark that the watcher had
+_Ended = tuple[str, str, bytes]
 Lines = Callable[[list[str]], dict[str, list[Line]]]
 _PERSON = Author(by_hand=True)
 _YOUNG = 0.4  # seconds: what makes no sense, and is no older, may still become whole
@@ -52,12 +54,15 @@ class CatchUp:
             if directory.namespace is not None and namespace in (None, directory.namespace):
                 of_namespace = found.setdefault(directory.namespace, {})
                 for key, name in directory.named():
-                    of_namespace[key] = directory.files[name]
+                    if mark := directory.known(name):
+                        of_namespace[key] = mark
         return {name: marks for name, marks in found.items() if marks}
 
     def events(self, namespace: str | None, since: Told) -> Iterator[Event]:
         """What differs. Revisions that the watcher knew are learned from it."""
-        changed, gone = self._differing(namespace, since)
+        changed, gone, ended = self._differing(namespace, since)
+        for name, key, old in ended:
+            yield Event("expired", name, key, None, b"", old, Author(), time.time())
         for start in range(0, len(changed), _BATCH):
             piece = changed[start : start + _BATCH]
             lines = self._lines([found.directory.prefix + found.name for found in piece])
@@ -69,8 +74,9 @@ class CatchUp:
             for name, key, path, old in some:
                 yield _deleted(name, key, old, lines.get(path, []))
 
-    def _differing(self, namespace: str | None, since: Told) -> tuple[list[Found], list[tuple[str, str, str, bytes]]]:
+    def _differing(self, namespace: str | None, since: Told) -> tuple[list[Found], list[_Gone], list[_Ended]]:
         changed: list[Found] = []
+        ended: list[_Ended] = []
         left = {name: dict(marks) for name, marks in since.items() if namespace in (None, name)}
         nothing: dict[str, bytes] = {}
         for directory in list(self._directories.values()):
@@ -80,6 +86,10 @@ class CatchUp:
             known, files = left.get(name, nothing), directory.files
             for key, file in directory.named():
                 old, mark = known.pop(key, None), files[file]
+                if mark[SIGNATURE:] == ENDED:
+                    if old is not None:
+                        ended.append((name, key, old))
+                    continue
                 if old is not None and mark[SIGNATURE:] == UNKNOWN:  # so it is of nearly all after a start
                     signed = old[:SIGNATURE]
                     if mark.startswith(signed) and len(old) > REVISION and signed != NO_SIGNATURE:
@@ -87,9 +97,8 @@ class CatchUp:
                         continue
                 if old is None or not _is_same(old, mark):
                     changed.append(Found(name, key, directory, file, old))
-        return changed, [
-            (name, key, path_of(name, key), mark) for name, marks in left.items() for key, mark in marks.items()
-        ]
+        gone = [(name, key, path_of(name, key), mark) for name, marks in left.items() for key, mark in marks.items()]
+        return changed, gone, ended
 
     def _event(self, found: Found, lines: list[Line]) -> Iterator[Event]:
         directory, name = found.directory, found.name

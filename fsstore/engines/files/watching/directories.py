@@ -6,7 +6,7 @@ import os
 import struct
 
 from fsstore import keys
-from fsstore.events import UNREADABLE
+from fsstore.events import ENDED, UNREADABLE
 from fsstore.keys import ROOT, Level
 
 _SIGNATURE = struct.Struct("=QqqQ")
@@ -30,14 +30,16 @@ def modified_at(mark: bytes) -> float:
 class Directory:
     """One directory of the store."""
 
-    __slots__ = ("_is_long", "below", "files", "level", "namespace", "path", "prefix", "watch")
+    __slots__ = ("_is_long", "below", "files", "is_namespace", "level", "namespace", "path", "prefix", "watch")
 
-    def __init__(self, path: str, namespace: str | None, level: Level | None) -> None:
+    def __init__(self, path: str, namespace: str | None, level: Level | None, *, is_namespace: bool = False) -> None:
         self.path = path
         """Relative to the store; empty for its root."""
         self.prefix = f"{path}/" if path else ""
         self._is_long = len(os.fsencode(path)) > keys.MAX_PATH - 1024  # longer than any name
         self.namespace = namespace
+        self.is_namespace = is_namespace
+        """Whether it is that of a whole namespace."""
         self.level = level
         """Where it is in its namespace; ``None`` where no key can lie in it."""
         self.watch = -1
@@ -62,11 +64,17 @@ class Directory:
         if self.path and not self.path.endswith("%"):
             return Directory(path, None, None)
         namespace = keys.decode_namespace(path)  # also of the chunks of a long name
-        return Directory(path, namespace, None if namespace is None else ROOT)
+        level = None if namespace is None else ROOT
+        return Directory(path, namespace, level, is_namespace=namespace is not None)
 
     def is_unreadable(self, name: str) -> bool:
         """Whether a file was found that could not be read."""
         return self.files.get(name, b"").endswith(UNREADABLE)
+
+    def known(self, name: str) -> bytes:
+        """The mark of a file as it was told; empty for none, and for one whose key has ended by itself."""
+        mark = self.files.get(name, b"")
+        return b"" if mark.endswith(ENDED) else mark
 
     def key(self, name: str) -> str | None:
         """The key whose file has this name here, if it is one's."""

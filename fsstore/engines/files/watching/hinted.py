@@ -10,9 +10,10 @@ import logging
 import os
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.layout import MARKER
+from fsstore.engines.files.layout import MARKER, META
 from fsstore.engines.files.watching import inotify as hints
 from fsstore.engines.files.watching.directories import Directory
 from fsstore.engines.files.watching.held import Held
@@ -29,8 +30,8 @@ _DRAIN = 0.02  # seconds
 class Hinted(Scan):
     """The directories of one store, and the hints about what is in them."""
 
-    def __init__(self, tree: Tree, notifier: hints.Inotify | None) -> None:
-        super().__init__(tree, notifier)
+    def __init__(self, tree: Tree, notifier: hints.Inotify | None, limit: int) -> None:
+        super().__init__(tree, notifier, limit)
         self.held = Held()
         self.overflows = 0
 
@@ -57,18 +58,23 @@ class Hinted(Scan):
         at, end = 0, len(raw)
         now = self.touched.clock()
         header, watched, dirty, touched = hints.HEADER.unpack_from, self._watched, self._dirty, self.touched.times
-        decode = os.fsdecode
+        decode, beside = os.fsdecode, self.endings.watched
         while at < end:
             number, mask, _, length = header(raw, at)
             at += 16 + length
             directory = watched.get(number)
             if directory is None or not length:
-                self._hint_itself(number, directory, mask)
+                if length and number in beside:
+                    self.endings.hint(number, decode(raw[at - length : raw.index(b"\0", at - length)]), mask)
+                else:
+                    self._hint_itself(number, directory, mask)
                 continue
             name = decode(raw[at - length : raw.index(b"\0", at - length)])
             if mask & hints.ISDIR:
                 if name[0] != ".":
                     self._dirty_directories[directory.prefix + name] = None
+                elif name == META and directory.is_namespace:
+                    self.endings.add(directory.path)
                 continue
             path = directory.prefix + name
             if name[-5:] == ".json" and name[0] != "." and (mask != hints.ATTRIB or directory.is_unreadable(name)):
@@ -103,6 +109,7 @@ class Hinted(Scan):
         return not (
             self._dirty
             or self._dirty_directories
+            or self.endings.is_dirty
             or self._everything
             or self.held.paths
             or self.unwatched
@@ -120,6 +127,7 @@ class Hinted(Scan):
                 return
             if self._everything or self._dirty_directories:
                 self._look_through()
+            self.doubt(self.endings.take())
             dirty, self._dirty = self._dirty, {}
             for path, mask in dirty.items():
                 settle(path, mask)
@@ -136,7 +144,7 @@ class Hinted(Scan):
             if not path or path.rpartition("/")[0] in self.directories:
                 self.look(path)
 
-    def doubt(self, paths: list[str]) -> None:
+    def doubt(self, paths: Iterable[str]) -> None:
         """Look at these files again in the next round."""
         for path in paths:
             self._dirty.setdefault(path, 0)

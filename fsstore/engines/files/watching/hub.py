@@ -32,6 +32,7 @@ from fsstore.events import Told, WatchStatus
 _log = logging.getLogger("fsstore")
 _T = TypeVar("_T")
 
+_SOON = 1_000_000  # nanoseconds: what ends within them is waited for
 _BACK = 0.05  # seconds between two looks whether the store is back
 
 
@@ -129,6 +130,9 @@ class Hub:
         """
         rounds = self._rounds
         if not self._is_at_rest or self._notifier is None or self._notifier.has_hints():
+            return False
+        due = self._state.endings.next_time()
+        if due is not None and due <= time.monotonic_ns() + _SOON:
             return False
         return self._is_at_rest and self._rounds == rounds and not self.has_ended
 
@@ -251,7 +255,7 @@ class Hub:
             return 0
         if state.is_missing:
             return _BACK * 1000
-        times = [self._polling.next_time(), state.held.next_time()]
+        times = [self._polling.next_time(), state.held.next_time(), state.endings.next_time()]
         if known := [each for each in times if each is not None]:
             return max(0.0, (min(known) - time.monotonic_ns()) / 1e6)
         return None

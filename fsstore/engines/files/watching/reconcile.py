@@ -21,7 +21,7 @@ from fsstore.engines.files.watching.authors import Writers, Written
 from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, modified_at, signature
 from fsstore.engines.files.watching.hinted import Hinted
 from fsstore.errors import StoreError
-from fsstore.events import REVISION, UNREADABLE, Content, Event, Kind
+from fsstore.events import ENDED, REVISION, UNREADABLE, Content, Event, Kind
 from fsstore.keys import path_of
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
@@ -51,7 +51,7 @@ class Reconciler(Hinted):
         notifier: hints.Inotify | None,
     ) -> None:
         """``limit`` is the largest size of a value's file. Without a notifier no hints come: `rescan` finds all."""
-        super().__init__(tree, notifier)
+        super().__init__(tree, notifier, limit)
         self._limit, self._writers, self._tell = limit, writers, tell
         self._open = tree.open_file
         self._base = tree.absolute("")
@@ -76,7 +76,9 @@ class Reconciler(Hinted):
             self._unreadable(directory, name, mask, error)
             return
         try:
-            if not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
+            if self.endings.ends and self.endings.has_ended(path):
+                self._tell_ended(directory, name, os.fstat(fd))
+            elif not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
                 self._read(fd, directory, name, path, mask)
         except OSError as error:
             self._unreadable(directory, name, mask, error)
@@ -98,7 +100,7 @@ class Reconciler(Hinted):
             return False
         if self.held.paths:
             self.held.drop(path)
-        known = directory.files.get(name, b"")
+        known = directory.known(name)
         digest = bytes.fromhex(revision)
         if known[SIGNATURE:] != digest:
             directory.files[name] = mark = NO_SIGNATURE + digest
@@ -126,7 +128,7 @@ class Reconciler(Hinted):
     def _read(self, fd: int, directory: Directory, name: str, path: str, mask: int) -> None:
         """Read one file, if its status is another than before, and tell what it holds, if that is."""
         files = directory.files
-        known = files.get(name, b"")
+        known = directory.known(name)
         status = os.fstat(fd)
         now = signature(status)
         if known and known.startswith(now):
@@ -212,16 +214,28 @@ class Reconciler(Hinted):
                 return
         self._tell_gone(directory, name, deleted)
 
+    def _tell_ended(self, directory: Directory, name: str, status: os.stat_result) -> None:
+        """The key has ended by itself; its file counts as none, whoever removes it."""
+        path = directory.prefix + name
+        end = self.endings.ends[path]
+        known = directory.known(name)
+        directory.files[name] = signature(status) + ENDED
+        self.held.drop(path)
+        key = directory.key(name)
+        if known and not self.is_baseline and key is not None:
+            self._tell(Event("expired", directory.namespace or "", key, None, b"", known, Author(), end))
+
     def gone(self, directory: Directory, name: str) -> None:
         """Tell that a file is no more."""
         self._tell_gone(directory, name, self._writers.of(directory.prefix + name, None, time.time()))
 
     def _tell_gone(self, directory: Directory, name: str, deleted: Written | None) -> None:
-        known = directory.files.pop(name)
+        known = directory.known(name)
+        del directory.files[name]
         path = directory.prefix + name
         self.held.drop(path)
         namespace, key = directory.namespace, directory.key(name)
-        if self.is_baseline or namespace is None or key is None:
+        if not known or self.is_baseline or namespace is None or key is None:
             return
         if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
@@ -258,7 +272,7 @@ class Reconciler(Hinted):
 
     def _tell_invalid(self, directory: Directory, name: str, error: OSError | values.Malformed, mark: bytes) -> None:
         self.held.drop(directory.prefix + name)
-        known = directory.files.get(name, b"")
+        known = directory.known(name)
         directory.files[name] = mark
         if known == mark or (known[-REVISION:] == mark[-REVISION:] != UNREADABLE):
             return

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import MARKER
 from fsstore.engines.files.watching.directories import Directory, signature
+from fsstore.engines.files.watching.endings import Endings
 from fsstore.engines.files.watching.inotify import Inotify, LimitReached
 from fsstore.engines.files.watching.touched import Touched
 from fsstore.events import UNKNOWN
@@ -23,7 +24,7 @@ _log = logging.getLogger("fsstore")
 class Scan(ABC):
     """The directories of one store as they are known, and what in them has to be looked at."""
 
-    def __init__(self, tree: Tree, notifier: Inotify | None) -> None:
+    def __init__(self, tree: Tree, notifier: Inotify | None, limit: int) -> None:
         self._tree, self._notifier = tree, notifier
         self._marker = tree.absolute(MARKER)
         self.directories: dict[str, Directory] = {}
@@ -46,6 +47,7 @@ class Scan(ABC):
         self._dirty_directories: dict[str, None] = {}
         self._everything = False
         self._unlearned: deque[str] = deque()
+        self.endings = Endings(tree, notifier, limit)
         self._unreached: set[str] = set()
         """Paths of those that could not be opened for want of something."""
 
@@ -58,6 +60,7 @@ class Scan(ABC):
         """Look through all directories."""
         self.rescans += 1
         self.unwatched.intersection_update(self._unreached)
+        self.endings.add_all()
         self.look("", deep=True)
 
     def look(self, path: str, *, deep: bool = False) -> None:
@@ -83,6 +86,8 @@ class Scan(ABC):
             try:
                 if self._note_watch(directory, number):
                     deep = True
+                    if directory.is_namespace:
+                        self.endings.add(path)
                     if self.touched.times is not None:
                         self.touched.note(directory.prefix, os.listdir(fd))
                 below = self._compare(directory, fd)
@@ -107,6 +112,8 @@ class Scan(ABC):
             directory = above.child(name)
             above.below.add(name)
         self.directories[path] = directory
+        if directory.is_namespace:
+            self.endings.add(path)
         if self.is_baseline:
             self._unlearned.append(path)
         return directory
@@ -241,6 +248,8 @@ class Scan(ABC):
             directory = self.directories.pop(at, None)
             if directory is None:
                 continue
+            if directory.is_namespace:
+                self.endings.drop(at)
             self._unwatch(directory)
             todo += [directory.prefix + name for name in directory.below]
             for name in list(directory.files):
