@@ -39,5 +39,6 @@ TABLE: dict[str, Verb] = {
     "gc": Verb("gc", "pack the history into less space"),
     "doctor": Verb("doctor", "report everything that is no healthy record, and mend what is safe"),
     "backup": Verb("backup", "copy a store, as it is at one instant, while others write"),
+    "sweep": Verb("sweep", "remove what is left of keys that have ended by themselves"),
     "completion": Verb("completion", "print what lets a shell complete verbs, keys and namespaces"),
 }

@@ -36,7 +36,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if (args.shell is None) == (args.line is None):
         raise UsageError(f"completion wants the name of a shell: {', '.join(completions.SHELLS)}")
     if args.shell is not None:
-        output.lines([completions.script(args.shell).rstrip("\n")])
+        script = completions.script(args.shell)
+        if output.json:
+            output.documents([{"shell": args.shell, "script": script}])
+        else:
+            output.lines([script.rstrip("\n")])
         return exits.OK
     return _suggest(args.line, args.breaks, output)
 

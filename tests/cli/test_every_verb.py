@@ -1,0 +1,173 @@
+"""What holds for every verb, on a real terminal and in a pipe: data and talk apart, a form for people and one for
+programs, no colour for who wants none. Each verb has a case; one without is a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import fsstore
+from fsstore.cli import verbs
+
+from .command import Command, process
+from .live import Live
+
+GREETING = {"text": "hello\nWorld\nend\n", "n": 1, "m": [True, None]}
+PRETTY = '{\n  "text": "hello\\nWorld\\nend\\n",\n  "n": 1,\n  "m": [\n    true,\n    null\n  ]\n}\n'
+COMPACT = '{"text":"hello\\nWorld\\nend\\n","n":1,"m":[true,null]}\n'
+ID, TIME = r"[0-9a-f]{10}", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+COMMIT = rf"{ID}\t{TIME}\t(planner|Ada|cleaner|fsstore)\t"
+COMMIT_SHOWN = rf"{ID}  {TIME}  (planner|Ada|cleaner|fsstore) +"
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Case(NamedTuple):
+    """A command in a store with a past, and what is to be seen of it."""
+
+    words: tuple[str, ...]
+    pipe: str
+    """Standard output in a pipe, as a regular expression."""
+    terminal: str
+    """The same on a terminal."""
+    talk: str = ""
+    """Standard error, as a regular expression."""
+    documents: int | None = None
+    """How many documents ``--json`` prints; ``None``: one for each line in a pipe."""
+    coloured: bool = False
+
+
+def same(words: tuple[str, ...], out: str, talk: str = "", documents: int | None = None) -> Case:
+    """A command whose text is the same everywhere."""
+    return Case(words, out, out, talk, documents)
+
+
+CASES: dict[str, Case] = {
+    "init": same(("init", "../made"), "", "fsstore: made a store in .*\nfsstore: made a git repository in .*\n", 1),
+    "get": Case(("get", "greeting"), re.escape(COMPACT), re.escape(PRETTY)),
+    "set": same(("set", "k", "[1]"), "", documents=1),
+    "edit": same(("edit", "n"), "", "fsstore: stored 'n' of namespace 'default'\n", 1),
+    "incr": same(("incr", "n"), "2\n"),
+    "append": Case(("append", "list", "2"), r"\[1,2\]\n", r"\[\n  1,\n  2\n\]\n"),
+    "del": same(("del", "n", "list"), "", "fsstore: deleted 2 of 2 keys of namespace 'default'\n", 1),
+    "ls": Case(("ls",), '"odd\x07\ngreeting\nlist\nn\n', re.escape('"\\"odd\\u0007"\ngreeting\nlist\nn\n')),
+    "ns": same(("ns",), "a:b\ndefault\n"),
+    "stat": same(("stat", "greeting"), "namespace +default\nkey +greeting\nvalue +{.*}\n(.*\n)+", documents=1),
+    "wait": Case(("wait", "greeting", "--where", "n=1"), re.escape(COMPACT), re.escape(PRETTY)),
+    "lock": same(("lock", "a", "--", "echo", "1"), "1\n"),
+    "run": Case(("run", "../agent.py", "--input", '{"a": [1]}'), r'{"a":\[1\]}\n', r'{\n  "a": \[\n    1\n  \]\n}\n'),
+    "watch": Case(
+        ("watch", "gre", "--replay", "--limit", "2"),
+        '{"kind":"created",.*}\n{"kind":"ready",.*}\n',
+        r"TIME \(UTC\)  WHO .*\n[\d:]+ +cleaner +created  default +greeting.*\n[\d:]+ +ready .*\n",
+        coloured=True,
+    ),
+    "snapshot": Case(
+        ("snapshot", "-m", "now"), rf"{ID}\t{TIME}\tfsstore\tnow\n", rf"{ID}  {TIME}  fsstore +now\n", coloured=True
+    ),
+    "log": Case(("log",), rf"({COMMIT}.*\n){{4}}", rf"({COMMIT_SHOWN}.*\n){{4}}", coloured=True),
+    "show": Case(
+        ("show",),
+        r"commit [0-9a-f]{40}\n(.*\n)+\nremoved default gone\n(.*\n)+changed default greeting\n(.*\n)+",
+        r"commit [0-9a-f]{40}\n(.*\n)+",
+        documents=1,
+        coloured=True,
+    ),
+    "diff": Case(
+        ("diff", "HEAD", "--", "n"), r"added default n\n\+ 1\n", r"added default n\n\+ 1\n", documents=1, coloured=True
+    ),
+    "history": Case(
+        ("history", "greeting"),
+        rf"({COMMIT}(added|changed)\t{{.*}}\n){{3}}",
+        rf"({COMMIT_SHOWN}(added|changed)  {{.*}}?…?\n){{3}}",
+        coloured=True,
+    ),
+    "blame": Case(
+        ("blame", "greeting"),
+        rf"({COMMIT}(text|n|m)\t.*\n){{3}}",
+        rf"({COMMIT_SHOWN}(text|n|m) +.*\n){{3}}",
+        coloured=True,
+    ),
+    "restore": same(("restore", "HEAD~1", "gone"), "set\tdefault\tgone\n", "fsstore: 1 key set, 0 deleted in .*\n"),
+    "gc": same(("gc",), "", "fsstore: the history takes .* bytes, .* before\n", 1),
+    "doctor": same(("doctor",), "stray.txt: foreign: .*\n", "fsstore: 1 finding\nfsstore: the history takes .*\n"),
+    "backup": same(("backup", "../saved"), "", "fsstore: copied .* files, .*\nfsstore: not copied: .git\n", 1),
+    "sweep": same(("sweep",), "", "fsstore: removed what is left of 0 keys\n", 1),
+    "completion": same(("completion", "bash"), r"# Completion of fsstore for bash(.*\n)+", documents=1),
+}
+OF_NO_STORE = {"init", "completion"}
+
+
+@pytest.fixture
+def prepared(past: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with a past, and a little more that no snapshot has."""
+    with fsstore.open(past) as store:
+        store.set_many({"n": 1, "list": [1], '"odd\x07': 0})
+    (past / "stray.txt").write_text("a note")
+    (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
+    monkeypatch.setenv("EDITOR", "echo 5 >")
+    return past
+
+
+def stand_in_copy(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command finds the store as it was made."""
+    place = prepared.parent
+    for name in ("copy", "made", "saved"):
+        monkeypatch.chdir(place)
+        shutil.rmtree(place / name, ignore_errors=True)
+    shutil.copytree(prepared, place / "copy")
+    monkeypatch.chdir(place / "copy")
+
+
+def test_every_verb_has_a_case() -> None:
+    assert set(CASES) == set(verbs.TABLE)
+
+
+@pytest.mark.parametrize("verb", [*CASES])
+def test_in_a_pipe(prepared: Path, monkeypatch: pytest.MonkeyPatch, cli: Command, verb: str) -> None:
+    case = CASES[verb]
+    assert case.words[0] == verb
+    stand_in_copy(prepared, monkeypatch)
+    found = process(*case.words, TERM="xterm")
+    assert found.status == 0, found
+    assert re.fullmatch(case.pipe, found.out), found.out
+    assert re.fullmatch(case.talk, found.err), found.err
+    stand_in_copy(prepared, monkeypatch)
+    call = process if verb == "lock" else cli  # what another program prints passes by the streams of this one
+    found = call("--json", *case.words)
+    assert found.status == 0, found
+    assert len(found.documents) == (len(found.out.splitlines()) if case.documents is None else case.documents)
+    assert found.documents or not case.pipe
+    assert all("message" in json.loads(line) for line in found.err.splitlines())
+    stand_in_copy(prepared, monkeypatch)
+    found = call("-q", *case.words)
+    assert (found.status, found.err) == (0, "")
+    assert re.fullmatch(case.pipe, found.out), found.out
+
+
+@pytest.mark.parametrize("verb", [*CASES])
+def test_on_a_terminal(prepared: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
+    case = CASES[verb]
+    for no_colour in ("1", ""):
+        stand_in_copy(prepared, monkeypatch)
+        with Live(*case.words, terminal=(24, 160), TERM="xterm", NO_COLOR=no_colour) as live:
+            status, talk = live.wait()
+            shown = live.out
+        assert status == 0, (shown, talk)
+        assert re.fullmatch(case.terminal, ANSI.sub("", shown)), shown
+        assert re.fullmatch(case.talk, talk), talk
+        is_coloured = case.coloured and not no_colour
+        assert ("\x1b" in shown) == is_coloured, shown
+
+
+@pytest.mark.parametrize("verb", [verb for verb in CASES if verb not in OF_NO_STORE])
+def test_where_there_is_no_store(place: Path, cli: Command, verb: str) -> None:
+    (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
+    words = tuple(word.replace("../", "") for word in CASES[verb].words)
+    found = cli(*words[:1], "--json", *words[1:])
+    assert (found.status, found.out, found.error["error"]) == (2, "", "StoreMissing")
