@@ -44,11 +44,15 @@ if typing.TYPE_CHECKING:
     from fsstore.history.view import Past
     from fsstore.locks import Lock
     from fsstore.reacting import react
+    from fsstore.recipes.logbook import Logbook, LogEntry
+    from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
 __all__ = [
     "AccessDenied",
+    "AsyncMemoized",
     "Backup",
     "BadValue",
     "BadValues",
@@ -73,6 +77,9 @@ __all__ = [
     "LeaseLost",
     "Lock",
     "LockTimeout",
+    "LogEntry",
+    "Logbook",
+    "Memoized",
     "NameCollision",
     "Namespace",
     "NestedWrite",
@@ -88,11 +95,13 @@ __all__ = [
     "RepositoryBusy",
     "RepositoryState",
     "Restored",
+    "Statistics",
     "StorageFailure",
     "Store",
     "StoreError",
     "StoreMissing",
     "Subscription",
+    "Summary",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -114,6 +123,9 @@ _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
+    **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
+    **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
+    **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",

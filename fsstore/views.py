@@ -89,11 +89,11 @@ class AsyncView:
         return _threaded(found) if callable(found) else found
 
 
-_AWAITABLE = frozenset({"lock"})  # what it gives is for ``async with``
-_STREAMS = frozenset({"doctor", "items", "scan"})
+_AWAITABLE = frozenset({"lock", "memoize"})  # what it gives is for ``async with``, or is a decorator
+_STREAMS = frozenset({"doctor", "entries", "items", "scan"})
 _NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
-_OPENED = frozenset({"watch"})  # what it gives is used after it was waited for
-_IMMEDIATE = frozenset({"handle", "use_namespace"})  # it does no input or output
+_OPENED = frozenset({"follow", "watch"})  # what it gives is used after it was waited for
+_IMMEDIATE = frozenset({"handle", "logbook", "statistics", "use_namespace"})  # it does no input or output
 
 
 class Opening:

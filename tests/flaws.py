@@ -16,7 +16,7 @@ from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.listing import Listings
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
-from fsstore.engines.files.sidecars import Sidecars
+from fsstore.engines.files.sidecars import Keep, Sidecars
 
 
 class Flaw(NamedTuple):
@@ -51,8 +51,10 @@ def _prefix_by_path() -> None:
 def _metadata_replaced() -> None:
     sound = Sidecars.merged
 
-    def merged(self: Sidecars, place: Place, given: Mapping[str, Any] | None, *, exists: bool) -> bytes | None:
-        return values.encode({"metadata": dict(given)}) if given else sound(self, place, given, exists=exists)
+    def merged(
+        self: Sidecars, place: Place, given: Mapping[str, Any] | None, expires: float | Keep | None, *, exists: bool
+    ) -> bytes | None:
+        return values.encode({"metadata": dict(given)}) if given else sound(self, place, given, expires, exists=exists)
 
     _replace(Sidecars, "merged", merged)
 

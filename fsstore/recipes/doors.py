@@ -2,12 +2,90 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 from fsstore.coordinated import Coordinated
+from fsstore.steps import Steps, waiting
+
+if TYPE_CHECKING:
+    from fsstore.recipes.logbook import Logbook
+    from fsstore.recipes.memoizing import Memoizing
+    from fsstore.recipes.statistics import Statistics
 
 
 class Recipes(Coordinated, ABC):
     """What a handle of one namespace has: one line for each pattern that agents write by hand."""
 
     __slots__ = ()
+
+    @property
+    @abstractmethod
+    def store(self) -> Recipes:
+        """The store of this namespace."""
+
+    # -- caching -----------------------------------------------------------------------------------
+
+    @waiting
+    def cached(self, key: str, fn: Callable[[], Any], *, ttl: float | None = None, stale: float = 0.0) -> Steps[Any]:
+        """The value of ``key``; where it is missing, what ``fn()`` gives, which is stored first.
+
+        Every value that is there is a hit: ``None``, 0 and "" too. However many threads, tasks and processes want the
+        key at once, one of them calls ``fn``; the others wait for its end, however long it takes, and get that value.
+        What ``fn`` raises is raised, nothing is stored, and one of those that waited calls it next; so if its process
+        dies. Who stores a value meanwhile by another verb is right: it is given instead.
+
+        ``ttl``: seconds until it is too old and missing again. For ``stale`` seconds more it is given all the same,
+        at once, while one thread (awaited: one task) of this program calls ``fn`` in the background; if that fails, the
+        logger ``fsstore`` hears of it, and the value stays until its end. ``fn`` may be a coroutine function where
+        ``aio.cached`` is awaited.
+
+        Raises `NestedWrite` if ``fn`` asks for the key that it computes, `UnsupportedType` for what is no JSON value,
+        `BadValue` for a file that holds none (``delete`` the key, and it is computed anew), `ValueError` for times
+        that make no sense.
+        """
+        from fsstore.recipes.caching import Cached, Terms
+
+        return (yield from Cached(self, key, Terms.of(ttl, stale)).value(fn))
+
+    def memoize(
+        self,
+        ttl: float | None = None,
+        *,
+        stale: float = 0.0,
+        key: Callable[..., Any] | None = None,
+        ignore: Collection[str] = (),
+        name: str | None = None,
+    ) -> Memoizing:
+        """A decorator: the function's results are kept here, as `cached` does, for each set of arguments.
+
+        The key is ``NAME:HASH``: the name is module and qualified name (of a script or an agent: its file's), or
+        ``name``; the hash is that of the arguments' canonical JSON, the same however they are passed, with defaults
+        filled in. 1, 1.0, "1" and True are different, a tuple is a list. ``ignore`` names parameters that make no
+        difference, such as ``self``. ``key`` is a function of the same arguments that says what makes one: text is
+        used as it is, anything else as a hash.
+
+        For ``def`` and ``async def``. The function has ``.key``, ``.bypass``, ``.invalidate`` and ``.invalidate_all``:
+        see `Memoized`. A call raises `UnsupportedType` for an argument that is no JSON value, and what `cached` raises.
+        Raises `ValueError` for a function without a name of its own, and for parameters it does not have.
+        """
+        from fsstore.recipes.caching import Terms
+        from fsstore.recipes.memoizing import Memoizing, require_called
+
+        require_called(ttl)
+        return Memoizing(self, Terms.of(ttl, stale), key, ignore, name)
+
+    # -- accumulating ------------------------------------------------------------------------------
+
+    def statistics(self, key: str) -> Statistics:
+        """Count, sum, extremes, mean and variance of numbers that many add, in one small object under ``key``."""
+        from fsstore.recipes.statistics import Statistics
+
+        return Statistics(self, key)
+
+    def logbook(self, name: str) -> Logbook:
+        """A log that many write: a key for each entry, ``NAME:DAY:ULID``, in the order of their time."""
+        from fsstore.recipes.logbook import Logbook
+
+        return Logbook(self, name)

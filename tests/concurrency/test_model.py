@@ -27,7 +27,7 @@ import fsstore
 from fsstore import Conflict
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.reader import FileReader
-from fsstore.engines.files.sidecars import Sidecars
+from fsstore.engines.files.sidecars import Keep, Sidecars
 from fsstore.keys import encode_key, encode_namespace, path_of
 from fsstore.namespace import Handle
 
@@ -275,8 +275,10 @@ def test_an_edit_of_what_is_in_the_log_stays(tmp_path: Path, edit: Callable[[Pat
 def _metadata_replaced(patch: pytest.MonkeyPatch) -> None:
     sound = Sidecars.merged
 
-    def merged(self: Sidecars, place: Place, given: Mapping[str, Any] | None, *, exists: bool) -> bytes | None:
-        return sound(self, place, given, exists=exists and not given)
+    def merged(
+        self: Sidecars, place: Place, given: Mapping[str, Any] | None, expires: float | Keep | None, *, exists: bool
+    ) -> bytes | None:
+        return sound(self, place, given, expires, exists=exists and not given)
 
     patch.setattr(Sidecars, "merged", merged)
 
