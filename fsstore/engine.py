@@ -238,6 +238,8 @@ class Capabilities(NamedTuple):
     """Why nothing can be written; empty if it can."""
     durability: frozenset[str] = frozenset()
     """The modes its commits can promise."""
+    credentials: str = "off"
+    """What is done about a value that looks like a credential: ``off`` (nothing), ``warn`` or ``refuse``."""
 
     def require_durability(self, mode: str) -> None:
         """Raise `Unsupported` for a mode that is not among them."""

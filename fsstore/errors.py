@@ -8,6 +8,8 @@
     ├── NotFound           KeyError           the key is not there
     ├── BadValue           ValueError         a stored file that is no readable JSON value
     ├── BadValues          ValueError         some files of a bulk read were bad; the good ones are in it
+    ├── SchemaViolation    ValueError         a value that the schema of its namespace does not allow
+    ├── CredentialRefused  ValueError         a value that looks like a credential, where the policy is to refuse
     ├── Conflict           RuntimeError       the key is not what the write expected
     ├── NameCollision      FileExistsError    the file system takes two names for one
     ├── Blocked            FileExistsError    something that is no record sits in the way of a key's file
@@ -112,6 +114,32 @@ class BadValues(StoreError, ValueError):
 
     values: dict[str, Any]
     errors: Mapping[str, StoreError]
+
+
+class SchemaViolation(StoreError, ValueError):
+    """The value of ``key`` is not as the schema of its ``namespace`` wants it; set nothing, or found it so in a file.
+
+    ``json_path`` is where in the value (``$.items[3].when``), ``reason`` what was expected there, ``schema_path`` the
+    place in the schema that wants it.
+    """
+
+    namespace: str
+    key: str
+    json_path: str
+    reason: str
+    schema_path: str
+
+
+class CredentialRefused(StoreError, ValueError):
+    """The value of ``key``, or its metadata, looks like a credential, and was not set.
+
+    ``json_path`` is where (``$.api_key``), ``detector`` what it was taken for. The value itself is not in the error.
+    """
+
+    namespace: str
+    key: str
+    json_path: str
+    detector: str
 
 
 class Conflict(StoreError, RuntimeError):

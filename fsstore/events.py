@@ -61,7 +61,10 @@ class Event(NamedTuple):
     own: bool = False
     """Whether this process made the change, through fsstore."""
     error: StoreError | None = None
-    """Of kind ``invalid``: why the file cannot be read, a `BadValue` with line and column if it is no JSON."""
+    """Of kind ``invalid``: why the file cannot be read, a `BadValue` with line and column if it is no JSON.
+
+    A `SchemaViolation` if it can be, and the schema of its namespace does not allow the value; which is told then.
+    """
     merged: int = 0
     """How many earlier changes of the key that were not told are in this one; of a ``resync``, how many events."""
 

@@ -25,6 +25,7 @@ from fsstore.engine import (
     Verdict,
 )
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
+from fsstore.guards import guarded
 from fsstore.reading import OpsHook, ReadHandle, key_list, require_plain, text_or_all
 from fsstore.records import Record, Replaced, seconds_of
 
@@ -433,6 +434,7 @@ class Handle(ReadHandle):
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
+        ops = guarded(self._engine, ops)
         outcomes = self._engine.commit(ops, self._writer, durability=durability, claim=claim)
         if self._ops is not None:
             if len(ops) == 1 and found is None:

@@ -4,188 +4,156 @@ The work is a generator: what it does between two ``yield`` never waits, and eac
 it waits, once in each way. A plain call runs it in its own thread. Awaited, each stretch of work runs in a thread of
 the event loop's pool and the waiting in the loop, so that however many wait, no thread is kept from those that could
 end the wait.
+
+What the work may rely on, in both forms: it is always brought to its end. Each stretch that was begun is finished,
+then the work is told of what has ended it, a cancellation or Ctrl-C too, by an exception where it waits; it may clean
+up, and even wait for that. Where nobody runs the loop any more it is closed (`GeneratorExit`), and must not wait. A
+stretch sees the context variables of whoever awaits it; what it sets in them is gone at its end.
 """
 
 from __future__ import annotations
 
+import contextvars
 import functools
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar, overload
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from types import MethodType
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from fsstore.errors import UnsupportedType
+from fsstore.waits import Call, Done, Entering, Failed, Giving, Pause, Wait, Waiting, finished, is_async
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = [
+    "Bound",
+    "Call",
+    "Entering",
+    "Giving",
+    "Pause",
+    "Steps",
+    "Wait",
+    "Waiting",
+    "arun",
+    "is_async",
+    "run",
+    "waiting",
+]
 
 T = TypeVar("T")
 S = TypeVar("S")
 P = ParamSpec("P")
 
-Steps = Generator["Wait", Any, T]
+Steps = Generator[Wait, Any, T]
 """Work that gives a ``T`` at its end."""
 
 
-class Wait(ABC):
-    """Something to wait for; what came of it is sent into the work, what it raised is raised there."""
+class _Work:
+    """Work under way: one stretch at a time, in whichever thread."""
 
-    @abstractmethod
-    def block(self) -> Any:
-        """Wait in this thread."""
+    def __init__(self, steps: Steps[Any]) -> None:
+        self._steps = steps
+        self._is_over = False
+        self._mutex = threading.RLock()
 
-    @abstractmethod
-    async def suspend(self) -> Any:
-        """Wait in this coroutine, without a thread."""
+    def go_on(self, found: Any = None, error: BaseException | None = None) -> Wait | Done | Failed:
+        """Go on to the next wait, or to the end."""
+        with self._mutex:
+            try:
+                return self._steps.send(found) if error is None else self._steps.throw(error)
+            except StopIteration as done:
+                self._is_over = True
+                return Done(done.value)
+            except BaseException as raised:
+                self._is_over = True
+                return Failed(raised)
 
+    def end(self) -> None:
+        """Close what was left, after the stretch that is under way.
 
-class Pause(Wait):
-    """So many seconds."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def block(self) -> None:
-        """Sleep."""
-        time.sleep(self._seconds)
-
-    async def suspend(self) -> None:
-        """Sleep in the loop."""
-        import asyncio
-
-        await asyncio.sleep(self._seconds)
-
-
-class Call(Wait):
-    """The end of a function of the user's, a plain one or, where the work is awaited, a coroutine function."""
-
-    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
-        self._fn, self._args = fn, args
-
-    def block(self) -> Any:
-        """Call it. Raises `UnsupportedType` if it has to be awaited."""
-        if is_async(self._fn):
-            raise _cannot_await(self._fn)
-        found = self._fn(*self._args)
-        if hasattr(found, "__await__"):
-            if hasattr(found, "close"):
-                found.close()  # so that nothing warns of a coroutine that was never awaited
-            raise _cannot_await(self._fn)
-        return found
-
-    async def suspend(self) -> Any:
-        """Await it; a plain function is called in a thread."""
-        import asyncio
-
-        if is_async(self._fn):
-            return await self._fn(*self._args)
-        found = await asyncio.to_thread(self._fn, *self._args)
-        return await found if hasattr(found, "__await__") else found
-
-
-class Entering(Wait):
-    """The entering of something that is both a context manager and an async one, such as a lock."""
-
-    def __init__(self, entered: Any) -> None:
-        self._entered = entered
-
-    def block(self) -> Any:
-        """Enter it."""
-        return self._entered.__enter__()
-
-    async def suspend(self) -> Any:
-        """The same in the loop."""
-        return await self._entered.__aenter__()
-
-
-class Waiting(Wait):
-    """What a method does that is there in both forms: a plain verb, and the same name in a view to be awaited."""
-
-    def __init__(self, plain: Callable[[], Any], awaited: Callable[[], Awaitable[Any]]) -> None:
-        self._plain, self._awaited = plain, awaited
-
-    def block(self) -> Any:
-        """Call the plain one."""
-        return self._plain()
-
-    async def suspend(self) -> Any:
-        """Await the other one."""
-        return await self._awaited()
+        Called by the collector of garbage it may have interrupted that very stretch: then whoever runs that stretch
+        is the last to hold the work, and closes it by letting go.
+        """
+        with self._mutex:
+            if not self._is_over and not getattr(self._steps, "gi_running", False):
+                self._is_over = True
+                self._steps.close()
 
 
 def run(steps: Steps[T]) -> T:
     """Do the work in this thread; what it gives."""
-    turn = _next(steps)
-    while not isinstance(turn, _Done):
-        try:
-            found = turn.block()
-        except BaseException as error:
-            turn = _next(steps, error=error)
-        else:
-            turn = _next(steps, found)
-    result: T = turn.result
-    return result
+    work = _Work(steps)
+    try:
+        turn = work.go_on()
+        while isinstance(turn, Wait):
+            try:
+                found = turn.block()
+            except BaseException as error:
+                turn = work.go_on(error=error)
+            else:
+                turn = work.go_on(found)
+        result: T = _result(turn)
+        return result
+    finally:
+        work.end()
 
 
 async def arun(steps: Steps[T]) -> T:
     """Do the work with the waiting in this coroutine; what it gives.
 
-    Who is cancelled waits for the stretch of work that is under way; then the work is told by the same error.
+    The first stretch is done whatever happens; so is the one under way when this is cancelled. Then the work is told,
+    and when it has cleaned up the cancellation is raised, unless the work took it upon itself to give a result.
     """
-    turn = await _in_thread(functools.partial(_next, steps), steps)
-    while not isinstance(turn, _Done):
-        try:
-            found = await turn.suspend()
-        except BaseException as error:
-            turn = await _in_thread(functools.partial(_next, steps, error=error), steps)
-        else:
-            turn = await _in_thread(functools.partial(_next, steps, found), steps)
-    result: T = turn.result
-    return result
-
-
-class _Done(NamedTuple):
-    result: Any
-
-
-def _next(steps: Steps[Any], found: Any = None, error: BaseException | None = None) -> Wait | _Done:
-    """Go on to the next wait, or to the end."""
+    work = _Work(steps)
     try:
-        return steps.send(found) if error is None else steps.throw(error)
-    except StopIteration as done:  # which no future could carry
-        return _Done(done.value)
+        turn, cancelled = await _stretch(work.go_on)
+        while isinstance(turn, Wait):
+            if isinstance(turn, Giving) and cancelled is None:
+                turn = work.go_on()  # here: whoever is cancelled after this has what was given
+                continue
+            found, error = await _suspended(turn) if cancelled is None else (None, cancelled)
+            turn, cancelled = await _stretch(functools.partial(work.go_on, found, error))
+            error = None  # it would hold this frame, and this frame it
+        if cancelled is not None:
+            raise cancelled from (turn.taken() if isinstance(turn, Failed) else None)
+        result: T = _result(turn)
+        return result
+    finally:
+        work.end()
 
 
-async def _in_thread(stretch: Callable[[], Wait | _Done], steps: Steps[Any]) -> Wait | _Done:
+def _result(turn: Done | Failed) -> Any:
+    if isinstance(turn, Failed):
+        raise turn.taken()
+    return turn.result
+
+
+async def _suspended(wait: Wait) -> tuple[Any, BaseException | None]:
+    """What came of a wait, or what it raised. Whoever closes this coroutine closes `arun` too, whatever this gives."""
+    try:
+        return await wait.suspend(), None
+    except BaseException as error:
+        return None, error
+
+
+async def _stretch(work: Callable[[], Wait | Done | Failed]) -> tuple[Any, asyncio.CancelledError | None]:
+    """Do a stretch of work in a thread of the loop's pool, to its end; and whether this was cancelled meanwhile."""
     import asyncio
 
-    task = asyncio.ensure_future(asyncio.to_thread(stretch))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError as cancelled:
-        while not task.done():  # nobody can stop a thread; what it does is short
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError:
-                continue
-        if not task.cancelled() and task.exception() is None and not isinstance(task.result(), _Done):
-            ending = asyncio.ensure_future(asyncio.to_thread(_tell_cancelled, steps, cancelled))
-            await asyncio.wait([ending])
-        raise
-
-
-def _tell_cancelled(steps: Steps[Any], cancelled: BaseException) -> None:
-    """Let the work clean up. It does not wait any more."""
-    try:
-        steps.throw(cancelled)
-    except BaseException:  # noqa: S110  # the cancellation itself is raised by whoever calls this
-        pass
-    finally:
-        steps.close()
+    context = contextvars.copy_context()
+    return await finished(asyncio.get_running_loop().run_in_executor(None, context.run, work))
 
 
 class Bound(Generic[P, T]):
     """A method that does work of this kind: call it, or await ``awaited(...)``; ``aio.NAME`` is the latter."""
 
     def __init__(self, steps: Callable[P, Steps[T]]) -> None:
-        self._steps = steps
+        self._steps = self.__wrapped__ = steps  # for whoever asks for its arguments
+        self.__doc__ = steps.__doc__
+        self.__name__ = steps.__name__
+
+    def __repr__(self) -> str:
+        return f"<waiting {self._steps!r}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         """Do it in this thread."""
@@ -214,23 +182,5 @@ class waiting(Generic[S, P, T]):  # noqa: N801  # a decorator
     def __get__(self, instance: S | None, owner: type) -> waiting[S, P, T] | Bound[P, T]:
         if instance is None:
             return self
-        bound: Callable[P, Steps[T]] = functools.partial(self._steps, instance)
-        made = Bound(bound)
-        functools.update_wrapper(made, self._steps)
-        return made
-
-
-def is_async(fn: Any) -> bool:
-    """Whether what it gives has to be awaited, as far as can be told without a call."""
-    import inspect
-
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
-
-
-def _cannot_await(fn: Callable[..., Any]) -> UnsupportedType:
-    name = getattr(fn, "__name__", repr(fn))
-    return UnsupportedType(
-        f"{name} is a coroutine function, which a plain call cannot wait for; await the same verb of .aio",
-        json_path="$",
-        type_name="coroutine",
-    )
+        method: Callable[P, Steps[T]] = MethodType(self._steps, instance)
+        return Bound(method)

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-from fsstore.errors import ReadOnly
+from fsstore.credentials import OFF, POLICIES
+from fsstore.errors import ReadOnly, Unsupported
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
 from fsstore.recipes.doors import Recipes
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from fsstore.watching.watches import Watches
 
 MEMORY = ":memory:"
+ASKED: Any = object()
+"""Instead of a schema: what is it?"""
 
 
 class Namespace(Recipes):
@@ -66,6 +69,22 @@ class Namespace(Recipes):
         """
         store, agent, run = self.store, self.agent, self.run_id
         return Namespace(self._engine, namespace, store, agent=agent, run=run, ops=self._ops, ttl=ttl)
+
+    def schema(self, namespace: str, json_schema: Any = ASKED) -> Any:
+        """The JSON Schema of a namespace's values, ``None`` if it has none; set first, if one is given.
+
+        Of draft 2020-12 unless ``$schema`` names another; a ``$ref`` may lead into the schema itself alone. It is kept
+        in the namespace's tracked ``.meta/.namespace.json``. From when this returns every write of every process is
+        checked, and raises `SchemaViolation`; one that is under way may still come. What is stored already stays, and
+        so does what people write: `doctor` and `watch` report it, `get` gives it. ``None`` takes the schema away.
+        Atomic and durable. Raises `InvalidValue`, with the place, for what is no schema, and `BadValue`.
+        """
+        if json_schema is ASKED:
+            return self._engine.rules(namespace).schema
+        from fsstore.shaping import set_schema
+
+        self.store._require_writable("schema")
+        return set_schema(self._engine, self._writer, namespace, json_schema)
 
     def history(self, key: str, *, limit: int | None = None) -> Iterator[Version]:
         """What became of ``key``, the newest first: the commit, the value before and after it.
@@ -273,6 +292,11 @@ class Store(StoreWatchable, Namespace):
         if self._has_files():
             yield from self._past.findings()
 
+    def _findings_of_values(self) -> Iterator[Finding]:
+        from fsstore.shaping import findings
+
+        return findings(self._engine)
+
     def _has_files(self) -> bool:
         return bool(self._engine.capabilities.durability - {"process"})
 
@@ -284,9 +308,10 @@ class Store(StoreWatchable, Namespace):
         one key gets that key's name. No value is changed.
         """
         if not fix:
-            return itertools.chain(self._engine.check(), self._findings_of_history())
+            return itertools.chain(self._engine.check(), self._findings_of_values(), self._findings_of_history())
         self._require_writable("doctor")
-        return iter([*self._engine.check(fix=True), *self._findings_of_history()])  # at once, whoever looks at it
+        found = [*self._engine.check(fix=True), *self._findings_of_values(), *self._findings_of_history()]
+        return iter(found)  # at once, whoever looks at it
 
     def backup(self, directory: str | os.PathLike[str], *, new_id: bool = False) -> Backup:
         """Copy the store, as it is at one instant, to a directory that is not there yet, or empty.
@@ -333,6 +358,7 @@ def open(
     read_only: bool = False,
     durability: str | None = None,
     git: bool | None = None,
+    credentials: str | None = None,
     ops: OpsHook | None = None,
 ) -> Store:
     """Open the store in directory ``path``; ``":memory:"`` is a new, empty one in memory.
@@ -344,12 +370,17 @@ def open(
     ``"snapshot"`` what a snapshot has committed survives a loss of power too, with ``"power"`` every write does, with
     ``"process"`` nothing is sure to; by default the store's setting counts (``"settings": {"durability": "power"}``
     in ``fsstore.json``), else "snapshot". ``git=False`` makes no snapshots; by default the setting ``git`` counts, else
-    there is a history. ``ops`` is called with an `Operation` after each verb.
+    there is a history. ``credentials`` says what is done about a value that looks like a credential: ``"warn"`` logs
+    it, ``"refuse"`` raises `CredentialRefused`; by default the setting ``credentials`` counts, else it is ``"off"``.
+    ``ops`` is called with an `Operation` after each verb.
 
     Raises `NotAStore` for a directory that holds other things, `StoreMissing` where there is none to be
     made, `Unsupported` for a file system without flock.
     """
-    engine = _engine(os.fspath(path), create=create, read_only=read_only, durability=durability)
+    if credentials not in (None, *POLICIES):
+        raise Unsupported(f"credentials is one of: {', '.join(POLICIES)}; not {credentials!r}", path="")
+    where = os.fspath(path)
+    engine = _engine(where, create=create, read_only=read_only, durability=durability, credentials=credentials)
     try:
         if durability is not None:
             engine.capabilities.require_durability(durability)
@@ -361,10 +392,10 @@ def open(
 
             return past or open_history(engine, enabled=git, durability=durability)
 
-        if not read_only and os.path.lexists(f"{os.fspath(path)}/.git/fsstore/session"):
+        if not read_only and os.path.lexists(f"{where}/.git/fsstore/session"):
             from fsstore.history.session import is_over
 
-            if is_over(os.path.realpath(path)):
+            if is_over(os.path.realpath(where)):
                 past = history()
                 past.recover()
         author = _ambient()
@@ -408,14 +439,24 @@ def adopt(path: str | os.PathLike[str], *, dry_run: bool = False) -> Adoption:
     return Adoption(found, foreign)
 
 
-def _engine(path: str, *, create: bool, read_only: bool, adopt: bool = False, durability: str | None = None) -> Engine:
+def _engine(
+    path: str,
+    *,
+    create: bool,
+    read_only: bool,
+    adopt: bool = False,
+    durability: str | None = None,
+    credentials: str | None = None,
+) -> Engine:
     if path == MEMORY:
         from fsstore.engines.memory import MemoryEngine
 
-        return MemoryEngine(read_only=read_only)
+        return MemoryEngine(read_only=read_only, credentials=credentials or OFF)
     from fsstore.engines.files.engine import FileEngine
 
-    return FileEngine(path, create=create, read_only=read_only, adopt=adopt, durability=durability)
+    return FileEngine(
+        path, create=create, read_only=read_only, adopt=adopt, durability=durability, credentials=credentials
+    )
 
 
 def configure(path: str | os.PathLike[str], setting: str, value: Any) -> bool:

@@ -70,6 +70,12 @@ class AsyncView:
     def __repr__(self) -> str:
         return f"{self._handle!r}.aio"
 
+    def __aiter__(self) -> AsyncIterator[Any]:
+        if not hasattr(self._handle, "__aiter__"):
+            raise TypeError(f"{self!r} is nothing to iterate over; its streams and subscriptions are")
+        iterator: AsyncIterator[Any] = self._handle.__aiter__()
+        return iterator
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -84,16 +90,61 @@ class AsyncView:
             return getattr(self._handle, f"_{name}_async")
         if name in _OPENED:
             return lambda *args, **kwargs: Opening(_threaded(found), args, kwargs)
+        if name in _ENTERED:
+            return lambda *args, **kwargs: AsyncEntered(found(*args, **kwargs))
         if name in _IMMEDIATE:
             return lambda *args, **kwargs: AsyncView(found(*args, **kwargs))
         return _threaded(found) if callable(found) else found
 
 
+_AWAITABLE = frozenset({"lock", "memoize", "semaphore", "throttle"})
+"""What it gives is for ``async with``, or is a decorator."""
+_STREAMS = frozenset({"doctor", "entries", "items", "scan"})
+_NATIVE = frozenset({"wait_for"})
+"""The handle has a coroutine function for it."""
+_OPENED = frozenset({"follow", "watch"})
+"""What it gives is used after it was waited for."""
+_IMMEDIATE = frozenset(
+    {
+        "barrier",
+        "checkpoint",
+        "handle",
+        "logbook",
+        "queue",
+        "signal",
+        "state_machine",
+        "statistics",
+        "use_namespace",
+    }
+)
+"""It does no input or output."""
 _AWAITABLE = frozenset({"lock", "memoize"})  # what it gives is for ``async with``, or is a decorator
+_ENTERED = frozenset({"semaphore", "throttle"})  # the same, and has verbs of its own
 _STREAMS = frozenset({"doctor", "entries", "items", "scan"})
 _NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
 _OPENED = frozenset({"follow", "watch"})  # what it gives is used after it was waited for
-_IMMEDIATE = frozenset({"handle", "logbook", "statistics", "use_namespace"})  # it does no input or output
+_IMMEDIATE = frozenset(
+    {"barrier", "handle", "logbook", "signal", "statistics", "use_namespace"}
+)  # it does no input or output
+
+
+class AsyncEntered(AsyncView):
+    """The verbs of something that is for ``async with``, and for functions as a decorator."""
+
+    __slots__ = ()
+
+    def __call__(self, fn: Any) -> Any:
+        """Put it around a function."""
+        found: Any = self._handle
+        return found(fn)
+
+    async def __aenter__(self) -> Any:
+        found: Any = self._handle
+        return await found.__aenter__()
+
+    async def __aexit__(self, *exc: object) -> None:
+        found: Any = self._handle
+        await found.__aexit__(*exc)
 
 
 class Opening:

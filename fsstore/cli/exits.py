@@ -38,6 +38,8 @@ _STATUS: dict[type[Exception], int] = {
     errors.TooLarge: DATA,
     errors.BadValue: DATA,
     errors.BadValues: DATA,
+    errors.SchemaViolation: DATA,
+    errors.CredentialRefused: DATA,
     errors.NameCollision: DATA,
     errors.Blocked: DATA,
     errors.NotAStore: DATA,

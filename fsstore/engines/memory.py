@@ -46,9 +46,11 @@ class MemoryEngine(Claiming):
 
     _locks: MemoryLocks
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self, *, read_only: bool = False, credentials: str = "off") -> None:
         self.capabilities = Capabilities(
-            read_only="it was opened with read_only=True" if read_only else "", durability=frozenset({"process"})
+            read_only="it was opened with read_only=True" if read_only else "",
+            durability=frozenset({"process"}),
+            credentials=credentials,
         )
         self.place = f":memory:{id(self)}"
         self.identity = None

@@ -97,7 +97,9 @@ class Authorship:
 
 
 def _owner(path: str) -> str | None:
-    """The path of the key that a file belongs to, as its value or its sidecar; ``None`` for one of no key."""
+    """The path of the key that a file belongs to, as its value or its sidecar; of rules their own; else ``None``."""
+    if layout.is_rules(path):
+        return path
     namespace, key, is_metadata = layout.record_of(path)
     if namespace is None or key is None:
         return None
@@ -105,10 +107,10 @@ def _owner(path: str) -> str | None:
 
 
 def with_sidecars(work: WorkTree, index: Index, paths: Iterable[str]) -> set[str]:
-    """These paths of keys, and those of their sidecars that are there, or that the index has."""
+    """These paths of keys and rules, and those of the keys' sidecars that are there, or that the index has."""
     found = set(paths)
     any_there: dict[str, bool] = {}
-    for path in list(found):
+    for path in [path for path in found if not layout.is_rules(path)]:
         sidecar, directory = work.sidecar(path)
         if directory not in any_there:
             known = next(index.paths(os.fsencode(f"{directory}/")), None)

@@ -28,6 +28,7 @@ from fsstore.history.checkpoint import before_snapshot
 from fsstore.history.committing import Making
 from fsstore.history.entries import entry_of, unknown
 from fsstore.history.groups import Change, Group, Groups
+from fsstore.history.guarding import guard
 from fsstore.history.ignoring import Ignoring
 from fsstore.history.index import Index
 from fsstore.history.log import commit_of
@@ -266,7 +267,9 @@ class _Step:
         found = capture(self._tree, path)
         if found is None or self._authorship.writer(path, found) is not None:
             return found
-        return capture_whole(self._tree, path)
+        found = capture_whole(self._tree, path)
+        guard(self._work, path, found)
+        return found
 
     def _is_wanted(self, path: str) -> bool:
         """Whether a file that is no key's belongs into the history."""

@@ -171,7 +171,7 @@ def name_of(fn: Callable[..., Any]) -> str:
     spec = globals_.get("__spec__")
     file = globals_.get("__file__")
     module = spec.name if spec is not None else PurePath(file).stem if file else fn.__module__
-    return f"{module}.{qualified}"
+    return f"{module}.{qualified}" if module else qualified
 
 
 def _names(ignore: Collection[str]) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fsstore.errors import Closed, Conflict, NotFound, StoreError
+from fsstore.errors import Closed, Conflict, LockTimeout, NotFound, StoreError
 from fsstore.namespace import require_lasting
-from fsstore.recipes.flights import Computing, Flight
+from fsstore.recipes.flights import Computing, Flight, outside
 from fsstore.records import seconds_of
 from fsstore.steps import Entering, Steps, Waiting, arun, run
 
@@ -115,15 +115,22 @@ class Cached:
     def _first(self, fn: Callable[[], Any]) -> Steps[Any]:
         """Compute it, unless somebody else has meanwhile. Who is first to store a value is right."""
         lock = self._flight.lock()
-        yield Entering(lock)
         try:
-            found, _ = self._look()
-            if found is not ABSENT:
-                return found
-            value = yield Computing(lock, fn)
-            return self._space.set_default(self._key, value, ttl=self._terms.kept)
+            yield Entering(lock)
+        except LockTimeout as error:
+            _log.warning("%s It may wait for what is computed here, so the key is computed here as well.", error)
+            return (yield from self._computed(None, fn))
+        try:
+            return (yield from self._computed(lock, fn))
         finally:
             lock.release()
+
+    def _computed(self, lock: Lock | None, fn: Callable[[], Any]) -> Steps[Any]:
+        found, _ = self._look()
+        if found is not ABSENT:
+            return found
+        value = yield Computing(lock, fn)
+        return self._space.set_default(self._key, value, ttl=self._terms.kept)
 
     async def _first_in_turn(self, fn: Callable[[], Any]) -> Any:
         """The same for a task, after the other tasks that want it."""
@@ -139,13 +146,12 @@ class Cached:
     def _renew_in_thread(self, fn: Callable[[], Any]) -> None:
         """Let a thread compute it, unless somebody does. The thread ends with the program."""
         import threading
-        from contextvars import copy_context
 
         with self._told():
             if (lock := self._flight.tried()) is None:
                 return
             work = (self._renew_told, lock, fn)
-            thread = threading.Thread(target=copy_context().run, args=work, name="fsstore-cached", daemon=True)
+            thread = threading.Thread(target=outside().run, args=work, name="fsstore-cached", daemon=True)
             try:
                 thread.start()
             except RuntimeError:  # no thread to be had
@@ -161,9 +167,9 @@ class Cached:
         import asyncio
 
         with self._told():
-            if (lock := await asyncio.to_thread(self._flight.tried)) is None:
+            if (lock := await self._flight.tried_awaited()) is None:
                 return
-            task = asyncio.get_running_loop().create_task(self._renew_awaited(lock, fn))
+            task = asyncio.create_task(self._renew_awaited(lock, fn), context=outside())
             _tasks.add(task)
             task.add_done_callback(_tasks.discard)
             task.add_done_callback(lambda _: lock.release())  # also where it was cancelled before it began

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from fsstore.coordinated import Coordinated
 from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.logbook import Logbook
     from fsstore.recipes.memoizing import Memoizing
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.statistics import Statistics
+    from fsstore.recipes.throttle import Throttle
 
 
 class Recipes(Coordinated, ABC):
@@ -32,7 +36,8 @@ class Recipes(Coordinated, ABC):
         """The value of ``key``; where it is missing, what ``fn()`` gives, which is stored first.
 
         Every value that is there is a hit: ``None``, 0 and "" too. However many threads, tasks and processes want the
-        key at once, one of them calls ``fn``; the others wait for its end, however long it takes, and get that value.
+        key at once, one of them calls ``fn``; the others wait for its end, however long it takes (ten minutes
+        where ``fn`` itself asks for another key: then it is computed twice), and get that value.
         What ``fn`` raises is raised, nothing is stored, and one of those that waited calls it next; so if its process
         dies. Who stores a value meanwhile by another verb is right: it is given instead.
 
@@ -89,3 +94,47 @@ class Recipes(Coordinated, ABC):
         from fsstore.recipes.logbook import Logbook
 
         return Logbook(self, name)
+
+    # -- coordinating ------------------------------------------------------------------------------
+
+    @waiting
+    def wait_all(self, keys: Iterable[str], timeout: float | None = None) -> Steps[dict[str, Any]]:
+        """Wait until all these keys are there; their values, as they were at one instant.
+
+        A file that cannot be read is waited for. Raises `WaitTimeout` after ``timeout`` seconds: ``missing`` are the
+        keys that had not come. Raises `Closed` if the store is closed meanwhile.
+        """
+        from fsstore.recipes.arrivals import all_there
+
+        return (yield from all_there(self, keys, timeout))
+
+    def signal(self, name: str) -> Signal:
+        """Something that has happened, once ``set()`` was called or the key written by hand; it can be waited for."""
+        from fsstore.recipes.signal import Signal
+
+        return Signal(self, name)
+
+    def semaphore(self, name: str, n: int, *, timeout: float | None = None, ttl: float | None = None) -> Semaphore:
+        """``with store.semaphore("api", 3):`` is entered by at most ``n`` at once, in all processes.
+
+        Waits up to ``timeout`` seconds (30 by default, 0 tries once), then raises `LockTimeout`, which names the
+        holders. With ``ttl`` a slot is a lease, as with `lock`. A holder's slot is free at once when its process ends.
+        """
+        from fsstore.recipes.semaphore import Semaphore
+
+        return Semaphore(self, name, n, timeout=timeout, ttl=ttl)
+
+    def throttle(self, name: str, count: int, seconds: float) -> Throttle:
+        """``with store.throttle("api", 5, 1.0):`` is entered at most ``count`` times in any ``seconds``.
+
+        Waits as long as it takes; ``acquire(timeout)`` does not.
+        """
+        from fsstore.recipes.throttle import Throttle
+
+        return Throttle(self, name, count, seconds)
+
+    def barrier(self, name: str, parties: int) -> Barrier:
+        """Where ``parties`` wait for one another: ``wait()`` returns to all of them when the last has come."""
+        from fsstore.recipes.barrier import Barrier
+
+        return Barrier(self, name, parties)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 1e8
 """Seconds that one waits for somebody else's computation: years. How long it may take is its author's to say."""
+_NESTED_PATIENCE = 600.0
+"""The same for who is in a computation of their own: somebody may wait for that, and so for ever."""
 
 _around: ContextVar[tuple[Lock, ...]] = ContextVar("fsstore_computing", default=())
 """The locks of the computations that the calling code is in, also where those began its task."""
@@ -39,13 +41,20 @@ class Flight:
         """That of the store's lock: whoever asks `locked_by` for it learns who computes."""
 
     def lock(self) -> Lock:
-        """A lock that waits until nobody else computes."""
-        return self._space.lock(self.name, timeout=_PATIENCE)
+        """A lock that waits until nobody else computes. Within another computation `LockTimeout` ends that some day."""
+        return self._space.lock(self.name, timeout=_NESTED_PATIENCE if _around.get() else _PATIENCE)
 
     def tried(self) -> Lock | None:
         """A lock that is held; ``None`` where somebody computes, or nobody may write."""
         try:
             return self._space.lock(self.name, timeout=0).__enter__()
+        except (LockTimeout, ReadOnly):
+            return None
+
+    async def tried_awaited(self) -> Lock | None:
+        """The same, awaited."""
+        try:
+            return await self._space.lock(self.name, timeout=0).__aenter__()
         except (LockTimeout, ReadOnly):
             return None
 
@@ -81,7 +90,7 @@ class Flight:
 class Computing(Call):
     """A call of a function of the user's that knows in which computation it is."""
 
-    def __init__(self, lock: Lock, fn: Any) -> None:
+    def __init__(self, lock: Lock | None, fn: Any) -> None:
         super().__init__(fn)
         self._lock = lock
 
@@ -96,9 +105,16 @@ class Computing(Call):
             return await super().suspend()
 
 
+def outside() -> Context:
+    """The context of the calling code for work that nobody waits for: it is a part of no computation."""
+    context = copy_context()
+    context.run(_around.set, ())
+    return context
+
+
 @contextlib.contextmanager
-def _inside(lock: Lock) -> Iterator[None]:
-    before = _around.set((*_around.get(), lock))
+def _inside(lock: Lock | None) -> Iterator[None]:
+    before = _around.set(_around.get() if lock is None else (*_around.get(), lock))
     try:
         yield
     finally:

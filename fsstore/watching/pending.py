@@ -39,12 +39,13 @@ class Pending:
         gathers: bool = False,
         told: Callable[[], Told] | None = None,
         note: Callable[[str, str, bytes], None] | None = None,
+        inspect: Callable[[Event], Event] | None = None,
     ) -> None:
         """An empty queue, whose initial state is still to come.
 
         ``gathers``: the subscriber knows of keys from its events alone, so that it need not be told that one has
         come and gone. ``told`` is asked what is known when too many events wait; ``note`` is to be told of own writes
-        that are not handed on.
+        that are not handed on. ``inspect`` may make another event of one with a value, when it is handed on.
         """
         self._prefix = prefix
         self._own = own
@@ -53,6 +54,7 @@ class Pending:
         self._gathers = gathers
         self._told = told
         self._note = note
+        self._inspect = inspect
         self._entries: OrderedDict[Name, Entry | Action] = OrderedDict()
         self._limit = sys.maxsize
         """How many may wait. What an initial state leaves to be handed on is allowed on top of the bound."""
@@ -209,9 +211,15 @@ class Pending:
                 if self._note is not None:  # a whole state that was noted meanwhile may have it
                     return partial(self._note, *name, b"")
             self.in_hand = found
-        entry = handed_on(found)  # without the lock, as this takes its time
+        entry = self._handed_on(found)  # without the lock, as this takes its time
         self.in_hand = entry
         return entry
+
+    def _handed_on(self, found: Entry) -> Entry:
+        entry = handed_on(found)
+        if self._inspect is None or entry[0].kind not in ("created", "updated"):
+            return entry
+        return self._inspect(entry[0]), *entry[1:]
 
     def _seconds(self) -> float:
         if not self._entries:
@@ -258,7 +266,7 @@ class Pending:
         """All that waits, due or not."""
         with self._lock:
             waiting = [each for each in self._entries.values() if isinstance(each, tuple)]
-            found = [handed_on(each)[0] for each in waiting if not self._is_nothing(each)]
+            found = [self._handed_on(each)[0] for each in waiting if not self._is_nothing(each)]
             self._entries.clear()
             return found
 

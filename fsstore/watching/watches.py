@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from fsstore.errors import Closed, StoreError, WaitTimeout
+from fsstore.guards import violation_in
 from fsstore.keys import encode_namespace
 from fsstore.reading import require_plain, text_or_all
 from fsstore.watching import files
@@ -117,6 +118,7 @@ class Watches:
             gathers=known is not None,
             told=None if cursor is None else told_now,
             note=None if cursor is None else cursor.note,
+            inspect=self._inspected,
         )
         progress = (ManualProgress if options.manual else Progress)(pending, cursor)
         try:
@@ -139,6 +141,11 @@ class Watches:
             raise
         return made
 
+    def _inspected(self, event: Event) -> Event:
+        """An event whose value the schema of its namespace does not allow is told as ``invalid``, with the value."""
+        error = violation_in(self._engine, event.namespace, event.key, event.value)
+        return event if error is None else event._replace(kind="invalid", error=error)
+
     def _known(self, since: str | os.PathLike[str]) -> Told | None:
         """What is known at a revision, or by a file; ``None`` if the file says that it is not known."""
         path = os.fspath(since)
@@ -159,7 +166,7 @@ class Watches:
         known = self._known(since)
         if known is not None and namespace is not None:
             known = {namespace: known.get(namespace, {})}
-        pending = Pending(prefix=text_or_all(prefix), gathers=True)
+        pending = Pending(prefix=text_or_all(prefix), gathers=True, inspect=self._inspected)
         feed = self._engine.feed()
         try:
             feed.attach(pending, namespace, known)

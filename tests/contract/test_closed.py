@@ -64,6 +64,10 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "changes": lambda h: h.store.changes("HEAD"),
     "sync": lambda h: h.store.sync(),
     "watch_status": lambda h: h.store.watch_status(),
+    "cached": lambda h: h.cached("k", dict),
+    "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
+    "statistics": lambda h: h.statistics("s").add(1),
+    "logbook": lambda h: h.logbook("l").append(1),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

@@ -11,7 +11,7 @@ from files.conftest import _no_process_stays, disk, root, scratch
 from files.mounts import served_disk
 from files.needs import need_program, need_root
 
-from fsstore.engines.files import kept, sidecars, stripes
+from fsstore.engines.files import kept, rules, sidecars, stripes
 
 from .forgetting import Disk, empty
 
@@ -28,7 +28,7 @@ def scratch_for_all() -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def _same_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is looked at again after 50 ms is looked at each time: a run has the calls of the one before it."""
-    for module, name in ((kept, "_RECHECK"), (stripes, "_RECHECK"), (sidecars, "_BELIEVED")):
+    for module, name in ((kept, "_RECHECK"), (stripes, "_RECHECK"), (sidecars, "_BELIEVED"), (rules, "_BELIEVED")):
         monkeypatch.setattr(module, name, 0.0)
 
 

@@ -11,8 +11,8 @@ from fsstore import Store
 
 OLD, NEW, LARGE = {"v": "old" * 20}, {"v": "new" * 30}, {"v": "large" * 60_000}
 
-State = dict[str, dict[str, tuple[Any, Any]]]
-"""Value and metadata, by namespace and key."""
+State = dict[str, dict[str, tuple[Any, Any, bool]]]
+"""Value, metadata, and whether it ends by itself, by namespace and key."""
 
 
 class Verb(NamedTuple):
@@ -48,6 +48,8 @@ VERBS = [
     Verb("set-large", lambda s: s.set("a", LARGE), 1),
     Verb("set-metadata", lambda s: s.set("m", NEW, {"source": "new"}), 1),
     Verb("set-first-metadata", lambda s: s.set("a", NEW, {"source": "new"}), 1),
+    Verb("set-ttl", lambda s: s.set("m", NEW, ttl=3600), 1),
+    Verb("touch", lambda s: s.touch("a", 3600), 1),
     Verb("set-if-match", lambda s: s.set("a", NEW, if_match=s.info("a").revision), 1),
     Verb("create", lambda s: s.create("b:new", NEW), 1),
     Verb("delete", lambda s: s.delete("a"), 1),
@@ -75,7 +77,11 @@ def state(store: Store) -> State:
     found: State = {}
     for name in store.list_namespaces():
         namespace = store.use_namespace(name)
-        found[name] = {key: (value, namespace.info(key).metadata) for key, value in namespace.get_all().items()}
+        values = namespace.get_all()
+        records = {key: namespace.info(key) for key in values}
+        found[name] = {
+            key: (values[key], record.metadata, record.expires_at is not None) for key, record in records.items()
+        }
     return found
 
 

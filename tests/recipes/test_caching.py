@@ -7,13 +7,17 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 import fsstore
 from fsstore import BadValue, NestedWrite, ReadOnly, Store, UnsupportedType
+from fsstore.engines.held import MemoryLocks
+from fsstore.recipes import flights
 from fsstore.recipes.caching import Cached
+from fsstore.recipes.flights import Flight
 
 LIMIT = 60  # seconds in which what is to happen happens on any machine
 FALSY: list[Any] = [None, 0, 0.0, False, "", [], {}]
@@ -259,6 +263,68 @@ def test_threads_wait_for_one(store: Store) -> None:
     assert gate.count == 1
 
 
+def computations_of_threads(monkeypatch: pytest.MonkeyPatch, threads: int = 8) -> int:
+    """How often threads compute that have all missed, and none ends before each has begun or was refused the lock."""
+    settled: set[int] = set()
+    all_settled = threading.Event()
+    missed = threading.Barrier(threads)
+    computing: list[int] = []
+    look, current = Cached._look, MemoryLocks._current
+
+    def settle() -> None:
+        settled.add(threading.get_ident())
+        if len(settled) == threads:
+            all_settled.set()
+
+    def watched_look(self: Cached) -> Any:
+        found = look(self)
+        if threading.get_ident() not in seen:
+            seen.add(threading.get_ident())
+            missed.wait(LIMIT)
+        return found
+
+    def watched_current(self: MemoryLocks, name: str) -> Any:
+        holding = current(self, name)
+        if holding is not None:
+            settle()
+        return holding
+
+    def fn() -> str:
+        computing.append(threading.get_ident())
+        settle()
+        assert all_settled.wait(LIMIT)
+        return "one"
+
+    seen: set[int] = set()
+    monkeypatch.setattr(Cached, "_look", watched_look)
+    monkeypatch.setattr(MemoryLocks, "_current", watched_current)
+    with fsstore.open(":memory:") as store, ThreadPoolExecutor(threads) as pool:
+        found = [pool.submit(store.cached, "k", fn) for _ in range(threads)]
+        assert {each.result(LIMIT) for each in found} == {"one"}
+    return len(computing)
+
+
+def test_threads_that_have_all_missed_make_one_computation(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert computations_of_threads(monkeypatch) == 1
+
+
+class NoLock:
+    """What is a lock by its looks alone."""
+
+    name, token = "none", 0
+
+    def __enter__(self) -> NoLock:
+        return self
+
+    def release(self) -> None:
+        pass
+
+
+def test_without_the_lock_they_would_all_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flight, "lock", lambda self: NoLock())
+    assert computations_of_threads(monkeypatch) == 8
+
+
 def test_who_waits_is_patient(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float | None] = []
     real = Store.lock
@@ -268,9 +334,29 @@ def test_who_waits_is_patient(store: Store, monkeypatch: pytest.MonkeyPatch) -> 
         return real(self, name, timeout, ttl)
 
     monkeypatch.setattr(Store, "lock", lock)
-    store.cached("k", Calls(1))
-    assert asked
-    assert all(timeout is not None and timeout > 10**7 for timeout in asked)
+    store.cached("k", lambda: store.cached("inner", Calls(1)))
+    assert asked == [flights._PATIENCE, flights._NESTED_PATIENCE] == [1e8, 600]
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_two_that_wait_for_each_other_do_not_wait_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, awaited: bool
+) -> None:
+    """Each computes a key, and wants the other's in it."""
+    monkeypatch.setattr(flights, "_NESTED_PATIENCE", 0.05)
+    both = threading.Barrier(2)
+
+    def wants(key: str) -> Any:
+        both.wait(LIMIT)
+        if awaited:
+            return asyncio.run(store.aio.cached(key, lambda: "made in the middle"))
+        return store.cached(key, lambda: "made in the middle")
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(store.cached, mine, partial(wants, other)) for mine, other in ("ab", "ba")]
+        assert [each.result(LIMIT) for each in found] == [store["a"], store["b"]]
+    assert "made in the middle" in store.get_all().values()
+    assert "the key is computed here as well" in caplog.text
 
 
 def test_the_store_says_who_computes(store: Store) -> None:

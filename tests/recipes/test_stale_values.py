@@ -14,7 +14,7 @@ import fsstore
 from fsstore import Store
 from fsstore.recipes import caching
 from fsstore.recipes.flights import Flight
-from recipes.test_caching import LIMIT, Calls, Gate
+from recipes.test_caching import LIMIT, Calls, Gate, NoLock
 
 TERMS = {"ttl": 100.0, "stale": 50.0}
 Pass = Callable[[float], None]
@@ -106,17 +106,8 @@ def test_one_computes_while_all_are_given_the_old_one(stale: Store) -> None:
     assert stale_reads_while_one_computes(stale) == 1
 
 
-class _NoLock:
-    """What is a lock by its looks alone."""
-
-    name, token = "none", 0
-
-    def release(self) -> None:
-        pass
-
-
 def test_without_the_lock_several_would_compute(stale: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Flight, "tried", lambda self: _NoLock())
+    monkeypatch.setattr(Flight, "tried", lambda self: NoLock())
     assert stale_reads_while_one_computes(stale) > 1
 
 
@@ -231,6 +222,34 @@ def test_the_function_runs_in_the_callers_context(stale: Store) -> None:
         run.cached("k", lambda: seen.append(fsstore.data_store.agent), **TERMS)
         background()
     assert seen == ["crawler"]
+
+
+def test_a_computation_that_is_given_a_stale_value_may_be_wanted_by_the_next(
+    stale: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The one in the background is no part of the one that found the stale value, and may wait for it."""
+    fn = Calls("outer's")
+
+    def next_one() -> list[Any]:
+        return [stale.cached("outer", fn)]
+
+    assert stale.cached("outer", lambda: stale.cached("k", next_one, **TERMS)) == "old"
+    background()
+    assert (stale["k"], fn.count) == (["old"], 0)  # the next one has waited for the outer one, and got its value
+    assert caplog.records == []
+
+    async def awaited() -> Any:
+        async def inner() -> Any:
+            return await stale.aio.cached("k2", next_one, **TERMS)
+
+        stale.set("k2", "old", ttl=40)
+        stale.delete("outer")
+        found = await stale.aio.cached("outer", inner)
+        await background_tasks()
+        return found
+
+    assert asyncio.run(awaited()) == "old"
+    assert caplog.records == []
 
 
 def test_where_no_thread_can_be_had_the_old_value_is_given(

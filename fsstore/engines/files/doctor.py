@@ -16,8 +16,9 @@ from fsstore.engines.files.folding import fold
 from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.leftovers import leftovers, unheld
 from fsstore.engines.files.places import Places
+from fsstore.engines.files.rules import LIMIT, parse_rules
 from fsstore.engines.files.sidecars import parse
-from fsstore.errors import InvalidName
+from fsstore.errors import InvalidName, InvalidValue
 from fsstore.records import Finding
 
 _OURS = frozenset({layout.MARKER, "README.md", ".gitignore", ".gitattributes", ".gitmodules"})
@@ -72,6 +73,8 @@ class Examination:
         wrong = irregular(mode)
         if wrong is not None:
             yield not_regular(path, wrong.strerror or "")
+        elif layout.is_rules(path):
+            yield from self._content(path, _as_rules, LIMIT)
         elif key is None or namespace is None:
             yield _no_key(path)
         elif is_metadata and not exists(self._tree, keys.path_of(namespace, key)):
@@ -91,11 +94,12 @@ class Examination:
                 and exists(self._tree, path)
             )
 
-    def _content(self, path: str, parse: Callable[[bytes], object]) -> Iterator[Finding]:
+    def _content(self, path: str, parse: Callable[[bytes], object], limit: int | None = None) -> Iterator[Finding]:
+        limit = self._limit if limit is None else limit
         try:
             fd = self._tree.open(path, READ)
             try:
-                parse(read_descriptor(fd, self._limit))
+                parse(read_descriptor(fd, limit))
             finally:
                 os.close(fd)
         except values.Malformed as error:
@@ -104,15 +108,28 @@ class Examination:
             return
         except OSError as error:
             if error.errno == errno.EFBIG:
-                yield too_large(path, self._limit)
+                yield too_large(path, limit)
                 return
             yield Finding(path, "unreadable", f"{error.strerror or error}.")
+
+
+def _as_rules(raw: bytes) -> None:
+    """Raise `Malformed` for what cannot be the rules of a namespace."""
+    rules = parse_rules(raw)
+    if rules.schema is not None:
+        from fsstore.shape import require_schema
+
+        try:
+            require_schema(rules.schema)
+        except InvalidValue as error:
+            raise values.Malformed(f'"schema": {error}') from None
 
 
 def bad_content(path: str, error: values.Malformed) -> Finding:
     """A file that holds no JSON value, or none that can be metadata."""
     where = "" if error.line is None else f"line {error.line}, column {error.column}: "
-    return Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, or set the key anew.")
+    way_out = "or remove it: then there are no rules" if layout.is_rules(path) else "or set the key anew"
+    return Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, {way_out}.")
 
 
 def not_regular(path: str, kind: str) -> Finding:

@@ -33,10 +33,13 @@ class FileEngine(FileWriter):
         read_only: bool = False,
         adopt: bool = False,
         durability: str | None = None,
+        credentials: str | None = None,
     ) -> None:
         tree = Tree(os.path.realpath(path))
         with failures.told(tree.root):
             marker = layout.initialize(tree, adopt=adopt) if create and not read_only else layout.read_marker(tree)
+            if credentials is not None:
+                marker = marker._replace(credentials=credentials)
             stripes = Stripes.shared(tree, layout.JOURNAL)
             self._marker = marker
             self._feed: FileFeed | None = None
@@ -47,7 +50,7 @@ class FileEngine(FileWriter):
                     reason = self._prepare()
                 elif read_only and marker.format == layout.FORMAT and os.access(tree.absolute(layout.JOURNAL), os.W_OK):
                     self._recovery.bring_back()  # what was acknowledged before a loss of power is to be read, too
-                self.capabilities = Capabilities(read_only=reason, durability=layout.DURABILITY)
+                self.capabilities = Capabilities(reason, layout.DURABILITY, marker.credentials)
             except BaseException:
                 stripes.leave()
                 raise

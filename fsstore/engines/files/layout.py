@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
+from fsstore.credentials import OFF, POLICIES
 from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.durable import sync_files
@@ -41,6 +42,8 @@ class Marker(NamedTuple):
     """A setting: the largest size of a value's file."""
     durability: str = "snapshot"
     """A setting: what a write survives unless it, or the handle, says otherwise."""
+    credentials: str = OFF
+    """A setting: what is done about a value that looks like a credential, unless whoever opens it says otherwise."""
 
 
 def read_marker(tree: Tree) -> Marker:
@@ -53,7 +56,10 @@ def read_marker(tree: Tree) -> Marker:
         durability = settings.get("durability", "snapshot")
         if durability not in DURABILITY:
             raise ValueError(f"durability is one of {', '.join(sorted(DURABILITY))}; not {durability!r}")
-        return Marker(int(found["format"]), str(found["id"]), settings, limit, durability)
+        credentials = settings.get("credentials", OFF)
+        if credentials not in POLICIES:
+            raise ValueError(f"credentials is one of {', '.join(POLICIES)}; not {credentials!r}")
+        return Marker(int(found["format"]), str(found["id"]), settings, limit, durability, credentials)
     except (FileNotFoundError, NotADirectoryError):
         raise StoreMissing(
             f"{tree.root} is no fsstore: it has no {MARKER}. Make one with: fsstore init {tree.root}", path=tree.root
@@ -137,6 +143,18 @@ def adoptable(root: str) -> tuple[dict[str, list[str]], list[str]]:
             else:
                 foreign.append(path)
     return found, foreign
+
+
+def rules_path(namespace: str) -> str:
+    """Where the rules of a namespace lie, relative to the store. Raises `InvalidName`."""
+    return f"{keys.encode_namespace(namespace)}/{RULES}"
+
+
+@functools.lru_cache(4096)
+def is_rules(path: str) -> bool:
+    """Whether a path is that of a namespace's rules."""
+    owner, found, rest = path.partition(f"/{RULES}")
+    return bool(found) and not rest and keys.decode_namespace(owner) is not None
 
 
 def name_of(path: str) -> tuple[str | None, str | None]:

@@ -6,19 +6,25 @@ who changes the rules waits so long before going on, and from then on every proc
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fsstore import values
-from fsstore.engines.files import failures, layout
-from fsstore.engines.files.atomic import Tree
-from fsstore.errors import BadValue
-from fsstore.keys import encode_namespace
+from fsstore.engine import too_large
+from fsstore.engines.files import layout
+from fsstore.engines.files.atomic import Tree, discard
+from fsstore.engines.files.durable import sync_files
+from fsstore.errors import BadValue, StoreError
 from fsstore.records import NO_RULES, Rules
+from fsstore.revisions import revision as revision_of
 
-BELIEVED = 0.005  # seconds
+SETTLED = 0.005  # seconds: by then every process has read what was changed
+_BELIEVED = SETTLED
 LIMIT = 1024 * 1024  # bytes
 _NAMESPACES = 10_000
+_PATIENCE = 0.05  # seconds: a file so young may be half written
 _GONE = (FileNotFoundError, NotADirectoryError)
 
 
@@ -27,8 +33,8 @@ class NamespaceRules:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._kept: dict[str, tuple[float, Rules]] = {}
-        """Until when which are believed."""
+        self._kept: dict[str, tuple[float, Rules, bytes | None]] = {}
+        """Until when which are believed, and what the file had; as long as it has that, they are the same object."""
         self._mortal: dict[str, tuple[float, bool]] = {}
         """Until when it is believed whether keys may end by themselves."""
 
@@ -38,10 +44,12 @@ class NamespaceRules:
         now = time.monotonic()
         if found is not None and now < found[0]:
             return found[1]
-        rules = self._read(namespace)
+        raw, rules = self._read(namespace)
+        if found is not None and found[2] == raw:
+            rules = found[1]
         if len(self._kept) >= _NAMESPACES:
             self._kept.clear()
-        self._kept[namespace] = now + BELIEVED, rules
+        self._kept[namespace] = now + _BELIEVED, rules, raw
         return rules
 
     def may_expire(self, namespace: str) -> bool:
@@ -66,17 +74,90 @@ class NamespaceRules:
         self._kept.pop(namespace, None)
         self._mortal.pop(namespace, None)
 
-    def _read(self, namespace: str) -> Rules:
-        path = f"{encode_namespace(namespace)}/{layout.RULES}"
+    def change(
+        self, namespace: str, members: Mapping[str, Any], staged: bytes, note: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Give the file other members, ``None`` takes one away, while whoever calls keeps other writers out.
+
+        ``note`` is called with the journal's line, right before the one rename by which it is done; durable when this
+        returns, and after a kill at any instant the old or the new. What a person saves in between is lost. Raises
+        `BadValue` for a file that makes no sense, and `TooLarge`.
+        """
+        path = layout.rules_path(namespace)
+        self.forget(namespace)
+        old = self.of(namespace)
+        raw = _changed(old, members)
+        if len(raw) > LIMIT:
+            raise too_large(len(raw), LIMIT, f"the rules of namespace {namespace!r}")
+        if raw == values.encode(dict(old.members)):
+            return
+        parent = self._tree.make_directories(os.path.dirname(path))
         try:
-            return parse_rules(self._tree.read(path, LIMIT))
-        except _GONE:
-            return NO_RULES
-        except (OSError, values.Malformed) as error:
-            told = failures.reading(
-                error, namespace, "", f"{self._tree.root}/{path}", LIMIT, "Mend that file, or remove it."
+            name = os.path.basename(path)
+            try:
+                like = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            except FileNotFoundError:
+                like = None
+            self._tree.stage(staged, raw, like, sync=True)
+            written = os.stat(staged).st_mtime
+            was = None if like is None else like.st_mtime
+            note(
+                {
+                    "op": "create" if like is None else "update",
+                    "path": path,
+                    "was": was,
+                    "time": written,
+                    "revision": revision_of(raw),
+                }
             )
-            raise told from None
+            os.rename(staged, name, dst_dir_fd=parent)
+        except BaseException:
+            discard(staged)
+            raise
+        finally:
+            os.close(parent)
+            self.forget(namespace)
+        sync_files(self._tree, [path])
+
+    def _read(self, namespace: str) -> tuple[bytes | None, Rules]:
+        """The file's content and its meaning; read again while somebody may be writing it."""
+        path = layout.rules_path(namespace)
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                raw = self._tree.read(path, LIMIT)
+                return raw, parse_rules(raw)
+            except _GONE:
+                return None, NO_RULES
+            except values.Malformed as error:
+                if time.monotonic() > until or not self._is_young(path):
+                    raise self._bad(namespace, path, error) from None
+            except OSError as error:
+                raise self._bad(namespace, path, error) from None
+            time.sleep(0.002)
+
+    def _is_young(self, path: str) -> bool:
+        try:
+            return abs(time.time() - self._tree.stat(path).st_mtime) < _PATIENCE
+        except OSError:
+            return True
+
+    def _bad(self, namespace: str, path: str, error: OSError | values.Malformed) -> StoreError:
+        where = f"{self._tree.root}/{path}"
+        reason, line, column = f"{error.strerror or error}" if isinstance(error, OSError) else "", None, None
+        if isinstance(error, values.Malformed):
+            reason, line, column = error.reason, error.line, error.column
+        at = where if line is None else f"{where}, line {line}, column {column}"
+        return BadValue(
+            f"the rules of namespace {namespace!r} make no sense: {at}: {reason}. Its keys can be read; to write any, "
+            f"mend that file, bring it back with git checkout, or remove it: then there are no rules.",
+            namespace=namespace,
+            key="",
+            path=where,
+            reason=reason,
+            line=line,
+            column=column,
+        )
 
 
 def parse_rules(raw: bytes) -> Rules:
@@ -84,15 +165,19 @@ def parse_rules(raw: bytes) -> Rules:
     found = values.decode(raw)
     if not isinstance(found, dict):
         raise values.Malformed('it should read {"schema": {...}, "ttl": 3600, "expires": true}, or less')
-    ttl = found.get("ttl")
+    schema, ttl = found.get("schema"), found.get("ttl")
+    if schema is not None and not isinstance(schema, dict | bool):
+        raise values.Malformed(f'"schema" is a JSON Schema, an object; not {values.brief(schema, 40)}')
     if ttl is not None and (isinstance(ttl, bool) or not isinstance(ttl, int | float) or not 0 < ttl < float("inf")):
         raise values.Malformed(f'"ttl" is a number of seconds above 0; not {values.brief(ttl, 40)}')
+    if not isinstance(found.get("expires", False), bool):
+        raise values.Malformed(f'"expires" is true or false; not {values.brief(found["expires"], 40)}')
     if not isinstance(found.get("index", {}), dict):
         raise values.Malformed('"index" should read {"fields": [...], "text": [...]}')
     return Rules(found)
 
 
-def changed(rules: Rules, members: Any) -> bytes:
+def _changed(rules: Rules, members: Mapping[str, Any]) -> bytes:
     """The file's content after a change."""
     merged = {**rules.members, **members}
     return values.encode({name: value for name, value in merged.items() if value is not None})

@@ -11,8 +11,8 @@ from typing import Any
 
 from fsstore import values
 from fsstore.engine import too_large
-from fsstore.engines.files import failures
-from fsstore.engines.files.atomic import Tree, read_descriptor
+from fsstore.engines.files import failures, layout
+from fsstore.engines.files.atomic import DIRECTORY, Tree, read_descriptor
 from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.places import Place
 from fsstore.errors import BadValue
@@ -23,6 +23,9 @@ _NAMESPACES = 10_000
 # Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
 # so that what one handle writes the others see at once.
 _bare: dict[bytes, float] = {}
+_furnished: dict[bytes, float] = {}
+"""Those seen with some. To believe it for too long costs a look for a sidecar that is not there."""
+_RULES = f"/{os.path.basename(layout.RULES)}".encode()
 
 _KEYS = 50_000
 _Mark = tuple[int, int, int, int]
@@ -53,12 +56,28 @@ class Sidecars:
         now = time.monotonic()
         if _bare.get(place.directory, 0.0) > now:
             return False
-        if self._tree.exists(place.metadata):
+        if _furnished.get(place.directory, 0.0) > now:
             return True
-        if len(_bare) >= _NAMESPACES:
-            _bare.clear()
-        _bare[place.directory] = now + _BELIEVED
-        return False
+        there = self._tree.exists(place.metadata) and not self._has_rules_alone(place)
+        found = _furnished if there else _bare
+        if len(found) >= _NAMESPACES:
+            found.clear()
+        found[place.directory] = now + _BELIEVED
+        return there
+
+    def _has_rules_alone(self, place: Place) -> bool:
+        """Whether the rules of the namespace are all that lies where sidecars would."""
+        if not self._tree.exists(place.metadata + _RULES):
+            return False
+        try:
+            fd = self._tree.open(place.metadata, DIRECTORY)
+            try:
+                with os.scandir(fd) as entries:
+                    return all(os.fsencode(entry.name) == _RULES[1:] for entry in entries)
+            finally:
+                os.close(fd)
+        except OSError:
+            return False
 
     def present(self, place: Place) -> bool:
         """Whether the key has a sidecar; what lies behind a link is none. Raises `Blocked` for a directory."""

@@ -37,6 +37,8 @@ class WorkTree:
         self.settings = marker.settings
         self.limit = marker.max_value_bytes
         """The largest size of a value's file, in bytes."""
+        self.credentials = marker.credentials
+        """What is done about what looks like a credential."""
         self.runs = runs
         self.holding = holding
         """Keep every writer of these stripes out, as a context; what dead ones left is finished first."""
@@ -75,7 +77,9 @@ class WorkTree:
         return found
 
     def stripe(self, path: str) -> int | None:
-        """The lock of a key's file, or of its sidecar; ``None`` for a file that is no key's."""
+        """The lock of a key's file, of its sidecar, or of the rules of a namespace; ``None`` for any other file."""
+        if layout.is_rules(path):
+            return self._places.stripe(path)
         namespace, key, _ = layout.record_of(path)
         return None if namespace is None or key is None else self._places.find(namespace, key).stripe
 

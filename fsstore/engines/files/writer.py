@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from fsstore import values
 from fsstore.engine import (
     Check,
     CheckScan,
@@ -24,19 +23,17 @@ from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.carrying import Carrier, Edited
 from fsstore.engines.files.directories import Directories
-from fsstore.engines.files.durable import sync_files
 from fsstore.engines.files.gate import COUNT, has_log, is_odd
 from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.recovery import Recovery
-from fsstore.engines.files.rules import BELIEVED, changed
+from fsstore.engines.files.rules import SETTLED
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
 from fsstore.records import Author, Backup, Claim, Finding, Rules
-from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 
@@ -93,34 +90,24 @@ class FileWriter(Preparing, Claiming):
 
     def _let_end(self, namespace: str, author: Author) -> None:
         """Let every process know that keys of this namespace may end by themselves, before one does."""
-        if not self._rules.may_expire(namespace):
+        if not self._rules.of(namespace).expires:
             self.set_rules(namespace, {"expires": True}, author)
 
     def set_rules(self, namespace: str, members: Mapping[str, Any], author: Author) -> Rules:
         """Change them, durably, and wait until no process believes the old ones."""
-        path = f"{encode_namespace(namespace)}/{layout.RULES}"
+        path = layout.rules_path(namespace)
         number = self._places.stripe(path)
+        by = {"agent": author.agent, "run": author.run}
         with self._failing(path), self._writing():
+            os.close(self._tree.make_directories(layout.TMP))
+            staged = self._placing.temporary(self._tree.new_name(number))
             held: list[Stripe] = []
             try:
                 self._acquire([number], held)
-                self._rules.forget(namespace)
-                old = self._rules.of(namespace)
-                raw = changed(old, members)
-                if raw == values.encode(old.members):
-                    return old
-                staged = self._placing.temporary(self._tree.new_name(number))
-                os.close(self._tree.make_directories(layout.TMP))
-                os.close(self._tree.make_directories(os.path.dirname(path)))
-                self._tree.stage(staged, raw, sync=True)
-                line = {"op": "update", "path": path, "revision": revision_of(raw), "was": None, "agent": author.agent}
-                self._append(held[0], [{**line, "run": author.run, "time": time.time()}])
-                os.rename(staged, self._tree.absolute(path))
-                sync_files(self._tree, [path])
+                self._rules.change(namespace, members, staged, lambda line: self._append(held[0], [{**line, **by}]))
             finally:
                 release(held)
-        self._rules.forget(namespace)
-        time.sleep(BELIEVED)
+        time.sleep(SETTLED)
         return self._rules.of(namespace)
 
     def _is_writing(self) -> bool:
