@@ -57,6 +57,7 @@ CASES: dict[str, Case] = {
     "del": same(("del", "n", "list"), "", "fsstore: deleted 2 of 2 keys of namespace 'default'\n", 1),
     "ls": Case(("ls",), '"odd\x07\ngreeting\nlist\nn\n', re.escape('"\\"odd\\u0007"\ngreeting\nlist\nn\n')),
     "ns": same(("ns",), "a:b\ndefault\n"),
+    "schema": Case(("schema", "strict"), r'{"type":"object"}\n', r'{\n  "type": "object"\n}\n'),
     "stat": same(("stat", "greeting"), "namespace +default\nkey +greeting\nvalue +{.*}\n(.*\n)+", documents=1),
     "wait": Case(("wait", "greeting", "--where", "n=1"), re.escape(COMPACT), re.escape(PRETTY)),
     "lock": same(("lock", "a", "--", "echo", "1"), "1\n"),
@@ -107,6 +108,7 @@ OF_NO_STORE = {"init", "completion"}
 def prepared(past: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A store with a past, and a little more that no snapshot has."""
     with fsstore.open(past) as store:
+        store.schema("strict", {"type": "object"})
         store.set_many({"n": 1, "list": [1], '"odd\x07': 0})
     (past / "stray.txt").write_text("a note")
     (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")

@@ -25,6 +25,7 @@ EXPECTED = {
     "doctor": "",
     "backup": "",
     "incr": "3",
+    "schema": "",
     "append": '["started"]',
     "lock": "building",
     "sweep": "",

@@ -21,6 +21,7 @@ TABLE: dict[str, Verb] = {
     "del": Verb("delete", "delete keys"),
     "ls": Verb("ls", "list keys"),
     "ns": Verb("ns", "list namespaces"),
+    "schema": Verb("schema", "show or set the JSON Schema of a namespace's values"),
     "stat": Verb("stat", "show the record of a key, or what the store holds"),
     "edit": Verb("edit", "edit a value in $EDITOR"),
     "incr": Verb("incr", "add to a number"),
