@@ -7,15 +7,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pytest
 
 import fsstore
 from fsstore.cli import verbs
 
-from .command import Command, process
+from .command import ENTRY, Command, Result, process
 from .live import Live
 
 GREETING = {"text": "hello\nWorld\nend\n", "n": 1, "m": [True, None]}
@@ -101,6 +104,14 @@ CASES: dict[str, Case] = {
     "sweep": same(("sweep",), "", "fsstore: removed what is left of 0 keys\n", 1),
     "completion": same(("completion", "bash"), r"# Completion of fsstore for bash(.*\n)+", documents=1),
 }
+
+
+class Call(Protocol):
+    """What runs a command, in this process or in one of its own."""
+
+    def __call__(self, *words: str) -> Result: ...
+
+
 OF_NO_STORE = {"init", "completion"}
 
 
@@ -130,41 +141,100 @@ def test_every_verb_has_a_case() -> None:
     assert set(CASES) == set(verbs.TABLE)
 
 
-@pytest.mark.parametrize("verb", [*CASES])
-def test_in_a_pipe(prepared: Path, monkeypatch: pytest.MonkeyPatch, cli: Command, verb: str) -> None:
-    case = CASES[verb]
-    assert case.words[0] == verb
-    stand_in_copy(prepared, monkeypatch)
-    found = process(*case.words, TERM="xterm")
+def check_pipe(case: Case, call: Call) -> None:
+    """Data and nothing else on standard output, talk on standard error."""
+    found = call(*case.words)
     assert found.status == 0, found
     assert re.fullmatch(case.pipe, found.out), found.out
     assert re.fullmatch(case.talk, found.err), found.err
-    stand_in_copy(prepared, monkeypatch)
-    call = process if verb == "lock" else cli  # what another program prints passes by the streams of this one
+
+
+def check_documents(case: Case, call: Call) -> None:
+    """With ``--json`` nothing but JSON on both."""
     found = call("--json", *case.words)
     assert found.status == 0, found
     assert len(found.documents) == (len(found.out.splitlines()) if case.documents is None else case.documents)
     assert found.documents or not case.pipe
     assert all("message" in json.loads(line) for line in found.err.splitlines())
-    stand_in_copy(prepared, monkeypatch)
+
+
+def check_quiet(case: Case, call: Call) -> None:
+    """With ``-q`` the same data, and no word."""
     found = call("-q", *case.words)
     assert (found.status, found.err) == (0, "")
     assert re.fullmatch(case.pipe, found.out), found.out
 
 
+def check_terminal(case: Case, no_colour: str, program: Sequence[str] = ENTRY) -> None:
+    """A form for people, in colours only where they are wanted."""
+    with Live(*case.words, terminal=(24, 160), program=program, TERM="xterm", NO_COLOR=no_colour) as live:
+        status, talk = live.wait()
+        shown = live.out
+    assert status == 0, (shown, talk)
+    assert re.fullmatch(case.terminal, ANSI.sub("", shown)), shown
+    assert re.fullmatch(case.talk, talk), talk
+    assert ("\x1b" in shown) == (case.coloured and not no_colour), shown
+
+
+@pytest.mark.parametrize("verb", [*CASES])
+def test_in_a_pipe(prepared: Path, monkeypatch: pytest.MonkeyPatch, cli: Command, verb: str) -> None:
+    case = CASES[verb]
+    assert case.words[0] == verb
+    stand_in_copy(prepared, monkeypatch)
+    check_pipe(case, process)
+    call: Call = process if verb in ("lock", "queue") else cli  # what other programs print passes by this one's streams
+    for check in (check_documents, check_quiet):
+        stand_in_copy(prepared, monkeypatch)
+        check(case, call)
+
+
 @pytest.mark.parametrize("verb", [*CASES])
 def test_on_a_terminal(prepared: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
-    case = CASES[verb]
     for no_colour in ("1", ""):
         stand_in_copy(prepared, monkeypatch)
-        with Live(*case.words, terminal=(24, 160), TERM="xterm", NO_COLOR=no_colour) as live:
-            status, talk = live.wait()
-            shown = live.out
-        assert status == 0, (shown, talk)
-        assert re.fullmatch(case.terminal, ANSI.sub("", shown)), shown
-        assert re.fullmatch(case.talk, talk), talk
-        is_coloured = case.coloured and not no_colour
-        assert ("\x1b" in shown) == is_coloured, shown
+        check_terminal(CASES[verb], no_colour)
+
+
+FLAWS = {
+    "talk among the data": "output.Output.talk = lambda self, text: print(text)",
+    "talk that is no JSON, and cannot be silenced": "output.Output.talk = lambda self, text: self._tell(text)",
+    "always for people": "output.Output.terminal = property(lambda self: True, lambda self, is_one: None)",
+    "always for programs": "output.Output.terminal = property(lambda self: False, lambda self, is_one: None)",
+    "colours for all": "colours.wanted = lambda environment: True",
+    "no colours": "colours.wanted = lambda environment: False",
+}
+
+
+@pytest.mark.parametrize(
+    ("flaw", "verb", "check"),
+    [
+        ("talk among the data", "del", "pipe"),
+        ("talk among the data", "del", "documents"),
+        ("talk that is no JSON, and cannot be silenced", "del", "documents"),
+        ("talk that is no JSON, and cannot be silenced", "del", "quiet"),
+        ("always for people", "get", "pipe"),
+        ("always for programs", "get", "terminal"),
+        ("colours for all", "log", "terminal, no colour"),
+        ("no colours", "log", "terminal"),
+    ],
+)
+def test_a_flaw_is_noticed(prepared: Path, flaw: str, verb: str, check: str) -> None:
+    script = f"import sys; from fsstore.cli import colours, main, output; {FLAWS[flaw]}; sys.exit(main())"
+    program = [sys.executable, "-c", script]
+
+    def flawed(*words: str) -> Result:
+        done = subprocess.run([*program, *words], capture_output=True, text=True, check=False)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    checks: dict[str, Callable[[], None]] = {
+        "pipe": lambda: check_pipe(CASES[verb], flawed),
+        "documents": lambda: check_documents(CASES[verb], flawed),
+        "quiet": lambda: check_quiet(CASES[verb], flawed),
+        "terminal": lambda: check_terminal(CASES[verb], "", program),
+        "terminal, no colour": lambda: check_terminal(CASES[verb], "1", program),
+    }
+    with pytest.raises((AssertionError, json.JSONDecodeError)):
+        checks[check]()
 
 
 @pytest.mark.parametrize("verb", [verb for verb in CASES if verb not in OF_NO_STORE])
