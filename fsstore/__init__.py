@@ -4,6 +4,7 @@ import typing
 
 from fsstore.errors import (
     AccessDenied,
+    BadLine,
     BadValue,
     BadValues,
     Blocked,
@@ -43,12 +44,18 @@ from fsstore.store import Namespace, Store, open
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version
     from fsstore.events import Event, WatchStatus
+    from fsstore.finding.results import Found, Hit, Match
     from fsstore.history.view import Past
     from fsstore.locks import Lock
+    from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
+    from fsstore.recipes.barrier import Barrier
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.semaphore import Semaphore
+    from fsstore.recipes.signal import Signal
     from fsstore.recipes.statistics import Statistics, Summary
+    from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
 
@@ -56,8 +63,10 @@ __all__ = [
     "AccessDenied",
     "AsyncMemoized",
     "Backup",
+    "BadLine",
     "BadValue",
     "BadValues",
+    "Barrier",
     "Blame",
     "Blocked",
     "Change",
@@ -72,9 +81,13 @@ __all__ = [
     "Difference",
     "DiskFull",
     "Event",
+    "Exported",
     "Finding",
+    "Found",
     "HistoryUnavailable",
+    "Hit",
     "Holder",
+    "Imported",
     "InvalidName",
     "InvalidValue",
     "LeaseLost",
@@ -82,6 +95,7 @@ __all__ = [
     "LockTimeout",
     "LogEntry",
     "Logbook",
+    "Match",
     "Memoized",
     "NameCollision",
     "Namespace",
@@ -99,6 +113,8 @@ __all__ = [
     "RepositoryState",
     "Restored",
     "SchemaViolation",
+    "Semaphore",
+    "Signal",
     "Statistics",
     "StorageFailure",
     "Store",
@@ -106,6 +122,7 @@ __all__ = [
     "StoreMissing",
     "Subscription",
     "Summary",
+    "Throttle",
     "TooLarge",
     "UnknownRevision",
     "Unsupported",
@@ -126,14 +143,20 @@ __version__ = "0.1.0"
 _LATE = {
     **dict.fromkeys(("Blame", "Change", "Collected", "Commit", "Cost", "Difference", "Restored", "Version"), "commits"),
     **dict.fromkeys(("Event", "WatchStatus"), "events"),
+    **dict.fromkeys(("Found", "Hit", "Match"), "finding.results"),
     **dict.fromkeys(("data_store", "run_agent", "run_agent_async"), "runner"),
     **dict.fromkeys(("AsyncMemoized", "Memoized"), "recipes.memoizing"),
     **dict.fromkeys(("LogEntry", "Logbook"), "recipes.logbook"),
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
+    **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
+    "Barrier": "recipes.barrier",
     "Lock": "locks",
     "Past": "history.view",
     "react": "reacting",
+    "Semaphore": "recipes.semaphore",
+    "Signal": "recipes.signal",
     "Subscription": "watching.subscription",
+    "Throttle": "recipes.throttle",
 }
 
 

@@ -1,8 +1,9 @@
 """Whether a value looks like a credential that is about to get into git's history. It knows no store and no policy.
 
 The detectors are those of `detect-secrets`, imported when the first value is looked at. Left out are the ones that take
-hashes, ids and other names for credentials, as these are what agents store. Their regular expressions alone are used:
-the parts of that library that ask a service whether a credential is a real one are never called.
+hashes, ids and other names for credentials, as these are what agents store, and one that long lines of addresses stop.
+Their regular expressions alone are used: the parts of that library that ask a service whether a credential is a real
+one are never called.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ _DETECTORS = {
     "github_token": "GitHubTokenDetector",
     "gitlab_token": "GitLabTokenDetector",
     "jwt": "JwtTokenDetector",
-    "npm": "NpmDetector",
     "openai": "OpenAIDetector",
     "private_key": "PrivateKeyDetector",
     "pypi_token": "PypiTokenDetector",
@@ -41,6 +41,8 @@ _DETECTORS = {
 _MOST = 1024 * 1024  # bytes of a value
 _LONGEST, _NAMED = 256, 200
 """Characters of a line, and lines, that are searched for names: the expressions for them can take hours."""
+_PIECE, _OVERLAP = 4096, 1024
+"""Characters that are searched for forms at once, and how many again with the next: some take the square of them."""
 _Place = tuple[str | int, ...]
 
 
@@ -66,7 +68,7 @@ class _Detectors:
             getattr(importlib.import_module(f"detect_secrets.plugins.{module}"), name)()
             for module, name in _DETECTORS.items()
         ]
-        self._by_name = KeywordDetector()
+        self._by_name = KeywordDetector(keyword_exclude=r"\bsecretar(y|ies|iat)\b")  # it takes them for secrets
         self._names = sorted({word.replace("_?", between) for word in DENYLIST for between in ("", "_")})
         self._placeholders: tuple[Callable[[str], bool], ...] = (
             heuristic.is_templated_secret,
@@ -78,7 +80,12 @@ class _Detectors:
 
     def has_form(self, text: str) -> str | None:
         """Which credential's form there is in a text, of any number of lines."""
-        return next((each.secret_type for each in self._by_form if any(each.analyze_string(text))), None)
+        for at in range(0, max(1, len(text) - _OVERLAP), _PIECE - _OVERLAP):
+            piece = text[at : at + _PIECE]
+            for each in self._by_form:
+                if any(each.analyze_string(piece)):
+                    return each.secret_type
+        return None
 
     def may_have_name(self, text: str) -> bool:
         """Whether a text may have a name of a credential in it: without one of these words `has_name` finds none."""

@@ -88,6 +88,9 @@ class Check(NamedTuple):
     key: str
     revision: str | None
     metadata: Mapping[str, Any] | None = None
+    ends: bool = False
+    """Whether it must end by itself when ``expires`` says."""
+    expires: float | None = None
 
 
 class CheckScan(NamedTuple):
@@ -135,6 +138,19 @@ def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
         raise Conflict(
             f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
             "decide anew.",
+            namespace=check.namespace,
+            key=check.key,
+            expected=check.revision,
+            actual=check.revision,
+        )
+
+
+def require_end(check: Check, actual: float | None) -> None:
+    """Raise `Conflict` if a key does not end by itself when it did."""
+    if check.ends and actual != check.expires:
+        raise Conflict(
+            f"the end of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
+            "anew.",
             namespace=check.namespace,
             key=check.key,
             expected=check.revision,
@@ -227,6 +243,17 @@ class Content(NamedTuple):
     revision: str
 
 
+class Stored(NamedTuple):
+    """All that is stored of a key, to the byte."""
+
+    raw: bytes
+    value: Any
+    """What the bytes mean; `MISSING` where they are no JSON value."""
+    metadata: dict[str, Any]
+    expires: float | None
+    """When the key ends by itself, in seconds since the epoch."""
+
+
 UNREADABLE = "unreadable"
 """The revision of what is there and cannot be read."""
 
@@ -245,6 +272,69 @@ class Capabilities(NamedTuple):
         """Raise `Unsupported` for a mode that is not among them."""
         if mode not in self.durability:
             raise Unsupported(f"durability is one of: {', '.join(sorted(self.durability))}; not {mode!r}", path="")
+
+
+class Trace(NamedTuple):
+    """A key that is new, or whose value may be another one."""
+
+    key: str
+    group: str
+    """Keys of one group come and go together, as the engine sees it."""
+    state: bytes
+    """What the engine tells the key's next change by. Empty: it can not, and names the key again."""
+
+
+class Changed(NamedTuple):
+    """What may have changed in a namespace."""
+
+    mark: bytes
+    """Where to go on from; the one before if there is nothing to be kept."""
+    seen: list[Trace]
+    gone: list[str]
+    """Keys that are there no more."""
+
+
+class Kept(Protocol):
+    """What somebody has kept of the answers about one namespace, just as they were given."""
+
+    @property
+    def mark(self) -> bytes:
+        """That of the last one; empty before the first."""
+        ...
+
+    def group(self, name: str) -> dict[str, bytes]:
+        """The keys of a group, each with its state; the caller owns it."""
+        ...
+
+    def groups(self) -> dict[str, dict[str, bytes]]:
+        """All groups that have keys."""
+        ...
+
+
+class Traces(Protocol):
+    """How an index comes to know what has changed in one namespace, without reading its values."""
+
+    @property
+    def owner(self) -> str:
+        """What an index belongs to. With another owner it is worth nothing."""
+        ...
+
+    def place(self) -> str | None:
+        """The path of a file in which an index may be kept; ``None`` if there is no room for one.
+
+        It is the store's: lost where the store is, and never a part of what is told or kept of the store.
+        """
+        ...
+
+    def changed(self, kept: Kept, *, verify: bool = False) -> Changed:
+        """The keys that may have changed since what was kept was told; the first time: all there are.
+
+        Complete for every change that ended before the call, but for one: what a person wrote into a file in place
+        is found by an observer of this process, else by a look at every file, which is taken when the last
+        one is some time ago (a setting of the store), or to ``verify``. A value that is read after the call is not
+        older than its state.
+        """
+        ...
 
 
 class Reader(Protocol):
@@ -316,6 +406,10 @@ class Reader(Protocol):
 
     def namespaces(self) -> list[str]:
         """Namespaces that hold at least one key, sorted by code point."""
+        ...
+
+    def traces(self, namespace: str) -> Traces | None:
+        """What tells an index of a namespace's changes; ``None`` where nothing does, and all is to be read."""
         ...
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
@@ -392,6 +486,19 @@ class Engine(Reader, Protocol):
     @property
     def identity(self) -> str | None:
         """The store's id, the same wherever it lies; ``None`` if it has none."""
+        ...
+
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """All that is stored of those keys that exist, in their order, or the error of reading it.
+
+        One consistent view, as in `get`. Bytes that are no JSON value are no error here.
+        """
+        ...
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """The same of all keys that start with ``prefix`` and lie past ``after``, in order, as `scan` gives them."""
         ...
 
     def feed(self) -> Feed:

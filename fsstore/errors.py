@@ -8,6 +8,7 @@
     ├── NotFound           KeyError           the key is not there
     ├── BadValue           ValueError         a stored file that is no readable JSON value
     ├── BadValues          ValueError         some files of a bulk read were bad; the good ones are in it
+    ├── BadLine            ValueError         a line of an import that says nothing, or nonsense
     ├── SchemaViolation    ValueError         a value that the schema of its namespace does not allow
     ├── CredentialRefused  ValueError         a value that looks like a credential, where the policy is to refuse
     ├── Conflict           RuntimeError       the key is not what the write expected
@@ -116,6 +117,18 @@ class BadValues(StoreError, ValueError):
     errors: Mapping[str, StoreError]
 
 
+class BadLine(StoreError, ValueError):
+    """The ``line`` of the import from ``path`` makes no sense: ``reason``. ``line`` and ``column`` count from 1.
+
+    ``column`` is ``None`` where the line as a whole is the trouble. The lines before it are imported.
+    """
+
+    path: str
+    line: int
+    column: int | None
+    reason: str
+
+
 class SchemaViolation(StoreError, ValueError):
     """The value of ``key`` is not as the schema of its ``namespace`` wants it; set nothing, or found it so in a file.
 
@@ -181,9 +194,14 @@ class LockTimeout(StoreError, TimeoutError):
 
 
 class WaitTimeout(StoreError, TimeoutError):
-    """What was waited for did not come within ``seconds``."""
+    """What was waited for did not come within ``seconds``.
+
+    ``missing`` are the keys that `wait_all` waited for, ``retry_after`` the seconds until a throttle has a place.
+    """
 
     seconds: float
+    missing: list[str] | None = None
+    retry_after: float | None = None
 
 
 class LeaseLost(StoreError, RuntimeError):

@@ -71,9 +71,17 @@ class _SchemaCheck:
         self._engine, self._namespace, self._rules = engine, namespace, rules
 
     def __call__(self, key: str, raw: bytes, metadata: Mapping[str, Any] | None) -> None:
-        error = against_schema(self._rules, self._engine.place, self._namespace, key, values.decode(raw), "was not set")
-        if error is not None:
-            raise error
+        try:
+            value = values.decode(raw)
+        except values.Malformed as error:  # the very bytes of a file that is moved here
+            raise InvalidValue(
+                f"key {key!r} of namespace {self._namespace!r} was not set: it is no JSON value ({error.reason}), and "
+                f"the namespace has a schema.",
+                json_path="$",
+            ) from None
+        against = against_schema(self._rules, self._engine.place, self._namespace, key, value, "was not set")
+        if against is not None:
+            raise against
 
 
 def against_schema(
@@ -130,7 +138,7 @@ class _CredentialCheck:
     def _look(self, key: str, raw: bytes, where: str) -> None:
         from fsstore.credentials import REFUSE, suspicion
 
-        found = suspicion(key.rpartition(":")[2], raw, values.decode)
+        found = suspicion(key.rpartition(":")[2], raw, _meaning)
         if found is None:
             return
         what = (
@@ -150,6 +158,14 @@ class _CredentialCheck:
                 detector=found.detector,
             )
         warn_once((self._place, self._namespace, key, where, found.json_path, found.detector), told)
+
+
+def _meaning(raw: bytes) -> Any:
+    """A value, or, where the bytes are none, their text."""
+    try:
+        return values.decode(raw)
+    except values.Malformed:
+        return raw.decode(errors="replace")
 
 
 def warn_once(name: tuple[str, ...], told: str) -> None:

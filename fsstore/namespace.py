@@ -426,6 +426,7 @@ class Handle(ReadHandle):
         found: bool | None = None,
         lease: Lock | None = None,
         durability: str | None = None,
+        checked: bool = True,
     ) -> list[Outcome]:
         capabilities = self._engine.capabilities
         if capabilities.read_only:
@@ -434,7 +435,8 @@ class Handle(ReadHandle):
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
-        ops = guarded(self._engine, ops)
+        if checked:
+            ops = guarded(self._engine, ops)
         outcomes = self._engine.commit(ops, self._writer, durability=durability, claim=claim)
         if self._ops is not None:
             if len(ops) == 1 and found is None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from fsstore.credentials import OFF, POLICIES
 from fsstore.errors import ReadOnly, Unsupported
+from fsstore.moving.doors import Movable
 from fsstore.namespace import Handle
 from fsstore.reading import OpsHook
 from fsstore.recipes.doors import Recipes
@@ -101,7 +102,7 @@ class Namespace(Recipes):
         return self.store._past.blame(self.name, key)
 
 
-class Store(StoreWatchable, Namespace):
+class Store(Movable, StoreWatchable, Namespace):
     """The handle of one namespace, with the verbs of the whole store beside it; a context manager.
 
     Made by `open`. Safe to share between threads; a forked child may go on using its copy.

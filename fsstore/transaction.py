@@ -26,6 +26,7 @@ from fsstore.engine import (
     Op,
     Outcome,
     Put,
+    Stored,
     Update,
     Verdict,
     nested,
@@ -169,6 +170,9 @@ class TransactionEngine:
     def moment(self) -> object:
         """That of the engine below."""
         return self._base.moment()
+
+    def traces(self, namespace: str) -> None:
+        """Nothing: what is not committed yet is known to no index."""
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """What is wrong below."""
@@ -326,6 +330,16 @@ class TransactionEngine:
     def holder(self, name: str) -> Holder | None:
         """That of the engine below."""
         return self._base.holder(name)
+
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """Not here: whoever takes bytes elsewhere takes them from a store."""
+        raise Unsupported("a transaction does not tell the bytes of files. Ask its store, after its end.", path="")
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """Not here."""
+        yield from self.stored(namespace, ()).items()
 
     def backup(self, directory: str, *, new_id: bool) -> Backup:
         """A copy of what is below."""

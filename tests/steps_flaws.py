@@ -213,7 +213,7 @@ def a_function_waits_for_somebody_who_needs_the_pool(patience: float = PATIENCE)
             yield Call(bool)
 
         def work(_: int) -> Steps[bool]:
-            return (yield Call(done.wait, patience))
+            return bool((yield Call(done.wait, patience)))
 
         waiting = [asyncio.create_task(arun(work(number))) for number in range(3)]
         await asyncio.sleep(0)

@@ -78,6 +78,10 @@ ROWS = {
     ("memory of a watched key", "330 bytes"),
     ("resume of watching 100k", "start"),
     ("edits of 100k, watched", "git status"),
+    *((f"find in 100k, {when}", "scan") for when in ("warm", "new process", "one saved")),
+    ("find, one edited, watching", "scan"),
+    ("find in 100k in one, warm", "scan"),
+    ("100k in one, one saved", "scan"),
 }
 
 

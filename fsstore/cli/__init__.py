@@ -61,7 +61,7 @@ def _answer(words: list[str], output: Output) -> int:
 
 def _message(error: Exception, arguments: argparse.Namespace | None) -> str:
     """What is wrong, with the way out that a command line has."""
-    if isinstance(error, NotFound) and "revision" not in error.__dict__ and arguments is not None:
+    if isinstance(error, NotFound) and not error.__dict__.keys() & {"revision", "prefix"} and arguments is not None:
         from fsstore.cli import missing
 
         return missing.message(error, arguments)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from fsstore.cli import exits
 
@@ -71,17 +71,28 @@ def _wait(pid: int) -> int:
     while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
+            _forget_what_it_was_told()
             return status
         number, is_sent = _next_signal()
         if number in _PASSED_ON and is_sent:
             os.kill(pid, number)  # it is not waited for yet, so the number is still its own
 
 
-def _next_signal() -> tuple[int, bool]:
+def _forget_what_it_was_told() -> None:
+    """Take away what a terminal sent before the program ended: that was for the program. All else stays pending."""
+    sent: list[int] = []
+    while waiting := signal.sigpending() & _PASSED_ON:
+        number, is_sent = _next_signal(waiting)
+        sent += [number] if is_sent else []
+    for number in sent:
+        os.kill(os.getpid(), number)
+
+
+def _next_signal(awaited: Collection[int] = _AWAITED) -> tuple[int, bool]:
     """Wait for a signal: its number, and whether a process sent it, as far as the system tells."""
     if not hasattr(signal, "sigwaitinfo"):  # macOS
-        return signal.sigwait(_AWAITED), True
-    found = signal.sigwaitinfo(_AWAITED)
+        return signal.sigwait(awaited), True
+    found = signal.sigwaitinfo(awaited)
     return found.si_signo, found.si_code <= 0  # the kernel's own, such as a terminal's, are above 0
 
 

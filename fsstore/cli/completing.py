@@ -126,8 +126,9 @@ def _values(action: argparse.Action, current: str, place: _Place) -> Iterator[st
     elif kind in _FILES or (current.startswith("@") and kind not in _KEYS | _NAMESPACES):
         raise File
     elif kind in _KEYS or kind in _NAMESPACES:
+        is_namespace = kind in _NAMESPACES or (kind == "PREFIX" and place.verb == "ns")
         with open_store(place.general, read_only=True) as store:
-            found = store.list_namespaces(current) if kind in _NAMESPACES else _keys(store, current)
+            found = store.list_namespaces(current) if is_namespace else _keys(store, current)
         is_exposed = not (place.literal or action.option_strings)
         yield from (each for each in found if each.isprintable() and not (is_exposed and each.startswith("-")))
 

@@ -38,6 +38,7 @@ _STATUS: dict[type[Exception], int] = {
     errors.TooLarge: DATA,
     errors.BadValue: DATA,
     errors.BadValues: DATA,
+    errors.BadLine: DATA,
     errors.SchemaViolation: DATA,
     errors.CredentialRefused: DATA,
     errors.NameCollision: DATA,

@@ -22,9 +22,11 @@ from fsstore.engine import (
     Op,
     Outcome,
     Put,
+    Stored,
     Update,
     Verdict,
     nested,
+    require_end,
     require_expected,
     require_metadata,
     require_names,
@@ -35,7 +37,7 @@ from fsstore.engines.held import MemoryLocks
 from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
 from fsstore.engines.memory_feed import Cell, MemoryFeed, has_ended
 from fsstore.engines.memory_runs import MemoryRuns
-from fsstore.errors import Closed, Unsupported
+from fsstore.errors import Closed, InvalidValue, StoreError, Unsupported
 from fsstore.keys import path_of
 from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Record, Rules, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
@@ -111,18 +113,15 @@ class MemoryEngine(Claiming):
 
     def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, Cell]:
         with self._lock:
-            cells = self._of(namespace)
             found = {}
             for key in keys:
-                path_of(namespace, key)  # the same names are refused as on disk
-                if (cell := cells.get(key)) is not None:
+                if (cell := self._at(namespace, key)) is not None:
                     found[key] = cell
             return found
 
     def has(self, namespace: str, key: str) -> bool:
         """Is the key there?"""
-        path_of(namespace, key)
-        return key in self._of(namespace)
+        return self._at(namespace, key) is not None
 
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The sorted keys."""
@@ -134,6 +133,19 @@ class MemoryEngine(Claiming):
             if after is None or key > after:
                 yield from self.get(namespace, (key,)).items()
 
+    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
+        """All that is stored of those keys."""
+        cells = self._cells_of(namespace, keys)
+        return {key: _stored(cell) for key, cell in cells.items()}
+
+    def scan_stored(
+        self, namespace: str, prefix: str = "", after: str | None = None
+    ) -> Iterator[tuple[str, Stored | StoreError]]:
+        """The same of all keys past ``after``."""
+        for key in self.keys(namespace, prefix):
+            if after is None or key > after:
+                yield from self.stored(namespace, (key,)).items()
+
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
         """All values."""
         with self._lock:
@@ -141,8 +153,7 @@ class MemoryEngine(Claiming):
 
     def record(self, namespace: str, key: str) -> Record | None:
         """The record; its path is not on any disk."""
-        path = path_of(namespace, key)
-        cell = self._of(namespace).get(key)
+        path, cell = path_of(namespace, key), self._at(namespace, key)
         if cell is None:
             return None
         return Record(
@@ -169,6 +180,9 @@ class MemoryEngine(Claiming):
         """Namespaces with at least one key."""
         self._require_open()
         return sorted(namespace for namespace in list(self._cells) if self._of(namespace))
+
+    def traces(self, namespace: str) -> None:
+        """Nothing: to look at all is quick here."""
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """Nothing: nobody but this engine writes here."""
@@ -209,12 +223,12 @@ class MemoryEngine(Claiming):
         if isinstance(op, CheckScan):
             require_names(op, self.namespaces() if op.namespace is None else self.keys(op.namespace, op.prefix))
             return None
-        path_of(op.namespace, op.key)
-        cell = self._of(op.namespace).get(op.key)
+        cell = self._at(op.namespace, op.key)
         revision = None if cell is None else revision_of(cell.raw)
         if isinstance(op, Check):
             require_expected(op.namespace, op.key, op.revision, revision)
             require_metadata(op, {} if cell is None else cell.metadata)
+            require_end(op, None if cell is None else cell.expires)
             return None
         if isinstance(op, Update):
             return self._decided(op, cell)
@@ -224,6 +238,8 @@ class MemoryEngine(Claiming):
             return Outcome.MISSING
         if isinstance(op, Put):
             require_size(op.namespace, op.key, op.raw, MAX_VALUE_BYTES)
+            if op.exact:
+                _require_value(op)
         require_expected(op.namespace, op.key, op.expect, revision)
         return op
 
@@ -328,6 +344,13 @@ class MemoryEngine(Claiming):
     def _cell(self, namespace: str, key: str) -> Cell | None:
         return self._cells.get(namespace, {}).get(key)
 
+    def _at(self, namespace: str, key: str) -> Cell | None:
+        """What the key holds; ``None`` if it has ended."""
+        self._require_open()
+        path_of(namespace, key)  # the same names are refused as on disk
+        cell = self._cell(namespace, key)
+        return None if cell is None or (cell.expires is not None and time.time() >= cell.expires) else cell
+
     def _of(self, namespace: str) -> dict[str, Cell]:
         self._require_open()
         path_of(namespace, "")
@@ -337,6 +360,22 @@ class MemoryEngine(Claiming):
     def _require_open(self) -> None:
         if self._closed:
             raise Closed("this store in memory is closed, and its content gone.")
+
+
+def _stored(cell: Cell) -> Stored:
+    return Stored(cell.raw, values.decode(cell.raw), values.decode(values.encode(cell.metadata)), cell.expires)
+
+
+def _require_value(op: Put) -> None:
+    """Files may hold what is no value; this is no place for it."""
+    try:
+        values.decode(op.raw)
+    except values.Malformed as error:
+        raise InvalidValue(
+            f"key {op.key!r} of namespace {op.namespace!r} was not set: a store in memory holds JSON values alone "
+            f"({error.reason}). Use a store on disk.",
+            json_path="$",
+        ) from None
 
 
 _all: weakref.WeakSet[MemoryEngine] = weakref.WeakSet()

@@ -129,6 +129,9 @@ class PastEngine:
         found = namespaces_in(self._objects, self._raw.tree)
         return sorted(name for name, path, tree in found if any(keys_in(self._objects, tree, path)))
 
+    def traces(self, namespace: str) -> None:
+        """Nothing: what is past does not change, and is indexed nowhere."""
+
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """The files of keys and of their metadata that hold no readable value. The past is not mended."""
         return self._check(self._raw.tree, "")

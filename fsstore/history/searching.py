@@ -10,13 +10,12 @@ import time
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
+from fsstore.engines.files.sweeping import is_recent, is_sweep_due, sweep_after
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.history.edits import Edits
 from fsstore.history.index import Index
 from fsstore.history.state import State, Swept
 
-_SWEEP_AFTER = 60.0  # seconds
-_RARELY = 10  # times as long: some changes the kernel tells nobody, as those by way of memory that a file is mapped to
 _FEW = 2_000  # files: looked at each time where no hub watches; more of them are when a sweep is due
 
 
@@ -34,16 +33,11 @@ def search(work: WorkTree, index: Index, state: State, noted: AbstractSet[str], 
 
     The first search with a hub looks at all, too: from then on the hub has seen what happened.
     """
-    after, swept, begun = _sweep_after(work), state.swept, time.time()
+    swept, begun = state.swept, time.time()
     edited = work.edits(swept.edited) if swept.is_whole else None
-    is_known = edited is not None and edited.since <= swept.edited
     edits = Edits(work.tree, index, state.directories)
-    if (
-        verify
-        or not state.directories
-        or not _is_recent(swept.everything, begun, _RARELY * after)
-        or (not is_known if edited is not None else not _is_recent(swept.edited, begun, after))
-    ):
+    is_due = is_sweep_due(work.settings, swept.everything, swept.edited, edited, begun)
+    if verify or not state.directories or is_due:
         now = time.time()  # the hub had begun before it
         edits.search(all_files=True)
         return Searched(edits, Swept(now, now, now, edits.apart), is_all=True)
@@ -51,17 +45,7 @@ def search(work: WorkTree, index: Index, state: State, noted: AbstractSet[str], 
     if edited is not None:
         edits.compare(edited.paths - noted)
         swept = swept._replace(edited=begun)
-        if swept.files_apart <= _FEW or not _is_recent(swept.apart, begun, after):
+        if swept.files_apart <= _FEW or not is_recent(swept.apart, begun, sweep_after(work.settings)):
             edits.search_apart()
             swept = swept._replace(apart=begun, files_apart=edits.apart)
     return Searched(edits, swept, is_all=False)
-
-
-def _is_recent(then: float, now: float, seconds: float) -> bool:
-    return 0 <= now - then < seconds
-
-
-def _sweep_after(work: WorkTree) -> float:
-    """Seconds after which all files are looked at again: a setting of the store."""
-    found = work.settings.get("sweep_seconds", _SWEEP_AFTER)
-    return float(found) if isinstance(found, int | float) else _SWEEP_AFTER

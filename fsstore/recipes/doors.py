@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from fsstore.coordinated import Coordinated
+from fsstore.finding.doors import Searchable
 from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fsstore.recipes.throttle import Throttle
 
 
-class Recipes(Coordinated, ABC):
+class Recipes(Searchable, ABC):
     """What a handle of one namespace has: one line for each pattern that agents write by hand."""
 
     __slots__ = ()

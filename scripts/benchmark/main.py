@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmark import (
     filetree,
+    finding,
     history_reading,
     history_snapshots,
     listing,
@@ -46,6 +47,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *watch_latency.SCENARIOS,
     *watch_costs.SCENARIOS,
     *watch_start.SCENARIOS,
+    *finding.SCENARIOS,
 )
 _MEMORY = "/dev/shm"
 

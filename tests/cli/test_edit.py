@@ -346,21 +346,44 @@ def test_what_the_store_refuses_is_kept(cli: Command, directory: Path, drafts: P
     assert Path(result.error["kept"]).read_text() == '"0123456789"\n'
 
 
-def test_what_is_typed_to_interrupt_is_the_editors(directory: Path, place: Path, use: Use) -> None:
-    python = shlex.quote(sys.executable)
-    script = (
-        "import signal, sys\n"
-        "def stop(number, frame):\n"
-        "    open(sys.argv[1], 'w').write('[1]')\n"
-        "    sys.exit()\n"
-        "signal.signal(signal.SIGINT, stop)\n"
-        "print('up', flush=True)\n"
-        "signal.pause()\n"
-    )
-    (place / "editor.py").write_text(script)
-    use(f'exec {python} {place}/editor.py "$1"')
-    with Live("edit", "k", terminal=SCREEN, talk=True) as editing:
+END_FIRST = """
+import sys
+from signal import SIGCHLD
+from fsstore.cli import children, main
+real = children._next_signal
+children._next_signal = lambda *which: real(*which) if which else (SIGCHLD, False)
+"""
+INTERRUPTED = """
+import signal, sys
+def stop(number, frame):
+    open(sys.argv[1], "w").write("[1]")
+    sys.exit()
+signal.signal(signal.SIGINT, stop)
+print("up", flush=True)
+signal.pause()
+"""
+
+
+def check_interrupt(place: Path, use: Use, *program: str) -> None:
+    """What a person types to interrupt reaches the editor alone."""
+    (place / "editor.py").write_text(INTERRUPTED)
+    use(f'exec {shlex.quote(sys.executable)} {place}/editor.py "$1"')
+    with Live("edit", "k", terminal=SCREEN, talk=True, program=program) as editing:
         editing.until(lambda live: "up\n" in live.out)
         editing.press("\x03")
         assert editing.wait()[0] == 0, editing.out
-    assert json.loads((directory / "default" / "k.json").read_text()) == [1]
+    assert json.loads((place / "state" / "default" / "k.json").read_text()) == [1]
+
+
+def test_what_is_typed_to_interrupt_is_the_editors(place: Path, use: Use) -> None:
+    check_interrupt(place, use, *ENTRY)
+
+
+def test_nor_is_it_heard_when_the_editor_has_ended(place: Path, use: Use) -> None:
+    check_interrupt(place, use, sys.executable, "-c", f"{END_FIRST}sys.exit(main())")
+
+
+def test_to_hear_it_then_is_noticed(place: Path, use: Use) -> None:
+    flawed = f"{END_FIRST}children._forget_what_it_was_told = lambda: None\nsys.exit(main())"
+    with pytest.raises(AssertionError):
+        check_interrupt(place, use, sys.executable, "-c", flawed)

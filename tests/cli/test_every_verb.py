@@ -101,6 +101,13 @@ CASES: dict[str, Case] = {
     "gc": same(("gc",), "", "fsstore: the history takes .* bytes, .* before\n", 1),
     "doctor": same(("doctor",), "stray.txt: foreign: .*\n", "fsstore: 1 finding\nfsstore: the history takes .*\n"),
     "backup": same(("backup", "../saved"), "", "fsstore: copied .* files, .*\nfsstore: not copied: .git\n", 1),
+    "export": Case(
+        ("export", "-n", "a:b"),
+        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n',
+        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n',
+        "fsstore: exported 1 keys, .* bytes\n",
+    ),
+    "import": same(("import", "../lines"), "", "fsstore: 1 keys created, .*\n", 1),
     "sweep": same(("sweep",), "", "fsstore: removed what is left of 0 keys\n", 1),
     "completion": same(("completion", "bash"), r"# Completion of fsstore for bash(.*\n)+", documents=1),
 }
@@ -123,6 +130,7 @@ def prepared(past: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         store.set_many({"n": 1, "list": [1], '"odd\x07': 0})
     (past / "stray.txt").write_text("a note")
     (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
+    (place / "lines").write_text('{"fsstore":"export","version":1}\n{"namespace":"new","key":"k","value":1}\n')
     monkeypatch.setenv("EDITOR", "echo 5 >")
     return past
 
@@ -239,7 +247,8 @@ def test_a_flaw_is_noticed(prepared: Path, flaw: str, verb: str, check: str) -> 
 
 @pytest.mark.parametrize("verb", [verb for verb in CASES if verb not in OF_NO_STORE])
 def test_where_there_is_no_store(place: Path, cli: Command, verb: str) -> None:
-    (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
+    for name in ("agent.py", "lines"):
+        (place / name).write_text("def run(input_dict, tools): return input_dict")
     words = tuple(word.replace("../", "") for word in CASES[verb].words)
     found = cli(*words[:1], "--json", *words[1:])
     assert (found.status, found.out, found.error["error"]) == (2, "", "StoreMissing")

@@ -30,6 +30,9 @@ EXPECTED = {
     "lock": "building",
     "sweep": "",
     "completion": "",
+    "export": '{"fsstore":"export","version":1,"prefix":"cache:"}\n'
+    '{"namespace":"default","key":"cache:a","value":1}\n{"namespace":"default","key":"cache:b","value":2}',
+    "import": "",
 }
 
 

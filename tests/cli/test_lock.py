@@ -37,7 +37,7 @@ FLAWED = """
 import sys
 from fsstore.cli import children, main
 real = children._next_signal
-children._next_signal = lambda: (real()[0], True)
+children._next_signal = lambda *which: (real(*which)[0], True)
 sys.exit(main())
 """
 

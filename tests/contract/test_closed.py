@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -66,8 +67,13 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "watch_status": lambda h: h.store.watch_status(),
     "cached": lambda h: h.cached("k", dict),
     "memoize": lambda h: h.memoize(name="f")(lambda: 1)(),
+    "schema": lambda h: h.schema("n"),
     "statistics": lambda h: h.statistics("s").add(1),
     "logbook": lambda h: h.logbook("l").append(1),
+    "export_ndjson": lambda h: h.store.export_ndjson(io.BytesIO()),
+    "import_ndjson": lambda h: h.store.import_ndjson(io.BytesIO(b'{"key":"l","value":1}')),
+    "copy_namespace": lambda h: h.store.copy_namespace("n", "m"),
+    "rename_namespace": lambda h: h.store.rename_namespace("n", "m"),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

@@ -34,6 +34,7 @@ SECTIONS = {
     "Using Data Store for Real-time Coordination": "realtime_coordination",
     "Storing Sensitive Credentials": "credentials",
     "Waiting for Others": "polling_by_hand",
+    "Importing from CouchDB": "import_couchdb",
 }
 
 

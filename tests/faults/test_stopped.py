@@ -29,7 +29,7 @@ Values = dict[str, dict[str, Any]]
 
 
 def values(of: State) -> Values:
-    return {name: {key: value for key, (value, _) in records.items()} for name, records in of.items()}
+    return {name: {key: value for key, (value, *_) in records.items()} for name, records in of.items()}
 
 
 class Reading:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fsstore.engines.files import sweeping
 from fsstore.engines.files.watching import touched
 from fsstore.engines.files.watching.hub import Hub
 from fsstore.engines.files.watching.touched import Touched
@@ -74,7 +75,7 @@ def test_all_files_are_looked_at_now_and_then(
     with repo.open() as store, watched(store):
         store.snapshot()
         store.snapshot()
-        monkeypatch.setattr(searching, "_RARELY", 0)
+        monkeypatch.setattr(sweeping, "_RARELY", 0)
         store.snapshot()
         assert looks == [True, False, True]
 
@@ -92,8 +93,7 @@ def test_many_files_that_no_hub_watches_are_not_looked_at_each_time(
         found = state(repo).swept
         assert (found.files_apart, found.apart) == (1, found.everything)
         assert found.edited > found.apart
-        monkeypatch.setattr(searching, "_sweep_after", lambda _: 1e-9)  # it is time
-        monkeypatch.setattr(searching, "_RARELY", 1e18)
+        monkeypatch.setattr(searching, "sweep_after", lambda _: 1e-9)  # it is time
         assert found_by(repo, store.snapshot) == ["M default/.meta/with.json"]
     repo.check()
 
@@ -254,7 +254,7 @@ def test_hints_are_kept_from_the_first_question_on(monkeypatch: pytest.MonkeyPat
     now[0] = 1020.0
     found.note("", ["c"])
     assert found.edited(1015.0) == (1015.0, {"c"})
-    assert found.edited(1005.0) == (1015.0, {"c"})  # the rest is forgotten
+    assert found.edited(1005.0) == (1005.0, {"c", "d/a", "d/b"})  # somebody else may ask, too
     now[0] = 1020.5
     found.note("", ["d"])
     assert found.edited(1020.9) == (1020.9, {"c", "d"})  # clocks are set back, a little

@@ -76,7 +76,7 @@ WRITES: dict[str, Act] = {
     "replace_all": lambda space: space.replace_all({"a": {"n": 1}, "b": BAD}),
     "copy into": lambda space: space.store.copy("elsewhere", "new", namespace="shaped"),
     "move into": lambda space: space.store.move("elsewhere", "new", namespace="shaped"),
-    "transact": lambda space: space.transact(lambda tx: (tx.set("a", {"n": 1}), tx.set("old", BAD))),
+    "transact": lambda space: space.transact(lambda tx: tx.set_many({"a": {"n": 1}, "old": BAD})),
     "transact update": lambda space: space.transact(lambda tx: tx.update("old", lambda value: BAD)),
     "elsewhere in a transaction": lambda space: space.store.transact(
         lambda tx: tx.use_namespace("shaped").set("old", BAD)
@@ -216,7 +216,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
 def test_nothing_is_fetched(where: str, server: tuple[str, list[str]], store: Store) -> None:
     url, asked = server
     schema = {"$id": url, "$ref": "other.json"} if where == "$id and $ref" else {where: url}
-    with pytest.raises(InvalidValue, match="127.0.0.1"):
+    with pytest.raises(InvalidValue, match=r"127\.0\.0\.1"):
         store.schema("n", schema)
     assert asked == []
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from fsstore.engine import Capabilities
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.engines.files.writer import FileWriter
@@ -19,6 +20,7 @@ from fsstore.records import Run, Undone
 
 if TYPE_CHECKING:
     from fsstore.engines.files.cursors import FileCursor
+    from fsstore.engines.files.traces import FileTraces
     from fsstore.engines.files.watching.feed import FileFeed
 
 
@@ -113,6 +115,21 @@ class FileEngine(FileWriter):
                 )
             )
         return self._feed
+
+    def traces(self, namespace: str) -> FileTraces | None:
+        """What tells of a namespace's changes; none in a store that cannot be written."""
+        self._require_open()
+        if self.capabilities.read_only or self._folds:  # where names fold, a name does not tell whose file it is
+            return None
+        from fsstore.engines.files.traces import FileTraces
+
+        return FileTraces(self._tree, self._marker, namespace, self._changing)
+
+    def _changing(self, namespace: str) -> list[tuple[str, str]]:
+        """Keys with their paths that open commits are changing."""
+        if self._gate.is_quiet(self._gate.read()):
+            return []
+        return [(key, path) for name, key, path in self._intents.overlay(range(COUNT)).keys if name == namespace]
 
     def cursor(self, name: str) -> FileCursor:
         """The cursor of this name. Raises `ReadOnly` where it could not be written."""

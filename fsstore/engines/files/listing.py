@@ -149,7 +149,7 @@ class Listings:
         finally:
             os.close(fd)
         listing = _Listing(stamp, sorted(entries.keys), entries.directories)
-        if now - stamp[3] > (_TICK if stamp[3] % 1_000_000_000 else _COARSE_TICK):
+        if is_settled(stamp[3], now):
             self._remember(path, listing)
         return listing
 
@@ -217,6 +217,14 @@ def merge(lists: list[list[str]]) -> list[str]:
         out += part
     out.sort()
     return out
+
+
+def is_settled(changed: int, looked: int) -> bool:
+    """Whether a change after a look would have another time than the one before it.
+
+    ``changed`` is the time (ctime) that was seen, ``looked`` when; both in nanoseconds since the epoch.
+    """
+    return looked - changed > (_TICK if changed % 1_000_000_000 else _COARSE_TICK)
 
 
 def _stamp(status: os.stat_result) -> Stamp:

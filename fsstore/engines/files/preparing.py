@@ -21,6 +21,7 @@ from fsstore.engine import (
     Outcome,
     Update,
     Verdict,
+    require_end,
     require_expected,
     require_metadata,
     require_size,
@@ -85,13 +86,20 @@ class Preparing(FileReader):
             require_expected(op.namespace, op.key, expect, actual)
         if isinstance(op, Check):
             work.outcome = Outcome.HELD
-            if op.metadata is not None:
-                require_metadata(op, self._sidecars.metadata(place))
+            self._require_beside(op, place)
         elif isinstance(op, Delete):
             if work.ended or not op.ended:
                 self._plan_delete(work)
         else:
             self._plan_put(work, op.raw, op.metadata, op.expires, anew=op.anew, exact=op.exact)
+
+    def _require_beside(self, check: Check, place: Place) -> None:
+        """Raise `Conflict` if what lies beside the value is not as the check expects it."""
+        if check.metadata is not None:
+            require_metadata(check, self._sidecars.metadata(place))
+        if check.ends:
+            may_end = self._rules.may_expire(check.namespace)
+            require_end(check, self._sidecars.expires(place) if may_end else None)
 
     def _decide(self, work: Work, op: Update) -> None:
         """Ask the function of an update what is to become of the value."""

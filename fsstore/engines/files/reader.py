@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from fsstore import values
-from fsstore.engine import Content
+from fsstore.engine import Content, Traces
 from fsstore.engines.files import layout
-from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING, FileAccess
+from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING
 from fsstore.engines.files.atomic import DIRECTORY, READ, read_descriptor
 from fsstore.engines.files.collector import paused
+from fsstore.engines.files.exact import ExactReading
 from fsstore.engines.files.gate import COUNT
 from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.journal import origin
@@ -27,7 +28,7 @@ _ALL = range(COUNT)
 _T = TypeVar("_T")
 
 
-class FileReader(FileAccess):
+class FileReader(ExactReading):
     """What can be asked of a store in a directory."""
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -339,6 +340,10 @@ class FileReader(FileAccess):
             return self._listings.any_key(path) and not (self._rules.may_expire(namespace) and not self.keys(namespace))
         except PermissionError:  # not for us, like lost+found at the top of a disk; it must not hide the others
             return False
+
+    def traces(self, namespace: str) -> Traces | None:
+        """None: who only reads keeps no index."""
+        return None
 
     def check(self, *, fix: bool = False) -> Iterator[Finding]:
         """All that is no healthy record."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fsstore import values
@@ -23,6 +24,8 @@ from fsstore.revisions import revision as revision_of
 SETTLED = 0.005  # seconds: by then every process has read what was changed
 _BELIEVED = SETTLED
 LIMIT = 1024 * 1024  # bytes
+NO_MEMBERS = b"{}\n"
+"""The content of a file that says nothing."""
 _NAMESPACES = 10_000
 _PATIENCE = 0.05  # seconds: a file so young may be half written
 _GONE = (FileNotFoundError, NotADirectoryError)
@@ -91,6 +94,9 @@ class NamespaceRules:
             raise too_large(len(raw), LIMIT, f"the rules of namespace {namespace!r}")
         if raw == values.encode(dict(old.members)):
             return
+        if raw == NO_MEMBERS:
+            self._remove(namespace, path, note)
+            return
         parent = self._tree.make_directories(os.path.dirname(path))
         try:
             name = os.path.basename(path)
@@ -116,6 +122,22 @@ class NamespaceRules:
             raise
         finally:
             os.close(parent)
+            self.forget(namespace)
+        sync_files(self._tree, [path])
+
+    def _remove(self, namespace: str, path: str, note: Callable[[dict[str, Any]], None]) -> None:
+        """Remove a file that would say nothing, and the directories that this leaves empty."""
+        target = self._tree.absolute(path)
+        try:
+            was = self._tree.stat(path).st_mtime
+            note({"op": "delete", "path": path, "was": was, "time": time.time(), "revision": None})
+            os.unlink(target)
+            with suppress(OSError):  # in use, mostly
+                os.rmdir(os.path.dirname(target))
+                os.rmdir(os.path.dirname(os.path.dirname(target)))
+        except FileNotFoundError:  # a person was faster
+            return
+        finally:
             self.forget(namespace)
         sync_files(self._tree, [path])
 
@@ -172,9 +194,14 @@ def parse_rules(raw: bytes) -> Rules:
         raise values.Malformed(f'"ttl" is a number of seconds above 0; not {values.brief(ttl, 40)}')
     if not isinstance(found.get("expires", False), bool):
         raise values.Malformed(f'"expires" is true or false; not {values.brief(found["expires"], 40)}')
-    if not isinstance(found.get("index", {}), dict):
+    index = found.get("index", {})
+    if not isinstance(index, dict) or not all(_is_paths(index.get(name, [])) for name in ("fields", "text")):
         raise values.Malformed('"index" should read {"fields": [...], "text": [...]}')
     return Rules(found)
+
+
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _changed(rules: Rules, members: Mapping[str, Any]) -> bytes:

@@ -66,16 +66,14 @@ class Touched:
             self.lose()
 
     def edited(self, since: float) -> Edited:
-        """Those with a hint since a time. What is older is forgotten."""
+        """Those with a hint since a time. Several may ask, each with a time of their own."""
         now = self.clock()
         if self.times is None:
             self.times, self._begun = {}, now
         if since > now + _SET_BACK:  # by a clock that was ahead
             return Edited(math.inf, set())
-        if since >= self._begun:
-            self._begun = since
-            self.times = {path: at for path, at in self.times.items() if at >= since - _SET_BACK}
-        return Edited(self._begun, set(self.times))
+        since = max(since, self._begun)
+        return Edited(since, {path for path, at in self.times.items() if at >= since - _SET_BACK})
 
 
 observers: dict[str, Observer] = {}

@@ -1,0 +1,342 @@
+"""Lines into a store, many keys a commit. It knows no form of a line, and no file but the one it reads."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn
+
+from fsstore import values
+from fsstore.engine import Engine, Expect, Outcome, Put, Stored
+from fsstore.errors import BadLine, Conflict, StoreError, UnsupportedType
+from fsstore.keys import path_of
+from fsstore.moving.counts import Imported, Progress
+from fsstore.moving.lines import Entry, Header, Ruling, read_line
+from fsstore.records import Author, timestamp
+from fsstore.revisions import revision as revision_of
+from fsstore.values import Malformed
+
+OnConflict = Literal["overwrite", "skip", "error"]
+Commit = Callable[[Sequence[Put]], list[Outcome]]
+
+BATCH = 1000
+"""So many keys at most are one commit."""
+_BATCH_BYTES = 8 * 1024 * 1024
+_LINE_BYTES = 512 * 1024 * 1024
+_ATTEMPTS = 20
+"""How often a commit begins anew because others write the same keys; the last time it asks nobody."""
+_BOM = b"\xef\xbb\xbf"
+
+
+class Options(NamedTuple):
+    """How lines are to be imported."""
+
+    default: str
+    """The namespace of lines that name none."""
+    renamed: str | None
+    """The namespace for all lines."""
+    on_conflict: OnConflict
+    dry_run: bool
+    skip: int
+    progress: Progress | None
+
+
+class _Planned(NamedTuple):
+    puts: list[Put]
+    created: int
+    updated: int
+    unchanged: int
+    skipped: int
+
+
+class Import:
+    """One import: what it has read, and what became of it."""
+
+    def __init__(self, engine: Engine, commit: Commit, author: Author, source: str, options: Options) -> None:
+        if options.on_conflict not in ("overwrite", "skip", "error"):
+            raise ValueError(f"on_conflict={options.on_conflict!r} is none of overwrite, skip, error")
+        if options.renamed is not None:
+            path_of(options.renamed, "")
+        self._engine = engine
+        self._commit = commit
+        self._author = author
+        self._source = source
+        self._options = options
+        self._from: list[str | None] = []
+        self._batch: dict[tuple[str, str], tuple[int, Entry]] = {}
+        self._batch_bytes = 0
+        self._done = Imported(0, 0, 0, 0, 0, 0)
+
+    def run(self, file: BinaryIO) -> Imported:
+        """Read to the end. Whatever is raised, the lines before the one it names are imported."""
+        try:
+            for number, raw in self._lines(file):
+                self._take(number, raw)
+            self._flush()
+        except KeyboardInterrupt as stop:
+            lines = self._done.lines
+            stop.add_note(f"{self._source}: the first {lines:,} lines are imported. {_again('Import', lines)}")
+            raise
+        return self._done
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    def _lines(self, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+        """The lines with their numbers, those to be passed over left out."""
+        total, done, number = _size(file), 0, 0
+        while raw := self._next(file):
+            if not isinstance(raw, bytes):
+                raise UnsupportedType("the file gives text; open it in binary mode", json_path="$", type_name="str")
+            number += 1
+            done += len(raw)
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
+            if number <= self._options.skip:
+                self._done = self._done._replace(lines=number)
+            elif len(raw) == _LINE_BYTES:
+                self._bad(number, Malformed(f"longer than {_LINE_BYTES:,} bytes"))
+            else:
+                yield number, raw
+            if self._options.progress is not None:
+                self._options.progress(done, total)
+
+    def _next(self, file: BinaryIO) -> bytes:
+        """The next line. If it cannot be read, those before are imported all the same."""
+        try:
+            return file.readline(_LINE_BYTES)
+        except Exception:
+            self._flush()
+            raise
+
+    def _take(self, number: int, raw: bytes) -> None:
+        """Read a line and keep it for the next commit."""
+        try:
+            line = read_line(raw) if raw.strip() else Header()
+        except Malformed as error:
+            self._bad(number, error)
+        if isinstance(line, Header):
+            if not self._batch:
+                self._done = self._done._replace(lines=number)
+            return
+        namespace = self._namespace(number, line.namespace)
+        if isinstance(line, Ruling):
+            self._flush()
+            self._rule(number, namespace, line.rules)
+            return
+        name = namespace, line.key
+        if name in self._batch or len(self._batch) >= BATCH or self._batch_bytes + len(line.raw) > _BATCH_BYTES:
+            self._flush()
+        self._batch[name] = number, line
+        self._batch_bytes += len(line.raw)
+
+    def _namespace(self, number: int, named: str | None) -> str:
+        """Where a line's key goes."""
+        renamed = self._options.renamed
+        if renamed is None:
+            return self._options.default if named is None else named
+        if not self._from:
+            self._from.append(named)
+        if self._from[0] != named:
+            reason = (
+                f"it is of namespace {named!r}, the lines before of {self._from[0]!r}: they cannot all become "
+                f"{renamed!r}; import them under their own names"
+            )
+            self._bad(number, Malformed(reason))
+        return renamed
+
+    # -- writing -----------------------------------------------------------------------------------
+
+    def _flush(self) -> None:
+        """Commit what was read: all of it at once, or, if that is refused, line by line up to the one that is."""
+        batch, self._batch, self._batch_bytes = self._batch, {}, 0
+        if not batch:
+            return
+        try:
+            self._settle(batch)
+        except StoreError:
+            for name, (number, entry) in batch.items():
+                try:
+                    self._settle({name: (number, entry)})
+                except StoreError as error:
+                    raise self._stopped(number, error) from error
+
+    def _settle(self, batch: Mapping[tuple[str, str], tuple[int, Entry]]) -> None:
+        for left in reversed(range(_ATTEMPTS)):
+            planned = self._plan(batch, last=not left)
+            if planned.puts and not self._options.dry_run:
+                try:
+                    self._commit(planned.puts)
+                except Conflict:  # somebody else wrote one of them after it was looked at
+                    if not left:
+                        raise
+                    continue
+            break
+        done = self._done
+        self._done = Imported(
+            max(number for number, _ in batch.values()),
+            done.created + planned.created,
+            done.updated + planned.updated,
+            done.unchanged + planned.unchanged,
+            done.skipped + planned.skipped,
+            done.rules,
+        )
+
+    def _plan(self, batch: Mapping[tuple[str, str], tuple[int, Entry]], *, last: bool) -> _Planned:
+        """What is to be written of these, as things stand. Raises `Conflict` where they must not be there."""
+        found = self._found(batch)
+        puts: list[Put] = []
+        updated = unchanged = skipped = 0
+        now = time.time()
+        for (namespace, key), (_, entry) in batch.items():
+            stored = found.get((namespace, key))
+            if entry.expires is not None and entry.expires <= now:
+                skipped += 1
+            elif stored is None:
+                puts.append(_put(namespace, entry, None, last=last))
+            elif isinstance(stored, Stored) and _is_same(stored, entry):
+                unchanged += 1
+            elif self._options.on_conflict == "skip":
+                skipped += 1
+            elif self._options.on_conflict == "error":
+                raise _is_there(namespace, key)
+            else:
+                updated += 1
+                puts.append(_put(namespace, entry, stored, last=last))
+        return _Planned(puts, len(puts) - updated, updated, unchanged, skipped)
+
+    def _found(self, names: Mapping[tuple[str, str], object]) -> dict[tuple[str, str], Stored | StoreError]:
+        by_namespace: dict[str, list[str]] = {}
+        for namespace, key in names:
+            by_namespace.setdefault(namespace, []).append(key)
+        return {
+            (namespace, key): stored
+            for namespace, keys in by_namespace.items()
+            for key, stored in self._engine.stored(namespace, keys).items()
+        }
+
+    def _rule(self, number: int, namespace: str, rules: Mapping[str, Any]) -> None:
+        """Let these rules hold there, beside those that the line does not speak of."""
+        from fsstore.shape import require_schema
+
+        try:
+            old = self._engine.rules(namespace).members
+            changed = {name: rule for name, rule in rules.items() if name not in old or old[name] != rule}
+            clashing = [name for name in changed if name in old]
+            if clashing and self._options.on_conflict == "error":
+                raise _has_rules(namespace, clashing)
+            if self._options.on_conflict == "skip":
+                changed = {name: rule for name, rule in changed.items() if name not in old}
+            if changed.get("schema") is not None:
+                require_schema(changed["schema"])
+            if changed and not self._options.dry_run:
+                self._engine.set_rules(namespace, changed, self._author)
+        except StoreError as error:
+            raise self._stopped(number, error) from error
+        self._done = self._done._replace(lines=number, rules=self._done.rules + bool(changed))
+
+    # -- what went wrong ---------------------------------------------------------------------------
+
+    def _bad(self, number: int, error: Malformed) -> NoReturn:
+        """Import the lines before, and say what is wrong with this one."""
+        self._flush()
+        at = "" if error.column is None else f", column {error.column}"
+        raise BadLine(
+            f"{self._source}, line {number}{at}: {error.reason}. {self._way_on(number)}",
+            path=self._source,
+            line=number,
+            column=error.column,
+            reason=error.reason,
+        )
+
+    def _stopped(self, number: int, error: StoreError) -> StoreError:
+        """The same error, with the line named."""
+        made = type(error)(f"{self._source}, line {number}: {error} {self._way_on(number)}", **error.__dict__)
+        if isinstance(error, OSError):
+            made.errno = error.errno  # type: ignore[attr-defined]
+        return made
+
+    def _way_on(self, number: int) -> str:
+        """How to go on after a line that could not be imported."""
+        done = "Nothing was to be written." if self._options.dry_run else "The lines before it are imported."
+        return f"{done} {_again('Mend it and import', number)}"
+
+
+def source_name(source: str | os.PathLike[str] | BinaryIO) -> str:
+    """What messages call it."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "the stream"
+
+
+def _again(call: str, lines: int) -> str:
+    return (
+        f"{call} from the start again: what is there already is not written again; or skip the first {lines:,} lines."
+    )
+
+
+def _put(namespace: str, entry: Entry, stored: Stored | StoreError | None, *, last: bool) -> Put:
+    """The op that makes a key what the line says: the bytes, this metadata and no other, this end and no other."""
+    expect: Expect | str = Expect.ABSENT if stored is None else Expect.ANYTHING
+    anew = False
+    if isinstance(stored, Stored):
+        expect = revision_of(stored.raw)
+        anew = list({**stored.metadata, **entry.metadata}) != list(entry.metadata)
+    elif stored is not None:  # it cannot be read, nor can what is to be merged
+        anew = True
+    if last:
+        expect = Expect.ANYTHING
+    return Put(
+        namespace,
+        entry.key,
+        entry.raw,
+        entry.metadata or None,
+        expect,
+        anew=anew,
+        exact=True,
+        expires=entry.expires,
+    )
+
+
+def _is_same(stored: Stored, entry: Entry) -> bool:
+    return (
+        stored.raw == entry.raw
+        and values.encode(stored.metadata) == values.encode(entry.metadata)
+        and _said(stored.expires) == _said(entry.expires)
+    )
+
+
+def _said(end: float | None) -> str | None:
+    return None if end is None else timestamp(end)
+
+
+def _is_there(namespace: str, key: str) -> Conflict:
+    return Conflict(
+        f'key {key!r} of namespace {namespace!r} exists already, and is not the same: "overwrite" replaces it, '
+        f'"skip" leaves it.',
+        namespace=namespace,
+        key=key,
+        expected=None,
+        actual=None,
+    )
+
+
+def _has_rules(namespace: str, names: Sequence[str]) -> Conflict:
+    return Conflict(
+        f'namespace {namespace!r} has rules of its own ({", ".join(names)}): "overwrite" replaces them, '
+        f'"skip" leaves them.',
+        namespace=namespace,
+        key="",
+        expected=None,
+        actual=None,
+    )
+
+
+def _size(file: BinaryIO) -> int | None:
+    """How many bytes a file has, if it is one."""
+    try:
+        return os.fstat(file.fileno()).st_size or None
+    except (OSError, io.UnsupportedOperation, AttributeError):
+        return None
