@@ -15,8 +15,10 @@ from fsstore.errors import (
     DamagedHistory,
     DiskFull,
     HistoryUnavailable,
+    IllegalTransition,
     InvalidName,
     InvalidValue,
+    JobsFailed,
     LeaseLost,
     LockTimeout,
     NameCollision,
@@ -50,10 +52,14 @@ if typing.TYPE_CHECKING:
     from fsstore.moving.counts import Exported, Imported
     from fsstore.reacting import react
     from fsstore.recipes.barrier import Barrier
+    from fsstore.recipes.checkpoint import Checkpoint
+    from fsstore.recipes.jobs import DeadLetter, Job, QueueStats
     from fsstore.recipes.logbook import Logbook, LogEntry
     from fsstore.recipes.memoizing import AsyncMemoized, Memoized
+    from fsstore.recipes.queue import Queue
     from fsstore.recipes.semaphore import Semaphore
     from fsstore.recipes.signal import Signal
+    from fsstore.recipes.state_machine import StateMachine
     from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.recipes.throttle import Throttle
     from fsstore.runner import data_store, run_agent, run_agent_async
@@ -70,6 +76,7 @@ __all__ = [
     "Blame",
     "Blocked",
     "Change",
+    "Checkpoint",
     "Closed",
     "Collected",
     "Commit",
@@ -78,6 +85,7 @@ __all__ = [
     "CredentialRefused",
     "DamagedCursor",
     "DamagedHistory",
+    "DeadLetter",
     "Difference",
     "DiskFull",
     "Event",
@@ -87,9 +95,12 @@ __all__ = [
     "HistoryUnavailable",
     "Hit",
     "Holder",
+    "IllegalTransition",
     "Imported",
     "InvalidName",
     "InvalidValue",
+    "Job",
+    "JobsFailed",
     "LeaseLost",
     "Lock",
     "LockTimeout",
@@ -105,6 +116,8 @@ __all__ = [
     "NotFound",
     "Operation",
     "Past",
+    "Queue",
+    "QueueStats",
     "ReadOnly",
     "Record",
     "Replaced",
@@ -115,6 +128,7 @@ __all__ = [
     "SchemaViolation",
     "Semaphore",
     "Signal",
+    "StateMachine",
     "Statistics",
     "StorageFailure",
     "Store",
@@ -150,8 +164,12 @@ _LATE = {
     **dict.fromkeys(("Statistics", "Summary"), "recipes.statistics"),
     **dict.fromkeys(("Exported", "Imported"), "moving.counts"),
     "Barrier": "recipes.barrier",
+    **dict.fromkeys(("DeadLetter", "Job", "QueueStats"), "recipes.jobs"),
+    "Checkpoint": "recipes.checkpoint",
     "Lock": "locks",
     "Past": "history.view",
+    "Queue": "recipes.queue",
+    "StateMachine": "recipes.state_machine",
     "react": "reacting",
     "Semaphore": "recipes.semaphore",
     "Signal": "recipes.signal",

@@ -17,6 +17,8 @@
     ├── LockTimeout        TimeoutError       another writer held the key or the name too long
     ├── WaitTimeout        TimeoutError       what was waited for did not come in time
     ├── LeaseLost          RuntimeError       a lease that expired, or that somebody else has now
+    ├── IllegalTransition  RuntimeError       a state machine does not go from here to there
+    ├── JobsFailed         RuntimeError       jobs whose results are collected are dead letters
     ├── NestedWrite        RuntimeError       a write inside the function of an update
     ├── ReadOnly           PermissionError    a write through a handle that only reads
     ├── AccessDenied       PermissionError    the operating system refuses
@@ -210,6 +212,26 @@ class LeaseLost(StoreError, RuntimeError):
     name: str
     token: int
     current: int | None
+
+
+class IllegalTransition(StoreError, RuntimeError):
+    """The state machine of ``key`` does not go from ``current`` to ``wanted``, but to those ``allowed``."""
+
+    namespace: str
+    key: str
+    current: str
+    wanted: str
+    allowed: tuple[str, ...]
+
+
+class JobsFailed(StoreError, RuntimeError):
+    """Of the jobs whose results were to be collected some are dead letters: ``dead`` says of what each failed.
+
+    ``results`` are those of the others; nothing was collected.
+    """
+
+    results: dict[str, Any]
+    dead: dict[str, str]
 
 
 class NestedWrite(StoreError, RuntimeError):

@@ -97,8 +97,10 @@ class AsyncView:
         return _threaded(found) if callable(found) else found
 
 
-_AWAITABLE = frozenset({"lock", "memoize", "semaphore", "throttle"})
+_AWAITABLE = frozenset({"lock", "memoize"})
 """What it gives is for ``async with``, or is a decorator."""
+_ENTERED = frozenset({"semaphore", "throttle"})
+"""The same, and it has verbs of its own."""
 _STREAMS = frozenset({"doctor", "entries", "items", "scan"})
 _NATIVE = frozenset({"wait_for"})
 """The handle has a coroutine function for it."""
@@ -118,14 +120,6 @@ _IMMEDIATE = frozenset(
     }
 )
 """It does no input or output."""
-_AWAITABLE = frozenset({"lock", "memoize"})  # what it gives is for ``async with``, or is a decorator
-_ENTERED = frozenset({"semaphore", "throttle"})  # the same, and has verbs of its own
-_STREAMS = frozenset({"doctor", "entries", "items", "scan"})
-_NATIVE = frozenset({"wait_for"})  # the handle has a coroutine function for it
-_OPENED = frozenset({"follow", "watch"})  # what it gives is used after it was waited for
-_IMMEDIATE = frozenset(
-    {"barrier", "handle", "logbook", "signal", "statistics", "use_namespace"}
-)  # it does no input or output
 
 
 class AsyncEntered(AsyncView):

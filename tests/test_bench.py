@@ -82,6 +82,8 @@ ROWS = {
     ("find, one edited, watching", "scan"),
     ("find in 100k in one, warm", "scan"),
     ("100k in one, one saved", "scan"),
+    ("push/pull", "diskcache"),
+    ("put/get/ack", "diskcache push/pull"),
 }
 
 

@@ -30,6 +30,8 @@ _STATUS: dict[type[Exception], int] = {
     errors.LockTimeout: CONFLICT,
     errors.WaitTimeout: CONFLICT,
     errors.LeaseLost: CONFLICT,
+    errors.IllegalTransition: CONFLICT,
+    errors.JobsFailed: NO,
     errors.NestedWrite: CONFLICT,
     errors.RepositoryState: CONFLICT,
     errors.RepositoryBusy: CONFLICT,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsstore.finding.doors import Searchable
@@ -11,10 +11,13 @@ from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.barrier import Barrier
+    from fsstore.recipes.checkpoint import Checkpoint
     from fsstore.recipes.logbook import Logbook
     from fsstore.recipes.memoizing import Memoizing
+    from fsstore.recipes.queue import Queue
     from fsstore.recipes.semaphore import Semaphore
     from fsstore.recipes.signal import Signal
+    from fsstore.recipes.state_machine import StateMachine
     from fsstore.recipes.statistics import Statistics
     from fsstore.recipes.throttle import Throttle
 
@@ -138,3 +141,31 @@ class Recipes(Searchable, ABC):
         from fsstore.recipes.barrier import Barrier
 
         return Barrier(self, name, parties)
+
+    # -- work --------------------------------------------------------------------------------------
+
+    def queue(self, name: str, *, max_attempts: int = 5, lease: float = 60.0) -> Queue:
+        """Jobs for any number of workers, each done at least once: see `Queue`. Its keys begin with ``NAME:``.
+
+        A worker has a job for ``lease`` seconds; after ``max_attempts`` it is a dead letter.
+        """
+        from fsstore.recipes.queue import Queue
+
+        return Queue(self, name, max_attempts=max_attempts, lease=lease)
+
+    def checkpoint(self, key: str, items: Iterable[Any]) -> Checkpoint:
+        """``items``, beginning where the last process stopped: see `Checkpoint`. How far it came is in ``key``."""
+        from fsstore.recipes.checkpoint import Checkpoint
+
+        return Checkpoint(self, key, items)
+
+    def state_machine(
+        self, key: str, transitions: Mapping[str, Sequence[str]], initial: str | None = None, *, maxlen: int = 100
+    ) -> StateMachine:
+        """A state in ``key`` that goes only where ``transitions`` says: see `StateMachine`.
+
+        Without ``initial`` it begins with the first state that is named; its history keeps the newest ``maxlen`` moves.
+        """
+        from fsstore.recipes.state_machine import StateMachine
+
+        return StateMachine(self, key, transitions, initial, maxlen=maxlen)

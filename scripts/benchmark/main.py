@@ -21,6 +21,7 @@ from benchmark import (
     listing,
     peers,
     processes,
+    queues,
     reads,
     recipes,
     table,
@@ -48,6 +49,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     *watch_costs.SCENARIOS,
     *watch_start.SCENARIOS,
     *finding.SCENARIOS,
+    *queues.SCENARIOS,
 )
 _MEMORY = "/dev/shm"
 

@@ -19,9 +19,18 @@ from fsstore.errors import StoreError
 from .command import Command
 
 STATUS = {
-    1: ["NotFound", "UnknownRevision"],
+    1: ["JobsFailed", "NotFound", "UnknownRevision"],
     2: ["InvalidName", "StoreMissing", "NoRun", "HistoryUnavailable", "Closed"],
-    3: ["Conflict", "LeaseLost", "LockTimeout", "NestedWrite", "RepositoryBusy", "RepositoryState", "WaitTimeout"],
+    3: [
+        "Conflict",
+        "IllegalTransition",
+        "LeaseLost",
+        "LockTimeout",
+        "NestedWrite",
+        "RepositoryBusy",
+        "RepositoryState",
+        "WaitTimeout",
+    ],
     4: [
         "BadLine",
         "BadValue",

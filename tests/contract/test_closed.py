@@ -74,6 +74,9 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "import_ndjson": lambda h: h.store.import_ndjson(io.BytesIO(b'{"key":"l","value":1}')),
     "copy_namespace": lambda h: h.store.copy_namespace("n", "m"),
     "rename_namespace": lambda h: h.store.rename_namespace("n", "m"),
+    "queue": lambda h: h.queue("q").put(1),
+    "checkpoint": lambda h: list(h.checkpoint("c", [1])),
+    "state_machine": lambda h: h.state_machine("m", {"a": ["a"]}).to("a"),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

@@ -161,11 +161,11 @@ def test_when_it_returns_every_process_goes_by_it(path: Path) -> None:
 
 def test_who_does_not_wait_is_seen(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flaw: rules that count for ever once they were read, by a handle that read them before."""
-    monkeypatch.setattr(rules_module, "BELIEVED", 3600.0)
+    monkeypatch.setattr(rules_module, "_BELIEVED", 3600.0)
     with fsstore.open(path) as other:
         other.set("k", {"n": 2})  # it has read them
         with fsstore.open(path) as store:
-            monkeypatch.setattr("fsstore.engines.files.writer.BELIEVED", 0.0)
+            monkeypatch.setattr("fsstore.engines.files.writer.SETTLED", 0.0)
             store.schema("default", {"type": "string"})
         other.set("k", {"n": 3})
 
