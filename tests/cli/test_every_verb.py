@@ -59,11 +59,22 @@ CASES: dict[str, Case] = {
     "append": Case(("append", "list", "2"), r"\[1,2\]\n", r"\[\n  1,\n  2\n\]\n"),
     "del": same(("del", "n", "list"), "", "fsstore: deleted 2 of 2 keys of namespace 'default'\n", 1),
     "ls": Case(("ls",), '"odd\x07\ngreeting\nlist\nn\n', re.escape('"\\"odd\\u0007"\ngreeting\nlist\nn\n')),
-    "ns": same(("ns",), "a:b\ndefault\n"),
+    "ns": same(("ns",), "a:b\ndefault\nwork\n"),
     "schema": Case(("schema", "strict"), r'{"type":"object"}\n', r'{\n  "type": "object"\n}\n'),
     "stat": same(("stat", "greeting"), "namespace +default\nkey +greeting\nvalue +{.*}\n(.*\n)+", documents=1),
+    "find": Case(
+        ("find", "n=1"),
+        re.escape(f'{{"key":"greeting","value":{COMPACT.strip()}}}\n'),
+        r'greeting  {"text":".*}\n',
+    ),
+    "grep": Case(("grep", "^W"), r"greeting\t\$\.text\tWorld\n", r"greeting\t\$\.text\tWorld\n", coloured=True),
     "wait": Case(("wait", "greeting", "--where", "n=1"), re.escape(COMPACT), re.escape(PRETTY)),
     "lock": same(("lock", "a", "--", "echo", "1"), "1\n"),
+    "queue": Case(
+        ("queue", "-n", "work", "get", "mail"),
+        r'{"id":"one","item":{"to":"ada"},"attempts":1,.*}\n',
+        r'{\n  "id": "one",\n  "item": {\n    "to": "ada"\n  },\n  "attempts": 1,\n(.*\n)+}\n',
+    ),
     "run": Case(("run", "../agent.py", "--input", '{"a": [1]}'), r'{"a":\[1\]}\n', r'{\n  "a": \[\n    1\n  \]\n}\n'),
     "watch": Case(
         ("watch", "gre", "--replay", "--limit", "2"),
@@ -128,6 +139,7 @@ def prepared(past: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with fsstore.open(past) as store:
         store.schema("strict", {"type": "object"})
         store.set_many({"n": 1, "list": [1], '"odd\x07': 0})
+        store.use_namespace("work").queue("mail").put({"to": "ada"}, id="one")
     (past / "stray.txt").write_text("a note")
     (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
     (place / "lines").write_text('{"fsstore":"export","version":1}\n{"namespace":"new","key":"k","value":1}\n')
