@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 from fsstore.cli import changes, exits, inputs
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.output import Output, compact, quoted
-from fsstore.cli.reactions import terminable
+from fsstore.cli.reactions import Terminated, terminable
 from fsstore.errors import InvalidValue
 from fsstore.recipes.jobs import Job
 from fsstore.recipes.queue import Queue
@@ -94,8 +94,11 @@ def _work(queue: Queue, args: argparse.Namespace, output: Output) -> int:
             output.talk(f"the command failed with status {status}; the job is given back to queue {queue.name!r}")
             raise CommandFailed(f"exit status {status}")
 
-    with terminable():
-        done = queue.work(do, limit=args.limit, timeout=_timeout(args.timeout, 0))
+    try:
+        with terminable():
+            done = queue.work(do, limit=args.limit, timeout=_timeout(args.timeout, 0))
+    except Terminated as error:
+        return exits.SIGNALLED + error.number
     output.talk(f"{done} {'job' if done == 1 else 'jobs'} done, {failed} failed")
     return exits.NO if failed else exits.OK
 
