@@ -84,6 +84,7 @@ ROWS = {
     ("100k in one, one saved", "scan"),
     ("push/pull", "diskcache"),
     ("put/get/ack", "diskcache push/pull"),
+    *((f"100k in one, {when}", "scan") for when in ("one saved", "watching")),
 }
 
 
