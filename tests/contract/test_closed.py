@@ -84,9 +84,6 @@ VERBS: dict[str, Callable[[Namespace], Any]] = {
     "semaphore": lambda h: h.semaphore("s", 1).__enter__(),
     "throttle": lambda h: h.throttle("s", 1, 1.0).acquire(),
     "barrier": lambda h: h.barrier("s", 1).wait(),
-    "find": lambda h: h.find({"a": 1}),
-    "grep": lambda h: h.grep("a"),
-    "index": lambda h: h.index("a"),
     "mapping": lambda h: dict(h.mapping()),
     "use_namespace": lambda h: h.use_namespace("other").get("k"),
 }

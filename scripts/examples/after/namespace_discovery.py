@@ -1,9 +1,9 @@
 """Namespace discovery: find the namespaces that others made, by their common prefix.
 
 Input: ``prefix``, what their names start with (``repo:`` if not given).
-Run:   fsstore run scripts/examples/namespace_discovery.py --input '{"prefix": "repo:"}'
+Run:   fsstore run scripts/examples/after/namespace_discovery.py --input '{"prefix": "repo:"}'
 Claims: exactly the namespaces with that prefix that hold a key are found, each with its number of keys and the first
-five; one that was cleared is gone, and looking creates none.
+five; only the names that are asked for are looked at.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Dynamic namespaces: the input decides which namespace a run works in, so that equal keys do not meet.
+"""Dynamic namespaces: the input decides which namespace a run works in; its keys are set together.
 
 Input: ``repo`` and ``branch`` (``main`` if not given), names; ``directory``, the local checkout.
-Run:   fsstore run scripts/examples/dynamic_namespaces.py --input '{"repo": "acme/shop", "directory": "fsstore"}'
-Claims: every repository and branch has a namespace ``repo:REPO:BRANCH`` of its own; a second run over the same files
-leaves it as it is, and over other files replaces what it says.
+Run:   fsstore run scripts/examples/after/dynamic_namespaces.py \
+         --input '{"repo": "acme/shop", "directory": "fsstore"}'
+Claims: every repository and branch has a namespace ``repo:REPO:BRANCH`` of its own, which holds what one run stored and
+nothing else; a second run over the same files leaves it as it is, and over other files replaces what it says.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     namespace = f"repo:{input_dict['repo']}:{input_dict.get('branch', 'main')}"
     digests = digest_files(input_dict["directory"])
     content = hashlib.sha256("".join(digests.values()).encode()).hexdigest()
-    data_store.use_namespace(namespace).set_many({"content": content, "files": digests})
+    data_store.use_namespace(namespace).replace_all({"content": content, "files": digests})
     return {"namespace": namespace, "files_stored": len(digests)}
 
 

@@ -1,10 +1,11 @@
 """Batch processing with a checkpoint: a bounded number of items per run, each noted as soon as it is done.
 
 Input: ``job``, a name; ``items``, paths of local files; ``batch_size``, how many per run (10 if not given).
-Run:   fsstore run scripts/examples/batch_checkpoint.py \
+Run:   fsstore run scripts/examples/after/batch_checkpoint.py \
          --input '{"job": "digests", "items": ["README.md", "pyproject.toml", "fsstore/keys.py"], "batch_size": 2}'
 Claims: the runs together handle every item once, in order; a run that breaks off loses at most the item it was at,
-and the next one goes on there; when all is done another run does nothing.
+and the next one goes on there; one that begins while another is at it gets ``LockTimeout``, which says who that is;
+when all is done another run does nothing.
 """
 
 from __future__ import annotations
@@ -18,19 +19,9 @@ if TYPE_CHECKING:
 
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
-    key = data_store.key("batch", input_dict["job"])
-    items = input_dict["items"]
-    results: list[Any] = data_store.get(key, [])
-    batch = items[len(results) : len(results) + input_dict.get("batch_size", 10)]
-    for path in batch:
-        results.append({"file": path, "sha256": digest(path)})
-        data_store.set(key, results)  # the checkpoint: how many results there are is where to go on
-    return {
-        "batch": results[len(results) - len(batch) :],
-        "processed": len(results),
-        "total": len(items),
-        "complete": len(results) >= len(items),
-    }
+    batch = data_store.checkpoint(data_store.key("batch", input_dict["job"]), input_dict["items"])
+    results = await batch.aio.map(digest, limit=input_dict.get("batch_size", 10))
+    return {"results": results, "processed": batch.done, "total": batch.total, "complete": batch.complete}
 
 
 def digest(path: str) -> str:

@@ -1,9 +1,10 @@
-"""Write-through: do the work every time, and leave the result where every other agent can read it.
+"""Write-through by hand: do the work every time, and store what came of it.
 
 Input: ``file``, the path of a Python source file.
-Run:   fsstore run scripts/examples/write_through.py --input '{"file": "fsstore/keys.py"}'
-Claims: after each run the namespace ``analysis-cache`` holds the newest analysis, under the file's path; a run
-that finds the same as the one before writes nothing, so the record keeps its revision and its time.
+Run:   fsstore run scripts/examples/before/write_through.py --input '{"file": "fsstore/keys.py"}'
+Claims: after each run the namespace ``analysis-cache`` holds an analysis under the file's path.
+Flaws: it need not be the newest: a slow run that has read the file before it was changed stores its analysis over
+that of a quicker one that has read it since.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, Any]:
     analysis = analyse(input_dict["file"])
-    data_store.use_namespace("analysis-cache").set(input_dict["file"], analysis)
+    cache = data_store.use_namespace("analysis-cache")
+    cache.set(input_dict["file"], analysis)
     return analysis
 
 

@@ -1,7 +1,7 @@
 """Running counter: a number that every run increases, whatever process it runs in.
 
 Input: nothing.
-Run:   fsstore run scripts/examples/running_counter.py --input '{}'
+Run:   fsstore run scripts/examples/after/running_counter.py --input '{}'
 Claims: the n-th run returns n, also of runs that overlap: increment is one step, where a get and a set are two.
 """
 
