@@ -37,6 +37,24 @@ def run(words: Sequence[str], environment: Mapping[str, str], *, stdout: int = 1
             return _status(_wait(pid))
 
 
+def run_or_kill(words: Sequence[str], stdin: int) -> int:
+    """Run the program, reading from a descriptor: its status. Whatever is raised meanwhile, by a signal, kills it."""
+    pid = 0
+    try:
+        with _blocked():  # so that none comes between its start and our knowing of it
+            streams = [(os.POSIX_SPAWN_DUP2, stdin, 0)]
+            pid = os.posix_spawnp(
+                words[0], [*words], os.environ, file_actions=streams, setsigmask=(), setsigdef=_AS_IN_A_SHELL
+            )
+        return _status(os.waitpid(pid, 0)[1])
+    except BaseException:
+        if pid:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+        raise
+
+
 @contextlib.contextmanager
 def _blocked() -> Iterator[None]:
     """Let signals wait until they are asked for; those that nobody asked for come after the block."""

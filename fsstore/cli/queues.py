@@ -8,12 +8,11 @@ from __future__ import annotations
 import argparse
 import math
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from fsstore.cli import changes, exits, inputs
+from fsstore.cli import changes, children, exits, inputs
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.output import Output, compact, quoted
 from fsstore.cli.reactions import Terminated, terminable
@@ -104,11 +103,11 @@ def _work(queue: Queue, args: argparse.Namespace, output: Output) -> int:
 
 
 def _run(command: list[str], item: Any) -> int:
-    """The command's status; below 0 the signal that killed it. It gets the item as JSON, in a file."""
+    """The command's status. It gets the item as JSON, in a file."""
     with tempfile.TemporaryFile() as document:
         document.write(compact(item).encode() + b"\n")
         document.seek(0)
-        return subprocess.run(command, stdin=document, check=False).returncode  # noqa: S603 - it was asked for
+        return children.run_or_kill(command, document.fileno())
 
 
 def _stats(queue: Queue, args: argparse.Namespace, output: Output) -> int:
