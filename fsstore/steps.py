@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from fsstore.waits import Call, Done, Entering, Failed, Giving, Pause, Wait, Waiting, finished, is_async
+from fsstore.waits import Call, Deadline, Done, Entering, Failed, Giving, Pause, Wait, Waiting, finished, is_async
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bound",
     "Call",
+    "Deadline",
     "Entering",
     "Giving",
     "Pause",
@@ -35,6 +36,7 @@ __all__ = [
     "Wait",
     "Waiting",
     "arun",
+    "given",
     "is_async",
     "run",
     "waiting",
@@ -78,6 +80,19 @@ class _Work:
             if not self._is_over and not getattr(self._steps, "gi_running", False):
                 self._is_over = True
                 self._steps.close()
+
+
+def given(taken: T, give_back: Callable[[T], object]) -> Steps[T]:
+    """The end of work that takes something for its caller, who alone could give it back; nothing may come after it.
+
+    ``return (yield from given(taken, give_back))``: a caller who is cancelled does not get it.
+    """
+    try:
+        yield Giving()
+    except BaseException:
+        give_back(taken)
+        raise
+    return taken
 
 
 def run(steps: Steps[T]) -> T:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fsstore.errors import Conflict
 from fsstore.recipes.progress import Course, Progress
 from fsstore.recipes.recipe import Recipe
-from fsstore.recipes.shapes import Misshapen, bad_value
+from fsstore.recipes.shapes import Misshapen
 from fsstore.steps import Call, Entering, Steps, waiting
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Checkpoint(Recipe):
     """
 
     __slots__ = ("_items",)
+
+    _kind = "checkpoint"
 
     def __init__(self, space: Recipes, name: str, items: Iterable[Any]) -> None:
         super().__init__(space, name)
@@ -105,7 +107,7 @@ class Checkpoint(Recipe):
         return f"{self.name}:results:"
 
     def _lock(self) -> Lock:
-        return self._space.lock(f"checkpoint {self._space.key(self._space.name, self.name)}", timeout=_PATIENCE)
+        return self._space.lock(self._lock_name(), timeout=_PATIENCE)
 
     def _progress(self) -> Progress:
         with self._shaped():
@@ -172,4 +174,4 @@ class Checkpoint(Recipe):
         try:
             yield
         except Misshapen as error:
-            raise bad_value(self._space, self.name, error, _WAY_OUT) from None
+            raise self._bad(error, _WAY_OUT) from None

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import BadValue, Conflict, IllegalTransition
 from fsstore.recipes.recipe import Recipe
-from fsstore.recipes.shapes import Misshapen, bad_value
+from fsstore.recipes.shapes import Misshapen
 from fsstore.records import timestamp
-from fsstore.steps import Steps, Waiting, waiting
+from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.doors import Recipes
+
+_WAY_OUT = "Mend the file, or call force(STATE)."
 
 
 class StateMachine(Recipe):
@@ -105,26 +107,23 @@ class StateMachine(Recipe):
 
         A state that it was in only for a moment may be missed: wait for what stays.
         """
-        space, key = self._space, self.name
         if not states or not set(states) <= set(self._transitions):
             raise ValueError(f"{states!r} are not some of the states {', '.join(self._transitions)}")
-        if space.get(key) is None and self._initial in states:
+        if self._initial in states and self._space.get(self.name) is None:
             return self._initial
 
-        def is_there(value: Any) -> bool:
-            return isinstance(value, dict) and value.get("state") in states
+        def state_of(value: Any) -> Any:
+            return value.get("state", self._initial) if isinstance(value, dict) else None
 
-        value = yield Waiting(
-            lambda: space.wait_for(key, is_there, timeout), lambda: space.aio.wait_for(key, is_there, timeout)
-        )
-        state: str = value["state"]
+        value = yield self._arrival(lambda value: state_of(value) in states, timeout)
+        state: str = state_of(value)
         return state
 
     def _change(self, move: Any) -> str:
         try:
             state: str = self._space.update(self.name, move)["state"]
         except Misshapen as error:
-            raise self._bad(error) from None
+            raise self._bad(error, _WAY_OUT) from None
         return state
 
     def _moved(self, value: Any, current: Any, state: str, history: list[Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +137,7 @@ class StateMachine(Recipe):
         try:
             return self._taken_apart(value)
         except Misshapen as error:
-            raise self._bad(error) from None
+            raise self._bad(error, _WAY_OUT) from None
 
     def _taken_apart(self, value: Any) -> tuple[str, list[dict[str, Any]]]:
         """State and history. Raises `Misshapen`."""
@@ -152,9 +151,6 @@ class StateMachine(Recipe):
         if not isinstance(history, list):
             raise Misshapen('"history" is no list')
         return state, history
-
-    def _bad(self, error: Misshapen) -> Exception:
-        return bad_value(self._space, self.name, error, "Mend the file, or call force(STATE).")
 
     def _illegal(self, current: str, wanted: str) -> IllegalTransition:
         allowed = self._transitions[current]

@@ -390,3 +390,30 @@ def test_a_killed_process_lets_go_at_once(disk: Store, root: Path) -> None:
     holder.kill()
     holder.wait(PATIENCE)
     assert list(disk.checkpoint("c", [1, 2, 3])) == [2, 3]
+
+
+ODD: list[Any] = [{1: "a", "b": 2}, {(1, 2): 3}, {"nested": [{None: 1, "x": 2}]}, {"deep": b"\xff"}]
+
+
+@pytest.mark.parametrize("item", ODD, ids=repr)
+def test_items_that_json_has_no_form_for_are_told_apart(store: Store, item: Any) -> None:
+    assert store.checkpoint("c", [item, 1]).map(lambda item: 1, limit=1) == [1]
+    assert store.checkpoint("c", [item, 1]).done == 1
+    with pytest.raises(fsstore.Conflict, match="are not those that they were"):
+        list(store.checkpoint("c", [{**item, 7: 7}, 1]))
+    assert list(store.checkpoint("c", [item, 1])) == [1]
+
+
+def test_what_an_address_alone_tells_apart_is_the_same_in_another_process(store: Store) -> None:
+    class Thing:
+        """Its ``repr`` is the usual one."""
+
+    first, *others = ({1: Thing(), "b": 2} for _ in range(3))
+    store.checkpoint("c", [first, 1]).map(lambda item: 1, limit=1)
+    assert list(store.checkpoint("c", [others[0], 1])) == [1]
+
+
+def test_an_item_that_holds_itself_is_an_item(store: Store) -> None:
+    item: list[Any] = []
+    item.append(item)
+    assert len(list(store.checkpoint("c", [item, 1]))) == 2
