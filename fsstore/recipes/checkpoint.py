@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -125,18 +126,29 @@ class Checkpoint(Recipe):
         if result:
             self._space.transact(lambda tx: self._note_result(tx, before, after, result[0]))
         else:
-            self._space.update(self.name, lambda value: self._following(value, before, after))
+            self._follow(before, after)
         course.number += 1
 
     def _note_result(self, tx: Any, before: int, after: dict[str, Any], result: Any) -> None:
-        tx.set(self.name, self._following(tx.get(self.name), before, after))
-        tx.set(self._result_key(before), result)
+        tx.set(self.name, self._following(tx.get(self.name), before, after), ttl=math.inf)
+        tx.set(self._result_key(before), result, ttl=math.inf)
 
     def _end(self, course: Course) -> None:
         """All are done. It is noted already where it was known which one was the last."""
         number, after = course.number, course.last_record()
         if not self._progress().complete:
-            self._space.update(self.name, lambda value: self._following(value, number, after))
+            self._follow(number, after)
+
+    def _follow(self, before: int, after: dict[str, Any]) -> None:
+        """Note an item. The first one makes the key."""
+
+        def follow(value: Any) -> dict[str, Any]:
+            return self._following(value, before, after)
+
+        if before:
+            self._space.update(self.name, follow)
+        else:
+            self._update_lasting(follow)
 
     def _following(self, value: Any, before: int, after: dict[str, Any]) -> dict[str, Any]:
         """The record after an item, if nobody else has changed how far it came."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from fsstore.errors import Conflict
 from fsstore.keys import require_text
 from fsstore.recipes.arrivals import arrival
 from fsstore.recipes.shapes import Misshapen, bad_value
@@ -45,6 +48,16 @@ class Recipe:
     def _arrival(self, predicate: Callable[[Any], object] | None, timeout: float | None) -> Waiting:
         """The waiting for this recipe's own key."""
         return arrival(self._space, self.name, predicate, timeout)
+
+    def _update_lasting(self, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Update the key; or make it of ``change(None)``, to last, whatever ttl a handle has: a state does not end."""
+        if not self._space.exists(self.name):
+            made = change(None)
+            with contextlib.suppress(Conflict):  # somebody else was the first just now
+                self._space.create(self.name, made, ttl=math.inf)
+                return made
+        updated: dict[str, Any] = self._space.update(self.name, change)
+        return updated
 
     def _bad(self, shape: Misshapen, way_out: str) -> BadValue:
         """The error for a key that somebody has given a value which this recipe cannot use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ class StateMachine(Recipe):
         try:
             return self._change(move)
         except BadValue:  # no JSON at all
-            self._space.set(self.name, self._moved({}, None, state, [], data))
+            self._space.set(self.name, self._moved({}, None, state, [], data), ttl=math.inf)
             return state
 
     @waiting
@@ -121,7 +122,7 @@ class StateMachine(Recipe):
 
     def _change(self, move: Any) -> str:
         try:
-            state: str = self._space.update(self.name, move)["state"]
+            state: str = self._update_lasting(move)["state"]
         except Misshapen as error:
             raise self._bad(error, _WAY_OUT) from None
         return state
