@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.recipes.doors import Recipes
 
+_PLACE = re.compile(r"\d{6,}:\d{3}")
+"""Of a result: which one it is, in thousands and the rest."""
 _PATIENCE = 1.0  # seconds: an ``async for`` that was left lets go when its event loop comes to it
 _WAY_OUT = "Mend the file, or begin anew with reset()."
 
@@ -60,7 +63,7 @@ class Checkpoint(Recipe):
     def reset(self) -> None:
         """Begin anew: forget what was done, and the results. Raises `LockTimeout` while somebody is at it."""
         with self._lock():
-            self._space.transact(lambda tx: (tx.delete_prefix(self._results), tx.delete(self.name)))
+            self._space.transact(self._forget)
 
     def __iter__(self) -> Iterator[Any]:
         with self._lock():
@@ -160,12 +163,16 @@ class Checkpoint(Recipe):
             )
         return {**(value or {}), **after}
 
+    def _forget(self, tx: Any) -> None:
+        tx.delete_many([key for key in tx.list_keys(self._results) if _PLACE.fullmatch(key, len(self._results))])
+        tx.delete(self.name)
+
     def _result_key(self, number: int) -> str:
         return f"{self._results}{number // 1000:06d}:{number % 1000:03d}"
 
     def _collected(self, count: int) -> list[Any]:
-        found = self._space.get_prefix(self._results)
         keys = [self._result_key(number) for number in range(count)]
+        found = self._space.get_many(keys)
         missing = sum(key not in found for key in keys)
         if missing:
             raise self._conflict(f"{missing} of its items were done without map(), or their results were removed")

@@ -61,8 +61,8 @@ class Queue(Recipe):
         as the job is waiting, with a worker, or dead, or its result is not collected. One write; with an ``id`` one
         transaction. Raises `UnsupportedType` or `InvalidValue` for an item that JSON could not give back.
         """
-        if not -HIGHEST <= priority <= HIGHEST:
-            raise ValueError(f"priority={priority} is not from {-HIGHEST} to {HIGHEST}")
+        if not isinstance(priority, int) or not -HIGHEST <= priority <= HIGHEST:
+            raise ValueError(f"priority={priority!r} is no whole number from {-HIGHEST} to {HIGHEST}")
         if not 0 <= delay < math.inf:
             raise ValueError(f"delay={delay} is no number of seconds")
         now = time.time()
@@ -189,13 +189,13 @@ class Queue(Recipe):
             try:
                 result = yield Kept(self, job, seconds, fn)
             except Exception as error:
-                with settling.noted_loss(job):
+                with settling.noted_loss():
                     self.nack(job, delay, error=failure(error))
             except BaseException:
                 self._untake(job)
                 raise
             else:
-                with settling.noted_loss(job):
+                with settling.noted_loss():
                     self.ack(job, *((result,) if results else ()))
                     done += 1
         return done
@@ -242,7 +242,7 @@ class Queue(Recipe):
         def untaken(value: Any) -> Any:
             return {**self._owned(value, job).value, "attempts": max(0, job.attempts - 1), "lease": None}
 
-        with settling.noted_loss(job):
+        with settling.noted_loss():
             self._space.update(job.key, untaken)
             self._taking.line.forget(job.key)
             self._taking.line.add(job.key)

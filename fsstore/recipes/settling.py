@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fsstore.errors import Conflict, LeaseLost, NotFound
+from fsstore.errors import BadValue, Conflict, LeaseLost, NotFound
 from fsstore.recipes import ulids
 from fsstore.recipes.jobs import DeadLetter, Job, Keys, Record
 from fsstore.recipes.shapes import Misshapen
@@ -141,11 +141,11 @@ def letter(id: str, value: Any) -> DeadLetter:
 
 
 @contextlib.contextmanager
-def noted_loss(job: Job) -> Iterator[None]:
-    """That a worker has lost its job is no reason for it to stop: another one has it."""
+def noted_loss() -> Iterator[None]:
+    """That a worker has lost its job is no reason for it to stop: another one has it, or a person broke its file."""
     try:
         yield
-    except LeaseLost as error:
+    except (LeaseLost, BadValue) as error:
         log.warning("%s", error)
 
 

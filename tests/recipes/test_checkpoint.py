@@ -417,3 +417,18 @@ def test_an_item_that_holds_itself_is_an_item(store: Store) -> None:
     item: list[Any] = []
     item.append(item)
     assert len(list(store.checkpoint("c", [item, 1]))) == 2
+
+
+def test_what_lies_beside_its_results_is_left_alone(store: Store) -> None:
+    checkpoint = store.checkpoint("c", range(3))
+    checkpoint.map(str)
+    others = {
+        "c:results:jobs:500:x": {"item": 1},
+        "c:results:000000:0001": 1,
+        "c:results:00000:000": 1,
+        "c:resultsx": 1,
+    }
+    store.set_many(others)
+    assert checkpoint.map(str) == ["0", "1", "2"]
+    checkpoint.reset()
+    assert store.get_all() == others

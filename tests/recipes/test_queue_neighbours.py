@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -87,3 +88,28 @@ def test_a_job_that_a_person_gives_back_is_seen_though_the_clock_was_put_back(
     monkeypatch.setattr(time, "monotonic", lambda: real_monotonic() + 6)
     again = taken(queue)
     assert again.id == job.id
+
+
+def test_a_job_whose_file_is_broken_under_the_hands_of_its_worker_stops_no_worker(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue = store.queue("q")
+    for name in ("broken", "failing", "well"):
+        queue.put(name)
+
+    def work(item: str) -> None:
+        if item != "well":
+            [key] = [key for key in store if store[key] != "no job" and store[key]["item"] == item]
+            store.set(key, "no job")
+        if item == "failing":
+            raise ValueError
+
+    assert queue.work(work) == 1
+    assert caplog.text.count("Mend the file") >= 2
+    assert tuple(queue.stats()) == (0, 0, 0, 0, 0, 2)
+
+
+@pytest.mark.parametrize("priority", [1.5, "1", None, 500], ids=repr)
+def test_no_priority(store: Store, priority: Any) -> None:
+    with pytest.raises(ValueError, match=r"priority=.* is no whole number from -499 to 499"):
+        store.queue("q").put(1, priority=priority)
