@@ -32,14 +32,9 @@ class Agreed(Recipe):
             if isinstance(noted, bool) or not isinstance(noted, int | float):
                 raise self._misshapen(f"a number {name!r}")
             if noted != number:
-                raise Conflict(
-                    f"{self._kind} {self.name!r} of namespace {self._space.name!r} has {name} {_brief(noted)}, not "
-                    f"{_brief(number)}: all who use it must say the same. To change it, stop them, and edit or delete "
-                    f"key {self.name!r}.",
-                    namespace=self._space.name,
-                    key=self.name,
-                    expected=None,
-                    actual=None,
+                raise self._conflict(
+                    f" has {name} {_brief(noted)}, not {_brief(number)}: all who use it must say the same. To change "
+                    f"it, stop them, and edit or delete key {self.name!r}."
                 )
 
     def _misshapen(self, wanted: str) -> BadValue:

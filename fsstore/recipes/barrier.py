@@ -128,7 +128,6 @@ class Barrier(Agreed):
 
     def _timed_out(self, timeout: float) -> WaitTimeout:
         return WaitTimeout(
-            f"barrier {self.name!r} of namespace {self._space.name!r} waits for {self.parties}, who had not all come "
-            f"within {timeout:g} s. Are they alive?",
+            f"{self._called} waits for {self.parties}, who had not all come within {timeout:g} s. Are they alive?",
             seconds=timeout,
         )

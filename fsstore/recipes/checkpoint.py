@@ -120,7 +120,7 @@ class Checkpoint(Recipe):
     def _begin(self) -> Course:
         course = Course(self._items, self._progress())
         if (problem := course.resume()) is not None:
-            raise self._conflict(problem)
+            raise self._other(problem)
         return course
 
     def _note(self, course: Course, result: tuple[Any, ...] = ()) -> None:
@@ -158,9 +158,7 @@ class Checkpoint(Recipe):
         with self._shaped():
             found = Progress.of(value)
         if found.done != before:
-            raise self._conflict(
-                f"{found.done} of its items are done, where {before} were: somebody else has changed it"
-            )
+            raise self._other(f"{found.done} of its items are done, where {before} were: somebody else has changed it")
         return {**(value or {}), **after}
 
     def _forget(self, tx: Any) -> None:
@@ -175,18 +173,11 @@ class Checkpoint(Recipe):
         found = self._space.get_many(keys)
         missing = sum(key not in found for key in keys)
         if missing:
-            raise self._conflict(f"{missing} of its items were done without map(), or their results were removed")
+            raise self._other(f"{missing} of its items were done without map(), or their results were removed")
         return [found[key] for key in keys]
 
-    def _conflict(self, problem: str) -> Conflict:
-        return Conflict(
-            f"checkpoint {self.name!r} of namespace {self._space.name!r}: {problem}. Give it the items that it began "
-            f"with, or begin anew with reset().",
-            namespace=self._space.name,
-            key=self.name,
-            expected=None,
-            actual=None,
-        )
+    def _other(self, problem: str) -> Conflict:
+        return self._conflict(f": {problem}. Give it the items that it began with, or begin anew with reset().")
 
     @contextlib.contextmanager
     def _shaped(self) -> Iterator[None]:

@@ -59,6 +59,17 @@ class Recipe:
         updated: dict[str, Any] = self._space.update(self.name, change)
         return updated
 
+    @property
+    def _called(self) -> str:
+        """How it is called in errors."""
+        return f"{self._kind} {self.name!r} of namespace {self._space.name!r}"
+
+    def _conflict(self, problem: str, expected: str | None = None, actual: str | None = None) -> Conflict:
+        """The error for a key that says something else than its user does; ``problem`` goes on after its name."""
+        return Conflict(
+            f"{self._called}{problem}", namespace=self._space.name, key=self.name, expected=expected, actual=actual
+        )
+
     def _bad(self, shape: Misshapen, way_out: str) -> BadValue:
         """The error for a key that somebody has given a value which this recipe cannot use."""
         return bad_value(self._space, self.name, shape, way_out)

@@ -104,7 +104,7 @@ class Semaphore(Agreed, Entered["Lock"]):
         now = f"now by {who}" if holders else "and nobody holds them now"
         first = holders[0] if holders else None
         return LockTimeout(
-            f"all {self.limit} slots of semaphore {self.name!r} of namespace {self._space.name!r} were held for "
+            f"all {self.limit} slots of {self._called} were held for "
             f"{seconds:g} s, {now}. Try again, or see whether those processes hang.",
             seconds=seconds,
             name=self.name,

@@ -29,6 +29,8 @@ class StateMachine(Recipe):
 
     __slots__ = ("_initial", "_maxlen", "_transitions")
 
+    _kind = "state machine"
+
     def __init__(
         self,
         space: Recipes,
@@ -157,8 +159,7 @@ class StateMachine(Recipe):
         allowed = self._transitions[current]
         ways = f"From there it goes to {', '.join(allowed)}." if allowed else "That is a final one."
         return IllegalTransition(
-            f"state machine {self.name!r} of namespace {self._space.name!r} is in state {current!r} and does not go to "
-            f"{wanted!r}. {ways} Nothing was changed.",
+            f"{self._called} is in state {current!r} and does not go to {wanted!r}. {ways} Nothing was changed.",
             namespace=self._space.name,
             key=self.name,
             current=current,
@@ -167,13 +168,11 @@ class StateMachine(Recipe):
         )
 
     def _stale(self, current: str, expected: str) -> Conflict:
-        return Conflict(
-            f"state machine {self.name!r} of namespace {self._space.name!r} is in state {current!r}, and not in "
-            f"{expected!r} as was expected. Nothing was changed: look at it again, and decide anew.",
-            namespace=self._space.name,
-            key=self.name,
-            expected=expected,
-            actual=current,
+        return self._conflict(
+            f" is in state {current!r}, and not in {expected!r} as was expected. Nothing was changed: look at it "
+            f"again, and decide anew.",
+            expected,
+            current,
         )
 
 

@@ -131,7 +131,7 @@ class Throttle(Agreed, Entered[float]):
 
     def _timed_out(self, timeout: float, wait: float) -> WaitTimeout:
         return WaitTimeout(
-            f"throttle {self.name!r} of namespace {self._space.name!r} lets {self.count} enter in any {self.seconds:g} "
+            f"{self._called} lets {self.count} enter in any {self.seconds:g} "
             f"s: there is no place for {wait:.3g} s more, and {timeout:g} s were given. Try again then.",
             seconds=timeout,
             retry_after=wait,
