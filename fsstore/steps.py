@@ -39,6 +39,7 @@ __all__ = [
     "given",
     "is_async",
     "run",
+    "to_its_end",
     "waiting",
 ]
 
@@ -135,6 +136,16 @@ async def arun(steps: Steps[T]) -> T:
         return result
     finally:
         work.end()
+
+
+async def to_its_end(fn: Callable[[], T]) -> T:
+    """Call in a thread of the loop's pool what never waits; who is cancelled meanwhile goes on when it has ended."""
+    return await arun(_only(fn))
+
+
+def _only(fn: Callable[[], T]) -> Steps[T]:
+    yield from ()
+    return fn()
 
 
 def _result(turn: Done | Failed) -> Any:

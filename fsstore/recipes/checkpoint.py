@@ -12,7 +12,7 @@ from fsstore.errors import Conflict
 from fsstore.recipes.progress import Course, Progress
 from fsstore.recipes.recipe import Recipe
 from fsstore.recipes.shapes import Misshapen
-from fsstore.steps import Call, Entering, Steps, waiting
+from fsstore.steps import Call, Entering, Steps, to_its_end, waiting
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
@@ -74,14 +74,12 @@ class Checkpoint(Recipe):
             self._end(course)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        import asyncio
-
         async with self._lock():
-            course = await asyncio.to_thread(self._begin)
-            while await asyncio.to_thread(course.advance):
+            course = await to_its_end(self._begin)
+            while await to_its_end(course.advance):
                 yield course.item
-                await asyncio.to_thread(self._note, course)
-            await asyncio.to_thread(self._end, course)
+                await to_its_end(lambda: self._note(course))
+            await to_its_end(lambda: self._end(course))
 
     @waiting
     def map(self, fn: Callable[[Any], Any], limit: int | None = None) -> Steps[list[Any]]:
