@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from fsstore.errors import WaitTimeout
+from fsstore.errors import Closed, WaitTimeout
 from fsstore.recipes.agreed import Agreed, require_count
 from fsstore.steps import Deadline, Giving, Steps, Waiting, waiting
 
@@ -55,7 +56,8 @@ class Barrier(Agreed):
                 if index is None:
                     raise self._timed_out(deadline.seconds) from None
             except BaseException:
-                self._go(me)
+                with contextlib.suppress(Closed):  # then the lock says that this one is gone
+                    self._go(me)
                 raise
         return index
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import BadValue, Barrier, Conflict, Store, WaitTimeout
+from fsstore import BadValue, Barrier, Closed, Conflict, Store, WaitTimeout
 from fsstore.steps import Waiting
 
 from .crews import PATIENCE, crew, until
@@ -224,6 +224,15 @@ def test_a_barrier_that_somebody_breaks_by_hand_is_told_to_who_waits(store: Stor
         with pytest.raises(BadValue, match=r"key 'b' of namespace 'default' .*a barrier is an object with"):
             waiting.result(PATIENCE)
     assert store.get("b") == "broken"
+
+
+def test_a_store_that_is_closed_meanwhile_is_told_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, fsstore.open(tmp_path / "store", git=False) as store:
+        waiting = come(pool, store)
+        store.close()
+        with pytest.raises(Closed) as raised:
+            waiting.result(PATIENCE)
+        assert not isinstance(raised.value.__context__, Closed)
 
 
 def test_a_timeout_tells_how_many_are_waited_for(store: Store) -> None:
