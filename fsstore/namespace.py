@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fsstore import updates, values
 from fsstore.engine import (
     MISSING,
+    Capabilities,
     Check,
     CheckScan,
     Delete,
@@ -27,13 +28,15 @@ from fsstore.engine import (
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
 from fsstore.guards import guarded
 from fsstore.reading import OpsHook, ReadHandle, key_list, require_plain, text_or_all
-from fsstore.records import Record, Replaced, seconds_of
+from fsstore.records import Record, Replaced, seconds_of, timestamp
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
 
 _SCARCE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 _SWEPT_AT_ONCE = 1000
+_LONGEST = 1e12
+"""Seconds: the year 9999 is nearer, the last one of a date."""
 _ATTEMPTS = 100
 """How often a call that first reads begins again because what it read was changed."""
 
@@ -130,19 +133,22 @@ class Handle(ReadHandle):
         return outcomes != [Outcome.MISSING]
 
     def sweep(self, *, durability: str | None = None) -> int:
-        """Remove what is left of the keys that have ended by themselves; how many there were.
+        """Remove what is left of the keys that have ended by themselves; how many this call removed.
 
         They are missing before, too: this gives back the space, and takes their files from people's eyes. Reads the
-        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys.
+        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys; so a transaction
+        raises `Unsupported`. What is set anew or touched meanwhile stays.
         """
         return self._sweep(self.name, durability)
 
     def _sweep(self, namespace: str | None, durability: str | None) -> int:
+        self._require_not_read_only("sweep")
         ended = self._engine.ended(namespace)
+        swept = 0
         for first in range(0, len(ended), _SWEPT_AT_ONCE):
             deletes = [Delete(*name, ended=True) for name in ended[first : first + _SWEPT_AT_ONCE]]
-            self._commit("sweep", deletes, durability=durability)
-        return len(ended)
+            swept += self._commit("sweep", deletes, durability=durability).count(Outcome.DELETED)
+        return swept
 
     def _end(self, ttl: float | None) -> float | None:
         """When a key ends that is set now, in seconds since the epoch."""
@@ -153,7 +159,9 @@ class Handle(ReadHandle):
                 if ttl is None:
                     return None
         require_lasting(ttl)
-        return None if ttl == math.inf else time.time() + ttl
+        if ttl == math.inf:
+            return None
+        return seconds_of(timestamp(time.time() + min(ttl, _LONGEST)))  # just as it is written down
 
     # -- atomic updates ----------------------------------------------------------------------------
 
@@ -337,7 +345,10 @@ class Handle(ReadHandle):
             if (put.namespace, put.key) == (self.name, source):
                 self._tell(verb, source, found=True)
                 return
-            ops: list[Op] = [put, Check(self.name, source, record.revision, record.metadata)]
+            ops: list[Op] = [
+                put,
+                Check(self.name, source, record.revision, record.metadata, ends=True, expires=put.expires),
+            ]
             if verb == "move":
                 ops.append(Delete(self.name, source, record.revision))
             try:
@@ -427,10 +438,7 @@ class Handle(ReadHandle):
         durability: str | None = None,
         checked: bool = True,
     ) -> list[Outcome]:
-        capabilities = self._engine.capabilities
-        if capabilities.read_only:
-            reason = capabilities.read_only
-            raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
+        capabilities = self._require_not_read_only(verb)
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
@@ -443,6 +451,13 @@ class Handle(ReadHandle):
             count = sum(outcome not in (Outcome.MISSING, Outcome.HELD) for outcome in outcomes)
             self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
+
+    def _require_not_read_only(self, verb: str) -> Capabilities:
+        capabilities = self._engine.capabilities
+        if capabilities.read_only:
+            reason = capabilities.read_only
+            raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
+        return capabilities
 
 
 def require_lasting(ttl: float | None) -> None:

@@ -19,6 +19,7 @@ from fsstore.engine import (
     Expect,
     Expire,
     Outcome,
+    Put,
     Update,
     Verdict,
     require_end,
@@ -81,7 +82,7 @@ class Preparing(FileReader):
         expect = op.revision if isinstance(op, Check) else op.expect
         if expect is not Expect.ANYTHING:
             stored = work.stored
-            is_there = work.status is not None and not work.ended
+            is_there = work.status is not None and not (work.ended and not _is_of_file(op))
             actual = None if not is_there else UNREADABLE if stored is None else revision_of(stored)
             require_expected(op.namespace, op.key, expect, actual)
         if isinstance(op, Check):
@@ -91,7 +92,9 @@ class Preparing(FileReader):
             if work.ended or not op.ended:
                 self._plan_delete(work)
         else:
-            self._plan_put(work, op.raw, op.metadata, op.expires, anew=op.anew, exact=op.exact)
+            keeps = op.keeps and work.status is not None and not op.anew and not work.ended
+            expires = Keep.END if keeps else op.expires
+            self._plan_put(work, op.raw, op.metadata, expires, anew=op.anew, exact=op.exact)
 
     def _require_beside(self, check: Check, place: Place) -> None:
         """Raise `Conflict` if what lies beside the value is not as the check expects it."""
@@ -135,7 +138,8 @@ class Preparing(FileReader):
 
     def _plan_delete(self, work: Work) -> None:
         if work.status is not None:
-            work.outcome, work.note = Outcome.MISSING if work.ended else Outcome.DELETED, "delete"
+            is_missing = work.ended and not (isinstance(work.op, Delete) and work.op.ended)
+            work.outcome, work.note = Outcome.MISSING if is_missing else Outcome.DELETED, "delete"
             if self._sidecars.present(work.place):
                 work.sidecar = REMOVE
 
@@ -333,3 +337,8 @@ class Preparing(FileReader):
             except FileNotFoundError:
                 continue
         return act()
+
+
+def _is_of_file(op: Put | Delete | Check) -> bool:
+    """Whether an op expects something of the file, also where the key has ended by itself."""
+    return not isinstance(op, Check) and op.by_file

@@ -217,7 +217,7 @@ class Reconciler(Hinted):
     def _tell_ended(self, directory: Directory, name: str, status: os.stat_result) -> None:
         """The key has ended by itself; its file counts as none, whoever removes it."""
         path = directory.prefix + name
-        end = self.endings.ends[path]
+        end = self.endings.end_of_gone(path) or time.time()
         known = directory.known(name)
         directory.files[name] = signature(status) + ENDED
         self.held.drop(path)
@@ -233,11 +233,14 @@ class Reconciler(Hinted):
         known = directory.known(name)
         del directory.files[name]
         path = directory.prefix + name
+        ended = self.endings.end_of_gone(path)
         self.held.drop(path)
         namespace, key = directory.namespace, directory.key(name)
         if not known or self.is_baseline or namespace is None or key is None:
             return
-        if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
+        if ended is not None and (deleted is None or deleted.time >= ended):  # and then somebody swept
+            event = Event("expired", namespace, key, None, b"", known, Author(), ended)
+        elif deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
             self._writers.disown(path)
         else:
