@@ -1,4 +1,4 @@
-"""What a transaction has read: revisions, metadata, ends and names, to be checked when it commits. It writes nothing."""
+"""What a transaction has read: revisions, metadata, ends and names, to be checked as it commits. It writes nothing."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from fsstore import updates, values
 from fsstore.engine import (
     MISSING,
-    Capabilities,
     Check,
     CheckScan,
     Delete,
@@ -28,7 +27,7 @@ from fsstore.engine import (
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
 from fsstore.guards import guarded
 from fsstore.reading import OpsHook, ReadHandle, key_list, require_plain, text_or_all
-from fsstore.records import Record, Replaced, seconds_of, timestamp
+from fsstore.records import NO_RULES, Record, Replaced, Rules, seconds_of, timestamp
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
@@ -90,8 +89,9 @@ class Handle(ReadHandle):
         it are not stopped by it. Raises `UnsupportedType` or `InvalidValue`, with the place in the value, for what JSON
         could not give back. Whatever is raised, the old value stays.
         """
-        put = self._put(key, value, metadata, _expected(if_match), self._end(ttl))
-        self._commit("set", [put], key=key, value=value, lease=lease, durability=durability)
+        rules = self._engine.rules(self.name)
+        put = self._put(key, value, metadata, _expected(if_match), self._end(ttl, rules))
+        self._commit("set", [put], key=key, value=value, lease=lease, durability=durability, rules=rules)
 
     def create(
         self,
@@ -104,8 +104,9 @@ class Handle(ReadHandle):
         durability: str | None = None,
     ) -> None:
         """Store ``value`` under a key that must not exist. Raises `Conflict` if it does. ``ttl`` as in `set`."""
-        put = self._put(key, value, metadata, Expect.ABSENT, self._end(ttl))
-        self._commit("create", [put], key=key, value=value, lease=lease, durability=durability)
+        rules = self._engine.rules(self.name)
+        put = self._put(key, value, metadata, Expect.ABSENT, self._end(ttl, rules))
+        self._commit("create", [put], key=key, value=value, lease=lease, durability=durability, rules=rules)
 
     def delete(
         self, key: str, *, if_match: str | None = None, lease: Lock | None = None, durability: str | None = None
@@ -122,7 +123,8 @@ class Handle(ReadHandle):
 
     def touch(self, key: str, ttl: float | None = None, *, durability: str | None = None) -> bool:
         """Let ``key`` last so many seconds from now, as `set` would; was it there? Its value is not written."""
-        return self._expire("touch", key, self._end(ttl), durability)
+        end = self._end(ttl, NO_RULES if ttl is not None else self._engine.rules(self.name))
+        return self._expire("touch", key, end, durability)
 
     def persist(self, key: str, *, durability: str | None = None) -> bool:
         """Let ``key`` last for ever; was it there?"""
@@ -142,7 +144,8 @@ class Handle(ReadHandle):
         return self._sweep(self.name, durability)
 
     def _sweep(self, namespace: str | None, durability: str | None) -> int:
-        self._require_not_read_only("sweep")
+        if self._engine.capabilities.read_only:
+            raise self._read_only("sweep")
         ended = self._engine.ended(namespace)
         swept = 0
         for first in range(0, len(ended), _SWEPT_AT_ONCE):
@@ -150,14 +153,12 @@ class Handle(ReadHandle):
             swept += self._commit("sweep", deletes, durability=durability).count(Outcome.DELETED)
         return swept
 
-    def _end(self, ttl: float | None) -> float | None:
+    def _end(self, ttl: float | None, rules: Rules) -> float | None:
         """When a key ends that is set now, in seconds since the epoch."""
         if ttl is None:
             ttl = self._ttl
-            if ttl is None:
-                ttl = self._engine.rules(self.name).ttl
-                if ttl is None:
-                    return None
+            if ttl is None and (rules is NO_RULES or (ttl := rules.ttl) is None):
+                return None
         require_lasting(ttl)
         if ttl == math.inf:
             return None
@@ -204,7 +205,9 @@ class Handle(ReadHandle):
             found = old
             return raw if old is MISSING else Verdict.KEEP
 
-        self._commit("set_default", [Update(self.name, key, change, self._end(ttl))], key=key, durability=durability)
+        rules = self._engine.rules(self.name)
+        op = Update(self.name, key, change, self._end(ttl, rules))
+        self._commit("set_default", [op], key=key, durability=durability, rules=rules)
         return values.decode(raw) if found is MISSING else found
 
     def pop(self, key: str, default: Any = MISSING, *, durability: str | None = None) -> Any:
@@ -239,7 +242,9 @@ class Handle(ReadHandle):
             raw = self._encode(new, "", key)
             return raw
 
-        self._commit(verb, [Update(self.name, key, change, self._end(None))], key=key, durability=durability)
+        rules = self._engine.rules(self.name)
+        op = Update(self.name, key, change, self._end(None, rules))
+        self._commit(verb, [op], key=key, durability=durability, rules=rules)
         return values.decode(raw)
 
     def _made(self, key: str, make: Callable[..., updates.Change], *args: Any) -> updates.Change:
@@ -274,9 +279,10 @@ class Handle(ReadHandle):
         durability: str | None = None,
     ) -> int:
         """Store all items, or none; how many there were. ``ttl`` as in `set`."""
-        end = self._end(ttl)
+        rules = self._engine.rules(self.name)
+        end = self._end(ttl, rules)
         puts = [self._put(key, value, metadata, end=end) for key, value in _pairs(items)]
-        return len(self._commit("set_many", puts, durability=durability))
+        return len(self._commit("set_many", puts, durability=durability, rules=rules))
 
     def delete_many(self, keys: Iterable[str], *, durability: str | None = None) -> int:
         """Remove these keys, all or none; how many were really there."""
@@ -295,7 +301,7 @@ class Handle(ReadHandle):
 
     def replace_all(self, items: Mapping[str, Any], *, durability: str | None = None) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        end = self._end(None)
+        end = self._end(None, self._engine.rules(self.name))
         puts = [self._put(key, value, None, end=end) for key, value in _pairs(items)]
         ops, outcomes = self._commit_listed("replace_all", "", puts, {put.key for put in puts}, durability)
         done: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
@@ -437,12 +443,19 @@ class Handle(ReadHandle):
         lease: Lock | None = None,
         durability: str | None = None,
         checked: bool = True,
+        rules: Rules | None = None,
     ) -> list[Outcome]:
-        capabilities = self._require_not_read_only(verb)
+        """Check the ops by the rules of their namespaces, and commit them.
+
+        ``rules`` are those of this namespace, where the ops are about no other, and they have just been read.
+        """
+        capabilities = self._engine.capabilities
+        if capabilities.read_only:
+            raise self._read_only(verb)
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
-        if checked:
+        if checked and (rules is not NO_RULES or capabilities.credentials != "off"):
             ops = guarded(self._engine, ops)
         outcomes = self._engine.commit(ops, self._writer, durability=durability, claim=claim)
         if self._ops is not None:
@@ -452,12 +465,9 @@ class Handle(ReadHandle):
             self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
 
-    def _require_not_read_only(self, verb: str) -> Capabilities:
-        capabilities = self._engine.capabilities
-        if capabilities.read_only:
-            reason = capabilities.read_only
-            raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
-        return capabilities
+    def _read_only(self, verb: str) -> ReadOnly:
+        reason = self._engine.capabilities.read_only
+        return ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
 
 
 def require_lasting(ttl: float | None) -> None:

@@ -72,7 +72,7 @@ class Preparing(FileReader):
         except OSError as error:
             self._fail(error, place)
         if work.status is not None and self._rules.may_expire(op.namespace):
-            work.ended = self._sidecars.is_over(place)
+            work.may_end, work.ended = True, self._sidecars.is_over(place)
         if isinstance(op, Update):
             self._decide(work, op)
             return
@@ -92,8 +92,9 @@ class Preparing(FileReader):
             if work.ended or not op.ended:
                 self._plan_delete(work)
         else:
-            keeps = op.keeps and work.status is not None and not op.anew and not work.ended
-            expires = Keep.END if keeps else op.expires
+            expires: float | Keep | None = op.expires
+            if op.keeps and work.status is not None and not op.anew and not work.ended:
+                expires = Keep.END
             self._plan_put(work, op.raw, op.metadata, expires, anew=op.anew, exact=op.exact)
 
     def _require_beside(self, check: Check, place: Place) -> None:
@@ -167,7 +168,7 @@ class Preparing(FileReader):
         work.raw = raw
         if len(raw) > self._weighty:
             self._weigh(raw, work.place)
-        if expires is not Keep.END and (expires is not None or (exists and self._rules.may_expire(work.op.namespace))):
+        if expires is not Keep.END and (expires is not None or (exists and work.may_end)):
             work.sidecar = self._sidecars.merged(work.place, metadata, expires, exists=exists)
         elif metadata or (not exists and self._sidecars.may_exist(work.place)):
             work.sidecar = self._sidecars.merged(work.place, metadata, Keep.END, exists=exists)

@@ -23,7 +23,7 @@ from fsstore.engines.files.watching.inotify import ISDIR, Inotify, LimitReached
 _log = logging.getLogger("fsstore")
 _RULES = os.path.basename(RULES)
 _AGAIN, _SHARE = 1.0, 20
-"""Seconds between two looks where the kernel does not tell of changes, and how many times as long as such a look takes."""
+"""Seconds between two looks where the kernel tells nothing, and how many times as long as such a look takes."""
 _AWAKE = 60.0  # seconds of sleep at most before an end: meanwhile the clock may be set, or the machine be suspended
 _SETTLED = 0.05  # seconds: a file that was changed later may be written again within one tick of its clock
 _SPARE = 1000
@@ -101,7 +101,7 @@ class Endings:
         elif mask & ISDIR or name.endswith(".json"):
             self._dirty[f"{directory}/{name}"] = None
 
-    def unwatched(self, number: int) -> None:
+    def watched_no_more(self, number: int) -> None:
         """The kernel has given up a watch."""
         if (path := self.watched.pop(number, None)) is not None and path in self._known:
             self._known[path].watch = -1
@@ -200,17 +200,9 @@ class Endings:
             if not self._watch(at):
                 self._forget(at)
                 continue
-            files, below, known = set(), set(), self._known[at]
+            known = self._known[at]
             try:
-                with os.scandir(self._tree.absolute(at)) as entries:
-                    for entry in entries:
-                        each = os.fsdecode(entry.name)
-                        if each.startswith("."):
-                            continue
-                        if each.endswith(".json"):
-                            files.add(each)
-                        elif entry.is_dir(follow_symlinks=False):
-                            below.add(each)
+                files, below = self._listed(at)
             except OSError:  # it goes just now
                 continue
             for each in files:
@@ -221,6 +213,20 @@ class Endings:
                 self._forget(f"{at}/{each}")
             known.below = below
             todo += [f"{at}/{each}" for each in below]
+
+    def _listed(self, directory: str) -> tuple[set[str], set[str]]:
+        """Names of the files in a directory that may be metadata, and of the directories in it."""
+        files, below = set(), set()
+        with os.scandir(self._tree.absolute(directory)) as entries:
+            for entry in entries:
+                name = os.fsdecode(entry.name)
+                if name.startswith("."):
+                    continue
+                if name.endswith(".json"):
+                    files.add(name)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.add(name)
+        return files, below
 
     def _read(self, path: str, known: bytes = b"") -> None:
         """When a key ends, by the path of the file beside it, unless that has the known signature.

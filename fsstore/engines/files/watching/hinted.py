@@ -98,7 +98,7 @@ class Hinted(Scan):
                 self._everything = True
         if directory is None:  # watched no more, or not in the store, or of metadata
             if mask & hints.IGNORED:
-                self.endings.unwatched(number)
+                self.endings.watched_no_more(number)
             return
         if mask & hints.IGNORED:
             self._watched.pop(directory.watch, None)
