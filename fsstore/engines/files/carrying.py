@@ -228,6 +228,8 @@ class Carrier:
                     (place.namespace, place.key),
                 )
             )
+        if work.ended:  # else observers would see what had ended without its end for an instant
+            entries.reverse()
         return entries
 
     def _new(self, staged: str) -> Signature | None:

@@ -61,8 +61,8 @@ class Endings:
         """By path, the directories of metadata of namespaces where keys may end, and the uppermost of all others."""
         self._timers: list[tuple[float, str]] = []
         self._changed: set[str] = set()
-        self._over: dict[str, float] = {}
-        """When keys ended of which since the last round nothing says so any more."""
+        self.over: dict[str, float] = {}
+        """When keys ended of which nothing says so any more, as was found in this round."""
         self._now = 0.0
         """When the last round was, by the clock of the day: what has ended then has ended, though it be set back."""
         self._is_polled = False
@@ -116,7 +116,7 @@ class Endings:
     def take(self) -> set[str]:
         """Look at what may have changed; the paths of keys' files whose end has come, or was taken back."""
         now = self._now = time.time()
-        self._over.clear()
+        self.over.clear()
         begun = time.monotonic()
         looks = self._is_polled and begun >= self._look_again
         if looks:
@@ -150,7 +150,7 @@ class Endings:
 
     def end_of_gone(self, path: str) -> float | None:
         """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
-        end = self.ends.get(path, self._over.get(path))
+        end = self.ends.get(path, self.over.get(path))
         return None if end is None or max(time.time(), self._now) < end else end
 
     def _namespace_of(self, path: str) -> str:
@@ -266,8 +266,7 @@ class Endings:
             heapq.heappush(self._timers, (end, path))
         if old is not None and old <= now:
             self._changed.add(path)
-            if end is None:
-                self._over[path] = old
+            self.over[path] = old
 
     def _watch(self, directory: str) -> bool:
         """Hear of what happens in a directory of metadata; whether it is there."""

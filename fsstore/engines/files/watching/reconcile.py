@@ -77,8 +77,11 @@ class Reconciler(Hinted):
             return
         try:
             if self.endings.ends and self.endings.has_ended(path):
-                self._tell_ended(directory, name, os.fstat(fd))
-            elif not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
+                self._tell_ended(directory, name, signature(os.fstat(fd)), self.endings.ends[path])
+                return
+            if self.endings.over and (ended := self.endings.over.get(path)) is not None:  # and then it was set anew
+                self._tell_ended(directory, name, NO_SIGNATURE, ended)
+            if not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
                 self._read(fd, directory, name, path, mask)
         except OSError as error:
             self._unreadable(directory, name, mask, error)
@@ -214,12 +217,11 @@ class Reconciler(Hinted):
                 return
         self._tell_gone(directory, name, deleted)
 
-    def _tell_ended(self, directory: Directory, name: str, status: os.stat_result) -> None:
-        """The key has ended by itself; its file counts as none, whoever removes it."""
+    def _tell_ended(self, directory: Directory, name: str, now: bytes, end: float) -> None:
+        """The key has ended by itself; its file, of that signature, counts as none, whoever removes it."""
         path = directory.prefix + name
-        end = self.endings.end_of_gone(path) or time.time()
         known = directory.known(name)
-        directory.files[name] = signature(status) + ENDED
+        directory.files[name] = now + ENDED
         self.held.drop(path)
         key = directory.key(name)
         if known and not self.is_baseline and key is not None:
