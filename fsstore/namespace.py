@@ -134,19 +134,21 @@ class Handle(ReadHandle):
         outcomes = self._commit(verb, [Expire(self.name, key, end)], key=key, durability=durability)
         return outcomes != [Outcome.MISSING]
 
-    def sweep(self, *, durability: str | None = None) -> int:
+    def sweep(self, *, dry_run: bool = False, durability: str | None = None) -> int:
         """Remove what is left of the keys that have ended by themselves; how many this call removed.
 
         They are missing before, too: this gives back the space, and takes their files from people's eyes. Reads the
         metadata of all keys that may end. Not one commit, but as many as there are thousands of keys; so a transaction
-        raises `Unsupported`. What is set anew or touched meanwhile stays.
+        raises `Unsupported`. What is set anew or touched meanwhile stays. ``dry_run`` only counts.
         """
-        return self._sweep(self.name, durability)
+        return self._sweep(self.name, durability, dry_run=dry_run)
 
-    def _sweep(self, namespace: str | None, durability: str | None) -> int:
-        if self._engine.capabilities.read_only:
+    def _sweep(self, namespace: str | None, durability: str | None, *, dry_run: bool) -> int:
+        if self._engine.capabilities.read_only and not dry_run:
             raise self._read_only("sweep")
         ended = self._engine.ended(namespace)
+        if dry_run:
+            return len(ended)
         swept = 0
         for first in range(0, len(ended), _SWEPT_AT_ONCE):
             deletes = [Delete(*name, ended=True) for name in ended[first : first + _SWEPT_AT_ONCE]]

@@ -217,6 +217,7 @@ def test_sweeping_removes_what_has_ended_and_nothing_else(store: Store, let_pass
     assert store.sweep() == 0
     let_pass(61)
     store.set("a", "again")
+    assert (other.sweep(dry_run=True), store.sweep(dry_run=True)) == (1, 2)
     assert other.sweep() == 1
     assert store.sweep() == 1
     assert store.sweep() == other.sweep() == 0
