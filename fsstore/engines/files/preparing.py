@@ -170,7 +170,7 @@ class Preparing(FileReader):
             self._weigh(raw, work.place)
         if expires is not Keep.END and (expires is not None or (exists and work.may_end)):
             work.sidecar = self._sidecars.merged(work.place, metadata, expires, exists=exists)
-        elif metadata or (not exists and self._sidecars.may_exist(work.place)):
+        elif metadata or (not exists and (work.ended or self._sidecars.may_exist(work.place))):
             work.sidecar = self._sidecars.merged(work.place, metadata, Keep.END, exists=exists)
         stored = None if work.ended else work.stored
         if stored is not None and (stored == raw or (not exact and values.same(stored, raw))):
