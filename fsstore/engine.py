@@ -40,6 +40,10 @@ class Put(NamedTuple):
     """Whether the very bytes are wanted, though the value be the same."""
     expires: float | None = None
     """When the key ends by itself, in seconds since the epoch; ``None``: never, whatever was said of it before."""
+    keeps: bool = False
+    """Whether a key that is there ends when it would have; ``expires`` is for one that is not."""
+    by_file: bool = False
+    """Whether the expected revision is that of the file, also where its key has ended by itself."""
 
 
 class Delete(NamedTuple):
@@ -50,6 +54,8 @@ class Delete(NamedTuple):
     expect: Expect | str = Expect.ANYTHING
     ended: bool = False
     """Whether only a key that has ended by itself is meant, so that nothing of it remains."""
+    by_file: bool = False
+    """As of a `Put`."""
 
 
 class Verdict(Enum):

@@ -1,13 +1,23 @@
-"""What a transaction has read: revisions, metadata and names, to be checked when it commits. It writes nothing."""
+"""What a transaction has read: revisions, metadata, ends and names, to be checked as it commits. It writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from fsstore.engine import Check, CheckScan, Content, Op, Reader, require_expected, require_metadata, require_names
+from fsstore.engine import (
+    Check,
+    CheckScan,
+    Content,
+    Op,
+    Reader,
+    require_end,
+    require_expected,
+    require_metadata,
+    require_names,
+)
 from fsstore.errors import Conflict
-from fsstore.records import Record
+from fsstore.records import Record, seconds_of
 
 Name = tuple[str, str]
 """Namespace and key."""
@@ -24,7 +34,8 @@ class Footprint:
         self._base = base
         self._moment = base.moment()
         self._reads: dict[Name, str | None] = {}
-        self._metadata: dict[Name, dict[str, Any]] = {}
+        self._records: dict[Name, Check] = {}
+        """What the metadata and the ends must be of keys of which they were read."""
         self._scans: dict[tuple[str | None, str], tuple[str, ...]] = {}
         self._found_stale = False
 
@@ -45,10 +56,12 @@ class Footprint:
         self._require_moment()
 
     def add_record(self, record: Record) -> None:
-        """Remember a record's metadata, too."""
-        name = (record.namespace, record.key)
-        before = self._metadata.setdefault(name, record.metadata)
-        self._must(require_metadata, Check(*name, record.revision, before), record.metadata)
+        """Remember a record's metadata, too, and when it ends by itself."""
+        name, end = (record.namespace, record.key), _end(record)
+        read = Check(*name, record.revision, record.metadata, ends=True, expires=end)
+        before = self._records.setdefault(name, read)
+        self._must(require_metadata, before, record.metadata)
+        self._must(require_end, before, end)
 
     def add_names(self, namespace: str | None, prefix: str, names: Sequence[str]) -> None:
         """Remember which keys (or namespaces) there are."""
@@ -59,9 +72,9 @@ class Footprint:
     def checks(self, written: Collection[Name]) -> list[Op]:
         """What must still be so; a revision of what is written itself is for its write to expect."""
         checks: list[Op] = [
-            Check(*name, revision, self._metadata.get(name))
+            self._records.get(name) or Check(*name, revision)
             for name, revision in self._reads.items()
-            if name not in written or name in self._metadata
+            if name not in written or name in self._records
         ]
         checks += [CheckScan(namespace, prefix, names) for (namespace, prefix), names in self._scans.items()]
         return checks
@@ -86,10 +99,10 @@ class Footprint:
             for key in keys:
                 actual = found[key].revision if key in found else None
                 require_expected(namespace, key, self._reads[namespace, key], actual)
-        for (namespace, key), metadata in self._metadata.items():
+        for (namespace, key), read in self._records.items():
             record = self._base.record(namespace, key)
-            check = Check(namespace, key, self._reads[namespace, key], metadata)
-            require_metadata(check, {} if record is None else record.metadata)
+            require_metadata(read, {} if record is None else record.metadata)
+            require_end(read, None if record is None else _end(record))
         for (of, prefix), names in self._scans.items():
             now = self._base.namespaces() if of is None else self._base.keys(of, prefix)
             require_names(CheckScan(of, prefix, names), now)
@@ -107,3 +120,7 @@ class Footprint:
         while (now := self._base.moment()) != self._moment:
             self._must(self.validate)
             self._moment = now
+
+
+def _end(record: Record) -> float | None:
+    return None if record.expires_at is None else seconds_of(record.expires_at)

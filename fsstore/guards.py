@@ -17,6 +17,7 @@ from fsstore.records import Rules
 
 _log = logging.getLogger("fsstore")
 
+_STORING = (Put, Update)  # a union would be made anew for every op
 _TOLD = 10_000
 _told: set[tuple[str, ...]] = set()
 """The places that this process has warned of."""
@@ -30,13 +31,23 @@ def guarded(engine: Engine, ops: Sequence[Op]) -> Sequence[Op]:
 
     Raises `SchemaViolation`, `CredentialRefused`, and `BadValue` for rules of a namespace that make no sense.
     """
+    if engine.capabilities.credentials == "off" and not _have_schemas(engine, ops):  # it is so for most
+        return ops
     checks: dict[str, list[Check]] = {}
     for op in ops:
-        if isinstance(op, Put | Update) and op.namespace not in checks:
+        if isinstance(op, _STORING) and op.namespace not in checks:
             checks[op.namespace] = _checks_of(engine, op.namespace)
-    if not any(checks.values()):
-        return ops
-    return [_checked(op, checks[op.namespace]) if isinstance(op, Put | Update) else op for op in ops]
+    return [_checked(op, checks[op.namespace]) if isinstance(op, _STORING) else op for op in ops]
+
+
+def _have_schemas(engine: Engine, ops: Sequence[Op]) -> bool:
+    known = None
+    for op in ops:
+        if op.namespace != known and isinstance(op, _STORING):
+            known = op.namespace
+            if engine.rules(known).schema is not None:
+                return True
+    return False
 
 
 def _checks_of(engine: Engine, namespace: str) -> list[Check]:

@@ -27,13 +27,15 @@ from fsstore.engine import (
 from fsstore.errors import Conflict, InvalidName, InvalidValue, ReadOnly, StoreError, UnsupportedType
 from fsstore.guards import guarded
 from fsstore.reading import OpsHook, ReadHandle, key_list, require_plain, text_or_all
-from fsstore.records import Record, Replaced, seconds_of
+from fsstore.records import NO_RULES, Record, Replaced, Rules, seconds_of, timestamp
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
 
 _SCARCE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE})
 _SWEPT_AT_ONCE = 1000
+_LONGEST = 1e12
+"""Seconds: the year 9999 is nearer, the last one of a date."""
 _ATTEMPTS = 100
 """How often a call that first reads begins again because what it read was changed."""
 
@@ -87,8 +89,9 @@ class Handle(ReadHandle):
         it are not stopped by it. Raises `UnsupportedType` or `InvalidValue`, with the place in the value, for what JSON
         could not give back. Whatever is raised, the old value stays.
         """
-        put = self._put(key, value, metadata, _expected(if_match), self._end(ttl))
-        self._commit("set", [put], key=key, value=value, lease=lease, durability=durability)
+        rules = self._engine.rules(self.name)
+        put = self._put(key, value, metadata, _expected(if_match), self._end(ttl, rules))
+        self._commit("set", [put], key=key, value=value, lease=lease, durability=durability, rules=rules)
 
     def create(
         self,
@@ -101,8 +104,9 @@ class Handle(ReadHandle):
         durability: str | None = None,
     ) -> None:
         """Store ``value`` under a key that must not exist. Raises `Conflict` if it does. ``ttl`` as in `set`."""
-        put = self._put(key, value, metadata, Expect.ABSENT, self._end(ttl))
-        self._commit("create", [put], key=key, value=value, lease=lease, durability=durability)
+        rules = self._engine.rules(self.name)
+        put = self._put(key, value, metadata, Expect.ABSENT, self._end(ttl, rules))
+        self._commit("create", [put], key=key, value=value, lease=lease, durability=durability, rules=rules)
 
     def delete(
         self, key: str, *, if_match: str | None = None, lease: Lock | None = None, durability: str | None = None
@@ -119,7 +123,8 @@ class Handle(ReadHandle):
 
     def touch(self, key: str, ttl: float | None = None, *, durability: str | None = None) -> bool:
         """Let ``key`` last so many seconds from now, as `set` would; was it there? Its value is not written."""
-        return self._expire("touch", key, self._end(ttl), durability)
+        end = self._end(ttl, NO_RULES if ttl is not None else self._engine.rules(self.name))
+        return self._expire("touch", key, end, durability)
 
     def persist(self, key: str, *, durability: str | None = None) -> bool:
         """Let ``key`` last for ever; was it there?"""
@@ -130,31 +135,36 @@ class Handle(ReadHandle):
         return outcomes != [Outcome.MISSING]
 
     def sweep(self, *, dry_run: bool = False, durability: str | None = None) -> int:
-        """Remove what is left of the keys that have ended by themselves; how many there were.
+        """Remove what is left of the keys that have ended by themselves; how many this call removed.
 
         They are missing before, too: this gives back the space, and takes their files from people's eyes. Reads the
-        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys. ``dry_run`` only
-        counts.
+        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys; so a transaction
+        raises `Unsupported`. What is set anew or touched meanwhile stays. ``dry_run`` only counts.
         """
         return self._sweep(self.name, durability, dry_run=dry_run)
 
     def _sweep(self, namespace: str | None, durability: str | None, *, dry_run: bool) -> int:
+        if self._engine.capabilities.read_only and not dry_run:
+            raise self._read_only("sweep")
         ended = self._engine.ended(namespace)
-        for first in range(0, 0 if dry_run else len(ended), _SWEPT_AT_ONCE):
+        if dry_run:
+            return len(ended)
+        swept = 0
+        for first in range(0, len(ended), _SWEPT_AT_ONCE):
             deletes = [Delete(*name, ended=True) for name in ended[first : first + _SWEPT_AT_ONCE]]
-            self._commit("sweep", deletes, durability=durability)
-        return len(ended)
+            swept += self._commit("sweep", deletes, durability=durability).count(Outcome.DELETED)
+        return swept
 
-    def _end(self, ttl: float | None) -> float | None:
+    def _end(self, ttl: float | None, rules: Rules) -> float | None:
         """When a key ends that is set now, in seconds since the epoch."""
         if ttl is None:
             ttl = self._ttl
-            if ttl is None:
-                ttl = self._engine.rules(self.name).ttl
-                if ttl is None:
-                    return None
+            if ttl is None and (rules is NO_RULES or (ttl := rules.ttl) is None):
+                return None
         require_lasting(ttl)
-        return None if ttl == math.inf else time.time() + ttl
+        if ttl == math.inf:
+            return None
+        return seconds_of(timestamp(time.time() + min(ttl, _LONGEST)))  # just as it is written down
 
     # -- atomic updates ----------------------------------------------------------------------------
 
@@ -197,7 +207,9 @@ class Handle(ReadHandle):
             found = old
             return raw if old is MISSING else Verdict.KEEP
 
-        self._commit("set_default", [Update(self.name, key, change, self._end(ttl))], key=key, durability=durability)
+        rules = self._engine.rules(self.name)
+        op = Update(self.name, key, change, self._end(ttl, rules))
+        self._commit("set_default", [op], key=key, durability=durability, rules=rules)
         return values.decode(raw) if found is MISSING else found
 
     def pop(self, key: str, default: Any = MISSING, *, durability: str | None = None) -> Any:
@@ -232,7 +244,9 @@ class Handle(ReadHandle):
             raw = self._encode(new, "", key)
             return raw
 
-        self._commit(verb, [Update(self.name, key, change, self._end(None))], key=key, durability=durability)
+        rules = self._engine.rules(self.name)
+        op = Update(self.name, key, change, self._end(None, rules))
+        self._commit(verb, [op], key=key, durability=durability, rules=rules)
         return values.decode(raw)
 
     def _made(self, key: str, make: Callable[..., updates.Change], *args: Any) -> updates.Change:
@@ -267,9 +281,10 @@ class Handle(ReadHandle):
         durability: str | None = None,
     ) -> int:
         """Store all items, or none; how many there were. ``ttl`` as in `set`."""
-        end = self._end(ttl)
+        rules = self._engine.rules(self.name)
+        end = self._end(ttl, rules)
         puts = [self._put(key, value, metadata, end=end) for key, value in _pairs(items)]
-        return len(self._commit("set_many", puts, durability=durability))
+        return len(self._commit("set_many", puts, durability=durability, rules=rules))
 
     def delete_many(self, keys: Iterable[str], *, durability: str | None = None) -> int:
         """Remove these keys, all or none; how many were really there."""
@@ -288,7 +303,7 @@ class Handle(ReadHandle):
 
     def replace_all(self, items: Mapping[str, Any], *, durability: str | None = None) -> Replaced:
         """Make the namespace hold exactly these items; what that added, changed, removed and left as it was."""
-        end = self._end(None)
+        end = self._end(None, self._engine.rules(self.name))
         puts = [self._put(key, value, None, end=end) for key, value in _pairs(items)]
         ops, outcomes = self._commit_listed("replace_all", "", puts, {put.key for put in puts}, durability)
         done: dict[Outcome, list[str]] = {outcome: [] for outcome in Outcome}
@@ -338,7 +353,10 @@ class Handle(ReadHandle):
             if (put.namespace, put.key) == (self.name, source):
                 self._tell(verb, source, found=True)
                 return
-            ops: list[Op] = [put, Check(self.name, source, record.revision, record.metadata)]
+            ops: list[Op] = [
+                put,
+                Check(self.name, source, record.revision, record.metadata, ends=True, expires=put.expires),
+            ]
             if verb == "move":
                 ops.append(Delete(self.name, source, record.revision))
             try:
@@ -427,15 +445,19 @@ class Handle(ReadHandle):
         lease: Lock | None = None,
         durability: str | None = None,
         checked: bool = True,
+        rules: Rules | None = None,
     ) -> list[Outcome]:
+        """Check the ops by the rules of their namespaces, and commit them.
+
+        ``rules`` are those of this namespace, where the ops are about no other, and they have just been read.
+        """
         capabilities = self._engine.capabilities
         if capabilities.read_only:
-            reason = capabilities.read_only
-            raise ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
+            raise self._read_only(verb)
         if durability is not None:
             capabilities.require_durability(durability)
         claim = None if lease is None else lease.claim
-        if checked:
+        if checked and (rules is not NO_RULES or capabilities.credentials != "off"):
             ops = guarded(self._engine, ops)
         outcomes = self._engine.commit(ops, self._writer, durability=durability, claim=claim)
         if self._ops is not None:
@@ -444,6 +466,10 @@ class Handle(ReadHandle):
             count = sum(outcome not in (Outcome.MISSING, Outcome.HELD) for outcome in outcomes)
             self._tell(verb, key, found=found, count=count, value=value)
         return outcomes
+
+    def _read_only(self, verb: str) -> ReadOnly:
+        reason = self._engine.capabilities.read_only
+        return ReadOnly(f"{verb}() on namespace {self.name!r} of a read-only store: {reason}.", reason=reason)
 
 
 def require_lasting(ttl: float | None) -> None:

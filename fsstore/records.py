@@ -200,7 +200,8 @@ class Backup(NamedTuple):
 def seconds_of(timestamp: str) -> float:
     """The reverse of `timestamp`, of any ISO 8601 time; without a zone it is UTC. Raises `ValueError`."""
     found = datetime.fromisoformat(timestamp)
-    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    seconds = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    return min(max(seconds, _FIRST), _LAST)  # a zone may be ahead of the first date or behind the last
 
 
 def timestamp(seconds: float) -> str:

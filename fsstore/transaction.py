@@ -37,7 +37,7 @@ from fsstore.engine import (
 from fsstore.errors import Closed, StoreError, Unsupported
 from fsstore.footprint import Footprint
 from fsstore.keys import path_of
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, seconds_of, timestamp
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 
 
@@ -49,6 +49,8 @@ class _Written(NamedTuple):
     """Whether the record before it was removed in the same transaction."""
     expires: float | None = None
     """When it ends by itself, in seconds since the epoch."""
+    keeps: bool = False
+    """Whether it ends when it would have."""
 
 
 class TransactionEngine:
@@ -142,7 +144,7 @@ class TransactionEngine:
             updated_at=now,
             revision=revision_of(written.raw),
             size=len(written.raw),
-            expires_at=_time(written.expires),
+            expires_at=old.expires_at if written.keeps else _time(written.expires),
         )
 
     def usage(self, namespace: str) -> Usage:
@@ -164,8 +166,8 @@ class TransactionEngine:
         return self._base.rules(namespace)
 
     def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
-        """Those below."""
-        return self._base.ended(namespace)
+        """Not here: who asks sweeps, and that is many commits."""
+        raise Unsupported("a transaction does not sweep: what has ended is missing in it. Sweep its store.", path="")
 
     def moment(self) -> object:
         """That of the engine below."""
@@ -225,7 +227,7 @@ class TransactionEngine:
                 require_metadata(op, {} if record is None else record.metadata)
             return Outcome.HELD
         if isinstance(op, Delete):
-            return Outcome.MISSING if op.ended else self._delete(op, exists=content is not None)
+            return self._delete(op, exists=content is not None)
         self._put(op, exists=content is not None)
         if content is None:
             return Outcome.CREATED
@@ -241,8 +243,7 @@ class TransactionEngine:
         finally:
             self._updating = False
         if isinstance(wanted, bytes):
-            end = op.expires if content is None else self._end_of(op.namespace, op.key)
-            self._put(Put(op.namespace, op.key, wanted, expires=end), exists=content is not None)
+            self._put(self._updated(op, wanted, exists=content is not None), exists=content is not None)
             return Outcome.CREATED if content is None else Outcome.UPDATED
         if wanted is Verdict.REMOVE:
             return self._delete(Delete(op.namespace, op.key), exists=content is not None)
@@ -253,7 +254,7 @@ class TransactionEngine:
         removed = before is not None and before.raw is None
         metadata = {**(before.metadata if before is not None else {}), **(op.metadata or {})}
         anew = op.anew or removed or (before is not None and before.anew)
-        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists, op.expires)
+        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists, op.expires, op.keeps)
         self._ends.pop((op.namespace, op.key), None)
 
     def _delete(self, op: Delete, *, exists: bool) -> Outcome:
@@ -266,17 +267,21 @@ class TransactionEngine:
         if not exists:
             return Outcome.MISSING
         if name in self._writes:
-            self._writes[name] = self._writes[name]._replace(expires=op.expires)
+            self._writes[name] = self._writes[name]._replace(expires=op.expires, keeps=False)
         else:
             self._ends[name] = op.expires
         return Outcome.UPDATED
 
-    def _end_of(self, namespace: str, key: str) -> float | None:
-        """When a key that is there ends by itself."""
-        if not self._base.rules(namespace).expires and (namespace, key) not in self._writes:
-            return None
-        record = self.record(namespace, key)
-        return None if record is None or record.expires_at is None else seconds_of(record.expires_at)
+    def _updated(self, op: Update, raw: bytes, *, exists: bool) -> Put:
+        """What an update writes: a key that is there ends when it would have."""
+        name = op.namespace, op.key
+        put = Put(*name, raw, expires=op.expires)
+        if not exists:
+            return put
+        if name in self._ends:
+            return put._replace(expires=self._ends[name])
+        own = self._writes.get(name)
+        return put._replace(keeps=True) if own is None else put._replace(expires=own.expires, keeps=own.keeps)
 
     def finish(self, author: Author, durability: str | None) -> None:
         """Commit what was gathered. Raises `Conflict`, with nothing changed, if anything read is not as it was."""
@@ -299,7 +304,8 @@ class TransactionEngine:
         if written.raw is None:
             return Delete(namespace, key, expect)
         metadata = written.metadata or None
-        return Put(namespace, key, written.raw, metadata, expect, written.anew, expires=written.expires)
+        put = Put(namespace, key, written.raw, metadata, expect, written.anew, expires=written.expires)
+        return put._replace(keeps=True) if written.keeps else put
 
     def is_stale(self) -> bool:
         """Whether something that was read is not as it was, or was not when it was read again."""

@@ -327,6 +327,8 @@ class MemoryEngine(Claiming):
         old = None if op.anew else cells.get(op.key)
         if old is not None and has_ended(old, now):
             old = None
+        if op.keeps and old is not None:
+            op = op._replace(expires=old.expires)
         given = values.decode(values.encode(dict(op.metadata or {})))
         metadata = given if old is None else {**old.metadata, **given}
         if old is None:
@@ -339,7 +341,7 @@ class MemoryEngine(Claiming):
 
     def _delete(self, op: Delete, now: float) -> Outcome:
         cell = self._cells.get(op.namespace, {}).pop(op.key, None)
-        return Outcome.MISSING if cell is None or has_ended(cell, now) else Outcome.DELETED
+        return Outcome.MISSING if cell is None or (has_ended(cell, now) and not op.ended) else Outcome.DELETED
 
     def _cell(self, namespace: str, key: str) -> Cell | None:
         return self._cells.get(namespace, {}).get(key)

@@ -44,8 +44,8 @@ class Changed(NamedTuple):
     namespace: str
     key: str
     raw: bytes | None
-    ended: bool
-    """Whether that had ended by itself."""
+    ended: float | None
+    """When that had ended by itself, if it had."""
 
 
 class MemoryFeed:
@@ -54,7 +54,8 @@ class MemoryFeed:
     def __init__(self, cells: Cells, lock: threading.RLock) -> None:
         self._cells = cells
         self._lock = lock
-        self._sinks: list[tuple[Sink, str | None]] = []
+        self._sinks: list[tuple[Sink, str | None, float]] = []
+        """Who is told, of which namespace, and since when by the clock of the day."""
 
     def attach(
         self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
@@ -64,7 +65,7 @@ class MemoryFeed:
             if since is not None:
                 for event in self._differences(since, namespace):
                     sink.put(event)
-            self._sinks.append((sink, namespace))
+            self._sinks.append((sink, namespace, time.time()))
             return self.told(namespace) if tell else None
 
     def detach(self, sink: Sink) -> None:
@@ -100,7 +101,12 @@ class MemoryFeed:
         found = [(name, key, self._cells.get(name, {}).get(key)) for name, key in names]
         now = time.time()
         return [
-            Changed(name, key, None if cell is None else cell.raw, cell is not None and has_ended(cell, now))
+            Changed(
+                name,
+                key,
+                None if cell is None else cell.raw,
+                cell.expires if cell is not None and has_ended(cell, now) else None,
+            )
             for name, key, cell in found
         ]
 
@@ -110,19 +116,29 @@ class MemoryFeed:
         for name, key, old, ended in changed:
             cell = self._cells.get(name, {}).get(key)
             new = None if cell is None else cell.raw
+            if ended is not None:
+                if cell is not None and has_ended(cell, now):
+                    continue
+                self._tell_end(name, key, old or b"", ended)
+                old = None
             if new == old:
                 continue
             was = b"" if old is None else _mark(old)
-            for sink, namespace in tuple(self._sinks):
+            for sink, namespace, _ in tuple(self._sinks):
                 if namespace is None or namespace == name:  # each gets a value of its own
-                    event = _event(name, key, new, was, source=author, at=now, commit=commit, own=True)
-                    sink.put(event._replace(kind="expired") if ended and new is None else event)
+                    sink.put(_event(name, key, new, was, source=author, at=now, commit=commit, own=True))
+
+    def _tell_end(self, name: str, key: str, raw: bytes, ended: float) -> None:
+        """Tell that a key had ended by itself, those who knew it."""
+        for sink, namespace, since in tuple(self._sinks):
+            if since < ended and (namespace is None or namespace == name):
+                sink.put(Event("expired", name, key, None, b"", _mark(raw), Author(), ended))
 
     def end(self) -> None:
         """The store is closed."""
         with self._held():
             sinks, self._sinks = self._sinks, []
-        for sink, _ in sinks:
+        for sink, _, _ in sinks:
             sink.end(None)
 
     def start_over(self, lock: threading.RLock) -> None:

@@ -44,13 +44,14 @@ def restore(
         if old == new:
             continue
         if new[0] is None:
-            ops.append(Delete(of, name, _expected(objects, now, of, name)))
+            ops.append(Delete(of, name, _expected(objects, now, of, name), by_file=True))
             done.deleted.append((of, name))
         else:
             raw, beside = objects.blob(new[0][1]), _beside(objects, new[1])
             expected = _expected(objects, now, of, name)
             metadata = beside.get("metadata")
-            ops.append(Put(of, name, raw, metadata, expected, anew=True, exact=True, expires=end_of(beside)))
+            put = Put(of, name, raw, metadata, expected, anew=True, exact=True, expires=end_of(beside), by_file=True)
+            ops.append(put)
             done.set.append((of, name))
     return ops, done
 

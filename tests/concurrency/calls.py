@@ -98,3 +98,16 @@ writes = st.one_of(
     _call("copy", keys, keys, overwrite=st.booleans()),
     _call("move", keys, keys, overwrite=st.booleans()),
 )
+
+TTLS = [None, 500, 1500, 2500]
+"""Seconds that keys last in tests; time passes by thousands there, so that none ends while a test just takes long."""
+
+ttls = st.sampled_from(TTLS)
+endings = st.one_of(
+    *[_call("set", keys, values, metadata, ttl=ttls)] * 3,
+    _call("create", keys, values, metadata, ttl=ttls),
+    _call("set_default", keys, values, ttl=ttls),
+    _call("set_many", items, metadata, ttl=ttls),
+    *[_call("touch", keys, st.sampled_from([500, 1500, 2500]))] * 2,
+    _call("persist", keys),
+)

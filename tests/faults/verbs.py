@@ -28,6 +28,8 @@ def prepare(store: Store) -> None:
     """What every verb finds."""
     store.set_many({"a": OLD, "b:c": OLD, "b:d": OLD, "e/f": OLD})
     store.set("m", OLD, {"source": "old"})
+    store.set("ended", OLD, {"source": "old"}, ttl=1e-6)
+    store.set("ended:too", OLD, ttl=1e-6)
     store.set_many({"n": 1, "l": [1, 2], "o": {"x": 1, "y": {"z": 2}}})
     store.use_namespace("other").set_many({"p": OLD, "q:r": OLD})
     store.use_namespace("bystander").set_many({"s": OLD, "t": 1}, {"source": "old"})
@@ -50,6 +52,9 @@ VERBS = [
     Verb("set-first-metadata", lambda s: s.set("a", NEW, {"source": "new"}), 1),
     Verb("set-ttl", lambda s: s.set("m", NEW, ttl=3600), 1),
     Verb("touch", lambda s: s.touch("a", 3600), 1),
+    Verb("set-over-ended", lambda s: s.set("ended", NEW), 1),
+    Verb("set-over-ended-ttl", lambda s: s.set("ended", NEW, ttl=3600), 1),
+    Verb("increment-ended", lambda s: s.increment("ended"), 1),
     Verb("set-if-match", lambda s: s.set("a", NEW, if_match=s.info("a").revision), 1),
     Verb("create", lambda s: s.create("b:new", NEW), 1),
     Verb("delete", lambda s: s.delete("a"), 1),

@@ -120,7 +120,7 @@ def test_the_transaction_is_where_a_check_at_the_last_commit_alone_would_be_late
 
 def test_an_update_is_looked_at_as_well_as_a_put(shaped: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flaw: what the function of an update makes is not looked at."""
-    monkeypatch.setattr(guards, "Update", Put)
+    monkeypatch.setattr(guards, "_STORING", (Put,))
     with pytest.raises(pytest.fail.Exception):
         test_what_it_does_not_allow_is_not_stored("merge", shaped)
 

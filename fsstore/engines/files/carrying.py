@@ -75,7 +75,8 @@ class Carrier:
 
         ``note`` writes who did it. ``logs``: the log is in use. The caller holds the locks.
         """
-        if len(works) == 1 and not (works[0].sidecar is not None and works[0].raw is not None):
+        # What has ended goes together with its end: a reader between the two would take it for a key that lasts.
+        if len(works) == 1 and not (works[0].sidecar is not None and (works[0].raw is not None or works[0].ended)):
             self._one(works[0], directories, note, logs=logs, power=power)
         else:
             self._several(works, directories, note, logs=logs, power=power)
@@ -227,6 +228,8 @@ class Carrier:
                     (place.namespace, place.key),
                 )
             )
+        if work.ended:  # else observers would see what had ended without its end for an instant
+            entries.reverse()
         return entries
 
     def _new(self, staged: str) -> Signature | None:

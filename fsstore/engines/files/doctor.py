@@ -16,8 +16,8 @@ from fsstore.engines.files.folding import fold
 from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.leftovers import leftovers, unheld
 from fsstore.engines.files.places import Places
-from fsstore.engines.files.rules import LIMIT, parse_rules
-from fsstore.engines.files.sidecars import parse
+from fsstore.engines.files.rules import LIMIT, NamespaceRules, parse_rules
+from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.errors import InvalidName, InvalidValue
 from fsstore.records import Finding
 
@@ -35,6 +35,7 @@ class Examination:
         self._limit = limit
         self._places = places
         self._gate = gate
+        self._rules = NamespaceRules(tree)
 
     def findings(self) -> Iterator[Finding]:
         """Every finding, in the order of the directories. One read of every record's file."""
@@ -80,8 +81,23 @@ class Examination:
         elif is_metadata and not exists(self._tree, keys.path_of(namespace, key)):
             if self._is_orphaned(path, namespace, key):
                 yield Finding(path, "orphaned-metadata", f"its key {key!r} is gone; remove it, or bring back the key.")
+        elif is_metadata:
+            yield from self._beside(path, namespace, key)
         else:
-            yield from self._content(path, parse if is_metadata else values.decode)
+            yield from self._content(path, values.decode)
+
+    def _beside(self, path: str, namespace: str, key: str) -> Iterator[Finding]:
+        """What is wrong with the file beside a value."""
+        ends: list[float | None] = []
+        yield from self._content(path, lambda raw: ends.append(end_of(parse(raw))))
+        if ends in ([], [None]) or self._rules.may_expire(namespace):
+            return
+        rules = layout.rules_path(namespace)
+        reason = (
+            f'it says when key {key!r} ends, and nobody looks for that: {rules} does not say "expires": true. Write it '
+            f'there, and the key ends, or take "expires" out of this file.'
+        )
+        yield Finding(path, "unheeded-end", reason)
 
     def _is_orphaned(self, path: str, namespace: str, key: str) -> bool:
         """Whether it stays so when no write of the key is under way: a commit places one file after the other."""

@@ -19,6 +19,7 @@ from fsstore.engine import (
     Expect,
     Expire,
     Outcome,
+    Put,
     Update,
     Verdict,
     require_end,
@@ -71,7 +72,7 @@ class Preparing(FileReader):
         except OSError as error:
             self._fail(error, place)
         if work.status is not None and self._rules.may_expire(op.namespace):
-            work.ended = self._sidecars.is_over(place)
+            work.may_end, work.ended = True, self._sidecars.is_over(place)
         if isinstance(op, Update):
             self._decide(work, op)
             return
@@ -81,7 +82,7 @@ class Preparing(FileReader):
         expect = op.revision if isinstance(op, Check) else op.expect
         if expect is not Expect.ANYTHING:
             stored = work.stored
-            is_there = work.status is not None and not work.ended
+            is_there = work.status is not None and not (work.ended and not _is_of_file(op))
             actual = None if not is_there else UNREADABLE if stored is None else revision_of(stored)
             require_expected(op.namespace, op.key, expect, actual)
         if isinstance(op, Check):
@@ -91,7 +92,10 @@ class Preparing(FileReader):
             if work.ended or not op.ended:
                 self._plan_delete(work)
         else:
-            self._plan_put(work, op.raw, op.metadata, op.expires, anew=op.anew, exact=op.exact)
+            expires: float | Keep | None = op.expires
+            if op.keeps and work.status is not None and not op.anew and not work.ended:
+                expires = Keep.END
+            self._plan_put(work, op.raw, op.metadata, expires, anew=op.anew, exact=op.exact)
 
     def _require_beside(self, check: Check, place: Place) -> None:
         """Raise `Conflict` if what lies beside the value is not as the check expects it."""
@@ -135,7 +139,8 @@ class Preparing(FileReader):
 
     def _plan_delete(self, work: Work) -> None:
         if work.status is not None:
-            work.outcome, work.note = Outcome.MISSING if work.ended else Outcome.DELETED, "delete"
+            is_missing = work.ended and not (isinstance(work.op, Delete) and work.op.ended)
+            work.outcome, work.note = Outcome.MISSING if is_missing else Outcome.DELETED, "delete"
             if self._sidecars.present(work.place):
                 work.sidecar = REMOVE
 
@@ -163,9 +168,9 @@ class Preparing(FileReader):
         work.raw = raw
         if len(raw) > self._weighty:
             self._weigh(raw, work.place)
-        if expires is not Keep.END and (expires is not None or (exists and self._rules.may_expire(work.op.namespace))):
+        if expires is not Keep.END and (expires is not None or (exists and work.may_end)):
             work.sidecar = self._sidecars.merged(work.place, metadata, expires, exists=exists)
-        elif metadata or (not exists and self._sidecars.may_exist(work.place)):
+        elif metadata or (not exists and (work.ended or self._sidecars.may_exist(work.place))):
             work.sidecar = self._sidecars.merged(work.place, metadata, Keep.END, exists=exists)
         stored = None if work.ended else work.stored
         if stored is not None and (stored == raw or (not exact and values.same(stored, raw))):
@@ -333,3 +338,8 @@ class Preparing(FileReader):
             except FileNotFoundError:
                 continue
         return act()
+
+
+def _is_of_file(op: Put | Delete | Check) -> bool:
+    """Whether an op expects something of the file, also where the key has ended by itself."""
+    return not isinstance(op, Check) and op.by_file

@@ -127,9 +127,10 @@ class FileReader(ExactReading):
         """Whether there is anything where the key's file would lie."""
         place = self._find(namespace, key)
         overlay = self._consistency.overlay(place.stripe)
+        if self._has_ended(place, overlay):  # first: it is removed last
+            return False
         if place.path in overlay.paths:
-            found = self._late(namespace, key, place.path, values.decode, overlay)
-            return found is not NOTHING and not self._has_ended(place, overlay)
+            return self._late(namespace, key, place.path, values.decode, overlay) is not NOTHING
         try:
             parent = self._tree.open_handle(place.parent)
         except MISSING_FILE:
@@ -145,7 +146,7 @@ class FileReader(ExactReading):
             raise self._reading(error, namespace, key, place.path) from error
         finally:
             os.close(parent)
-        return not self._is_others(place.path) and not self._has_ended(place)
+        return not self._is_others(place.path)
 
     def _has_ended(self, place: Place, overlay: Overlay = NOTHING_OPEN) -> bool:
         return self._rules.may_expire(place.namespace) and self._sidecars.is_over(place, overlay)
@@ -154,7 +155,11 @@ class FileReader(ExactReading):
         """The keys that have ended by themselves, and have files still."""
         if not self._rules.may_expire(namespace):
             return set()
-        beside = self._listings.keys(f"{encode_namespace(namespace)}/{layout.META}", prefix)
+        beside = set(self._listings.keys(f"{encode_namespace(namespace)}/{layout.META}", prefix))
+        for path in overlay.paths:
+            of_namespace, key, is_metadata = layout.record_of(path)
+            if is_metadata and of_namespace == namespace and key is not None and key.startswith(prefix):
+                beside.add(key)
         return {key for key in beside if self._sidecars.is_over(self._places.find(namespace, key), overlay)}
 
     def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
@@ -172,10 +177,13 @@ class FileReader(ExactReading):
         path = encode_namespace(namespace)
         with self._failing(path):
             counters = self._gate.read()
+            is_quiet = self._gate.is_quiet(counters)
+            # First: who removes what has ended removes its end last.
+            ended = self._ended(namespace, prefix, NOTHING_OPEN if is_quiet else self._intents.overlay(_ALL))
             found = [] if self._is_others(path) else self._listings.keys(path, prefix)
-            if not self._gate.is_quiet(counters):
+            if not is_quiet:
                 found = self._corrected(namespace, prefix, found)
-            if found and (ended := self._ended(namespace, prefix)):
+            if ended:
                 found = [key for key in found if key not in ended]
         return found or self._nothing(found)
 
@@ -194,8 +202,9 @@ class FileReader(ExactReading):
         with self._failing(root):
             found = False
             for key, path in self._walk(root, prefix, after):
-                value = self._late(namespace, key, path, values.decode)
-                if value is not NOTHING and not self._has_ended(self._places.find(namespace, key)):
+                has_ended = self._has_ended(self._places.find(namespace, key))  # first: its end is removed last
+                value = NOTHING if has_ended else self._late(namespace, key, path, values.decode)
+                if value is not NOTHING:
                     found = True
                     yield key, value
             if not found:

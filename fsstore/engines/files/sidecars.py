@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -19,6 +20,7 @@ from fsstore.errors import BadValue
 from fsstore.records import seconds_of, timestamp
 
 _BELIEVED = 0.05  # seconds
+_NONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _NAMESPACES = 10_000
 # Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
 # so that what one handle writes the others see at once.
@@ -80,7 +82,10 @@ class Sidecars:
             return False
 
     def present(self, place: Place) -> bool:
-        """Whether the key has a sidecar; what lies behind a link is none. Raises `Blocked` for a directory."""
+        """Whether the key has a sidecar; what lies behind a link is none.
+
+        Raises `Blocked` for a directory, and what the system says where it cannot be told: then none is left behind.
+        """
         if not self._tree.exists(place.sidecar):
             return False
         parent, _, name = place.sidecar.rpartition(b"/")
@@ -90,7 +95,9 @@ class Sidecars:
                 status = os.stat(name, dir_fd=at, follow_symlinks=False)
             finally:
                 os.close(at)
-        except OSError:
+        except OSError as error:
+            if error.errno not in _NONE:
+                raise
             return False
         if stat.S_ISDIR(status.st_mode):
             raise failures.blocked(place.namespace, place.key, os.fsdecode(place.sidecar))

@@ -6,6 +6,7 @@ A compensation, key by key, and no isolation: others may have seen, and used, wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fsstore.engine import Delete, Expect, Put
 from fsstore.engines.files.journal import Line
@@ -15,6 +16,7 @@ from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import Conflict
 from fsstore.keys import path_of
 from fsstore.records import Author, Run, Undone
+from fsstore.values import Malformed
 
 
 def undo(run: Run, runs: Runs, commit: Callable[[Put | Delete, Author], object], work: WorkTree) -> Undone:
@@ -33,13 +35,21 @@ def _restore(image: Image, newest: Line, commit: Callable[[Put | Delete, Author]
     expected = Expect.ABSENT if newest.revision is None else newest.revision
     op: Put | Delete
     if image.raw is None:
-        op = Delete(image.namespace, image.key, expected)
+        op = Delete(image.namespace, image.key, expected, by_file=True)
     else:
-        beside = parse(image.sidecar) if image.sidecar else {}
+        beside = _beside(image)
         op = Put(image.namespace, image.key, image.raw, beside.get("metadata"), expected, anew=True, exact=True)
-        op = op._replace(expires=end_of(beside))
+        op = op._replace(expires=end_of(beside), by_file=True)
     try:
         commit(op, image.author)
     except Conflict:
         return False
     return True
+
+
+def _beside(image: Image) -> dict[str, Any]:
+    """What lay beside the value, if it made sense."""
+    try:
+        return parse(image.sidecar) if image.sidecar else {}
+    except Malformed:
+        return {}

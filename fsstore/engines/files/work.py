@@ -7,6 +7,7 @@ import os
 from fsstore.engine import Check, Delete, Expect, Expire, Outcome, Put, Update
 from fsstore.engines.files.places import Place
 
+_LOOKING = (Update, Expire, Check)
 _LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory
 
 
@@ -16,6 +17,7 @@ class Work:
     __slots__ = (
         "ended",
         "kept",
+        "may_end",
         "note",
         "op",
         "outcome",
@@ -50,6 +52,8 @@ class Work:
         """What the journal calls it; empty if nothing changes."""
         self.status: os.stat_result | None = None
         """Of the file before, if there was one."""
+        self.may_end = False
+        """Whether its namespace is one where keys end by themselves; asked of what is there alone."""
         self.ended = False
         """Whether the key has ended by itself, so that its file counts as none."""
         self.stored: bytes | None = None
@@ -65,7 +69,7 @@ class Work:
     def is_guarded(self) -> bool:
         """Whether all depends on the file being the same when it is replaced."""
         op = self.op
-        return isinstance(op, Update | Expire | Check) or op.expect is not Expect.ANYTHING
+        return isinstance(op, _LOOKING) or op.expect is not Expect.ANYTHING
 
     @property
     def removes(self) -> bool:

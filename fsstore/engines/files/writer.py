@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from fsstore.engine import (
-    Check,
     CheckScan,
-    Delete,
+    Expire,
     Op,
     Outcome,
+    Put,
+    Update,
     require_names,
 )
 from fsstore.engines.claiming import Claiming
@@ -38,6 +39,7 @@ from fsstore.records import Author, Backup, Claim, Finding, Rules
 _log = logging.getLogger("fsstore")
 
 _ATTEMPTS = 100
+_ENDING = (Put, Update, Expire)  # a union would be made anew for every op
 _LARGE = 1024 * 1024
 # What says it of a file can be replaced all the same: a link, a socket, one that is not for us to read.
 _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
@@ -69,7 +71,7 @@ class FileWriter(Preparing, Claiming):
                 return self.commit(ops, author, durability=durability)
         self._stripes.require_outside()
         for op in ops:
-            if not isinstance(op, Delete | Check | CheckScan) and op.expires is not None:
+            if isinstance(op, _ENDING) and op.expires is not None:
                 self._let_end(op.namespace, author)
         try:
             self._stripes.enter()

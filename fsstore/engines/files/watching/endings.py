@@ -10,7 +10,6 @@ import contextlib
 import heapq
 import logging
 import os
-import stat
 import time
 
 from fsstore import values
@@ -18,11 +17,31 @@ from fsstore.engines.files.atomic import DIRECTORY, Tree
 from fsstore.engines.files.layout import META, RULES
 from fsstore.engines.files.rules import LIMIT, parse_rules
 from fsstore.engines.files.sidecars import end_of, parse
+from fsstore.engines.files.watching.directories import signature
 from fsstore.engines.files.watching.inotify import ISDIR, Inotify, LimitReached
 
 _log = logging.getLogger("fsstore")
 _RULES = os.path.basename(RULES)
-_AGAIN = 1.0  # seconds between two looks where the kernel does not tell of changes
+_AGAIN, _SHARE = 1.0, 20
+"""Seconds between two looks where the kernel tells nothing, and how many times as long as such a look takes."""
+_AWAKE = 60.0  # seconds of sleep at most before an end: meanwhile the clock may be set, or the machine be suspended
+_SETTLED = 0.05  # seconds: a file that was changed later may be written again within one tick of its clock
+_SPARE = 1000
+"""So many timers that mean nothing any more are carried along."""
+
+
+class _Beside:
+    """One directory of metadata."""
+
+    __slots__ = ("below", "files", "watch")
+
+    def __init__(self) -> None:
+        self.watch = -1
+        """The kernel's number for it; -1 where it does not watch it."""
+        self.files: dict[str, bytes] = {}
+        """By name, the signatures of the files in it as they were read; empty for one that may be written again."""
+        self.below: set[str] = set()
+        """Names of the directories in it."""
 
 
 class Endings:
@@ -38,8 +57,14 @@ class Endings:
         """Paths of namespaces, and whether keys may end there."""
         self._dirty: dict[str, None] = {}
         """Paths of namespaces, and of directories and files of metadata, that are to be looked at."""
+        self._known: dict[str, _Beside] = {}
+        """By path, the directories of metadata of namespaces where keys may end, and the uppermost of all others."""
         self._timers: list[tuple[float, str]] = []
         self._changed: set[str] = set()
+        self.over: dict[str, float] = {}
+        """When keys ended of which nothing says so any more, as was found in this round."""
+        self._now = 0.0
+        """When the last round was, by the clock of the day: what has ended then has ended, though it be set back."""
         self._is_polled = False
         self._look_again = 0.0
 
@@ -76,23 +101,37 @@ class Endings:
         elif mask & ISDIR or name.endswith(".json"):
             self._dirty[f"{directory}/{name}"] = None
 
+    def watched_no_more(self, number: int) -> None:
+        """The kernel has given up a watch."""
+        if (path := self.watched.pop(number, None)) is not None and path in self._known:
+            self._known[path].watch = -1
+
     def next_time(self) -> int | None:
         """When a key ends, or one has to look, in ns of the monotonic clock; ``None``: only a hint can tell."""
-        first = self._timers[0][0] if self._timers else None
+        waits = [min(self._timers[0][0] - time.time(), _AWAKE)] if self._timers else []
         if self._is_polled:
-            first = min(first or self._look_again, self._look_again)
-        return None if first is None else time.monotonic_ns() + max(0, int((first - time.time()) * 1e9) + 1)
+            waits.append(self._look_again - time.monotonic())
+        return time.monotonic_ns() + max(0, int(min(waits) * 1e9) + 1) if waits else None
 
     def take(self) -> set[str]:
         """Look at what may have changed; the paths of keys' files whose end has come, or was taken back."""
-        now = time.time()
-        if self._is_polled and now >= self._look_again:
+        now = self._now = time.time()
+        self.over.clear()
+        begun = time.monotonic()
+        looks = self._is_polled and begun >= self._look_again
+        if looks:
             self.add_all()
-            self._look_again = now + _AGAIN
         while self._dirty:
             dirty, self._dirty = self._dirty, {}
             for path in dirty:
                 self._look(path)
+        if looks:
+            ended = time.monotonic()
+            self._look_again = ended + max(_AGAIN, (ended - begun) * _SHARE)
+        if len(self._timers) > 2 * len(self.ends) + _SPARE:
+            self._timers = [(end, path) for path, end in self.ends.items() if end > now]
+            heapq.heapify(self._timers)
+            self._changed.update(path for path, end in self.ends.items() if end <= now)
         found, self._changed = self._changed, set()
         while self._timers and self._timers[0][0] <= now:
             end, path = heapq.heappop(self._timers)
@@ -103,12 +142,16 @@ class Endings:
     def has_ended(self, path: str) -> bool:
         """Whether the key of a file has ended; the file beside it is read once more."""
         end = self.ends.get(path)
-        if end is None or time.time() < end:
+        if end is None or max(time.time(), self._now) < end:
             return False
         root = self._namespace_of(path)
         self._read(f"{root}/{META}{path[len(root) :]}" if root else "")
-        end = self.ends.get(path)
-        return end is not None and time.time() >= end
+        return self.end_of_gone(path) is not None
+
+    def end_of_gone(self, path: str) -> float | None:
+        """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
+        end = self.ends.get(path, self.over.get(path))
+        return None if end is None or max(time.time(), self._now) < end else end
 
     def _namespace_of(self, path: str) -> str:
         at = path.find("/")
@@ -144,51 +187,71 @@ class Endings:
         if mortal:
             self._walk(beside)
         else:
-            self._forget(beside, watch=True)
+            self._empty(beside)
 
     def _walk(self, directory: str) -> None:
-        """Read all files in a directory of metadata and below; what is not there any more ends nothing."""
-        prefix = directory + "/"
-        before = {path for path in self.ends if self._beside(path).startswith(prefix)}
+        """Read what may be new in a directory of metadata and below; what is not there any more ends nothing."""
+        parent, _, name = directory.rpartition("/")
+        if (above := self._known.get(parent)) is not None:
+            above.below.add(name)
         todo = [directory]
         while todo:
             at = todo.pop()
             if not self._watch(at):
+                self._forget(at)
                 continue
+            known = self._known[at]
             try:
-                names = os.listdir(self._tree.absolute(at))
-            except OSError:
+                files, below = self._listed(at)
+            except OSError:  # it goes just now
                 continue
-            for each in map(os.fsdecode, names):
-                path = f"{at}/{each}"
-                if each.startswith("."):
+            for each in files:
+                self._read(f"{at}/{each}", known.files.get(each, b""))
+            for each in known.files.keys() - files:
+                self._read(f"{at}/{each}")
+            for each in known.below - below:
+                self._forget(f"{at}/{each}")
+            known.below = below
+            todo += [f"{at}/{each}" for each in below]
+
+    def _listed(self, directory: str) -> tuple[set[str], set[str]]:
+        """Names of the files in a directory that may be metadata, and of the directories in it."""
+        files, below = set(), set()
+        with os.scandir(self._tree.absolute(directory)) as entries:
+            for entry in entries:
+                name = os.fsdecode(entry.name)
+                if name.startswith("."):
                     continue
-                if each.endswith(".json"):
-                    before.discard(_value_of(path))
-                    self._read(path)
-                elif self._is_directory(path):
-                    todo.append(path)
-        for path in before:
-            self._note(path, None)
+                if name.endswith(".json"):
+                    files.add(name)
+                elif entry.is_dir(follow_symlinks=False):
+                    below.add(name)
+        return files, below
 
-    def _is_directory(self, path: str) -> bool:
+    def _read(self, path: str, known: bytes = b"") -> None:
+        """When a key ends, by the path of the file beside it, unless that has the known signature.
+
+        A damaged one ends nothing.
+        """
+        directory, _, name = path.rpartition("/")
+        beside = self._known.get(directory)
+        end, now = None, b""
         try:
-            return stat.S_ISDIR(self._tree.stat(path).st_mode)
-        except OSError:
-            return False
-
-    def _beside(self, path: str) -> str:
-        root = self._namespace_of(path)
-        return f"{root}/{META}{path[len(root) :]}"
-
-    def _read(self, path: str) -> None:
-        """When a key ends, by the path of the file beside it. A damaged one ends nothing."""
-        if not path:
-            return
-        try:
+            status = self._tree.stat(path)
+            now = signature(status)
+            if now == known:
+                return
+            if abs(time.time() - status.st_ctime) < _SETTLED:
+                now = b""
             end = end_of(parse(self._tree.read(path, self._limit)))
+        except (FileNotFoundError, NotADirectoryError):
+            if beside is not None:
+                beside.files.pop(name, None)
+            beside = None
         except (OSError, values.Malformed):
-            end = None
+            now = b""
+        if beside is not None:
+            beside.files[name] = now
         self._note(_value_of(path), end)
 
     def _note(self, path: str, end: float | None) -> None:
@@ -203,6 +266,7 @@ class Endings:
             heapq.heappush(self._timers, (end, path))
         if old is not None and old <= now:
             self._changed.add(path)
+            self.over[path] = old
 
     def _watch(self, directory: str) -> bool:
         """Hear of what happens in a directory of metadata; whether it is there."""
@@ -210,9 +274,10 @@ class Endings:
             fd = self._tree.open(directory, DIRECTORY)
         except OSError:
             return False
+        number = -1
         try:
             if self._notifier is not None:
-                self.watched[self._notifier.add(self._tree.absolute(directory), fd)] = directory
+                number = self._notifier.add(self._tree.absolute(directory), fd)
         except LimitReached:
             if not self._is_polled:
                 _log.warning(
@@ -223,19 +288,43 @@ class Endings:
             return False
         finally:
             os.close(fd)
+        known = self._known.setdefault(directory, _Beside())
+        if known.watch != number:
+            self._unwatch(known)
+            known.watch = number
+        if number >= 0:
+            before = self.watched.get(number, directory)
+            if before != directory and before in self._known:  # it was moved here
+                self._known[before].watch = -1
+            self.watched[number] = directory
         return True
 
-    def _forget(self, directory: str, *, watch: bool = False) -> None:
-        """Nothing beside these keys ends them; ``watch``: the directory itself is watched on."""
-        prefix = directory + "/"
-        for path in [path for path in self.ends if self._beside(path).startswith(prefix)]:
-            self._note(path, None)
-        for number, each in list(self.watched.items()):
-            if each.startswith(prefix) or (each == directory and not watch):
-                del self.watched[number]
-                if self._notifier is not None:
-                    with contextlib.suppress(OSError):
-                        self._notifier.remove(number)
+    def _unwatch(self, known: _Beside) -> None:
+        number, known.watch = known.watch, -1
+        if self.watched.pop(number, None) is not None and self._notifier is not None:
+            with contextlib.suppress(OSError):
+                self._notifier.remove(number)
+
+    def _forget(self, directory: str) -> None:
+        """It is not there any more, and nothing beside these keys ends them."""
+        self._empty(directory)
+        if (known := self._known.pop(directory, None)) is not None:
+            self._unwatch(known)
+        parent, _, name = directory.rpartition("/")
+        if (above := self._known.get(parent)) is not None:
+            above.below.discard(name)
+
+    def _empty(self, directory: str) -> None:
+        """Nothing in it ends a key."""
+        known = self._known.get(directory)
+        if known is None:
+            return
+        files, below = known.files, known.below
+        known.files, known.below = {}, set()
+        for name in files:
+            self._note(_value_of(f"{directory}/{name}"), None)
+        for name in below:
+            self._forget(f"{directory}/{name}")
 
 
 def _value_of(beside: str) -> str:

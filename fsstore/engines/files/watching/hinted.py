@@ -96,7 +96,9 @@ class Hinted(Scan):
             self.is_root_in_doubt = True
             if mask & hints.MOVE_SELF:  # a file that was not found meanwhile may be there
                 self._everything = True
-        if directory is None:  # watched no more, or not in the store
+        if directory is None:  # watched no more, or not in the store, or of metadata
+            if mask & hints.IGNORED:
+                self.endings.watched_no_more(number)
             return
         if mask & hints.IGNORED:
             self._watched.pop(directory.watch, None)

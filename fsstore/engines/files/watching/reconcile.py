@@ -77,8 +77,11 @@ class Reconciler(Hinted):
             return
         try:
             if self.endings.ends and self.endings.has_ended(path):
-                self._tell_ended(directory, name, os.fstat(fd))
-            elif not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
+                self._tell_ended(directory, name, signature(os.fstat(fd)), self.endings.ends[path])
+                return
+            if self.endings.over and (ended := self.endings.over.get(path)) is not None:  # and then it was set anew
+                self._tell_ended(directory, name, NO_SIGNATURE, ended)
+            if not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
                 self._read(fd, directory, name, path, mask)
         except OSError as error:
             self._unreadable(directory, name, mask, error)
@@ -227,12 +230,11 @@ class Reconciler(Hinted):
                 return
         self._tell_gone(directory, name, deleted)
 
-    def _tell_ended(self, directory: Directory, name: str, status: os.stat_result) -> None:
-        """The key has ended by itself; its file counts as none, whoever removes it."""
+    def _tell_ended(self, directory: Directory, name: str, now: bytes, end: float) -> None:
+        """The key has ended by itself; its file, of that signature, counts as none, whoever removes it."""
         path = directory.prefix + name
-        end = self.endings.ends[path]
         known = directory.known(name)
-        directory.files[name] = signature(status) + ENDED
+        directory.files[name] = now + ENDED
         self.held.drop(path)
         key = directory.key(name)
         if known and not self.is_baseline and key is not None:
@@ -246,11 +248,14 @@ class Reconciler(Hinted):
         known = directory.known(name)
         del directory.files[name]
         path = directory.prefix + name
+        ended = self.endings.end_of_gone(path)
         self.held.drop(path)
         namespace, key = directory.namespace, directory.key(name)
         if not known or self.is_baseline or namespace is None or key is None:
             return
-        if deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
+        if ended is not None and (deleted is None or deleted.time >= ended):  # and then somebody swept
+            event = Event("expired", namespace, key, None, b"", known, Author(), ended)
+        elif deleted is None or deleted.time < modified_at(known) - CLOCK:  # an agent deleted an earlier one
             event = Event("deleted", namespace, key, None, b"", known, _PERSON, time.time())
             self._writers.disown(path)
         else:

@@ -1,0 +1,285 @@
+"""What an observer does about ends: what it costs, what it keeps, and what it makes of clocks and of late looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fsstore
+from fsstore import Store
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.sidecars import parse as parse_sidecar
+from fsstore.engines.files.watching import endings
+from fsstore.engines.files.watching.endings import Endings
+from fsstore.engines.files.watching.inotify import ISDIR, LimitReached
+from fsstore.engines.files.watching.reconcile import Reconciler
+
+PAST, FAR = "2000-01-01T00:00:00+00:00", "2200-01-01T00:00:00+00:00"
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
+
+Pass = Callable[[float], None]
+
+
+class Clock:
+    """A clock that is set, and counts what it is asked for."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+        self.since_start = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.since_start
+
+    def monotonic_ns(self) -> int:
+        return int(self.since_start * 1e9)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with fsstore.open(tmp_path / "store") as opened:
+        yield opened
+
+
+@pytest.fixture
+def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
+    """Let so many seconds pass at once, for all."""
+    real, passed = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+
+    def let(seconds: float) -> None:
+        passed[0] += seconds
+
+    return let
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of what knows the ends, and of nothing else."""
+    clock = Clock(1e9)
+    monkeypatch.setattr(endings, "time", clock)
+    return clock
+
+
+class Numbers:
+    """Instead of the kernel: it takes any directory, or none after some."""
+
+    def __init__(self, limit: int = 1 << 30) -> None:
+        self.limit, self.paths = limit, dict[bytes, int]()
+        self.removed: list[int] = []
+
+    def add(self, path: bytes, fd: int) -> int:
+        if path not in self.paths and len(self.paths) >= self.limit:
+            raise LimitReached
+        return self.paths.setdefault(path, len(self.paths) + 1)
+
+    def remove(self, number: int) -> None:
+        self.removed.append(number)
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Every content of a file of metadata that was read for its end."""
+    found: list[bytes] = []
+    sound = parse_sidecar
+
+    def counting(raw: bytes) -> dict[str, Any]:
+        found.append(raw)
+        return sound(raw)
+
+    monkeypatch.setattr(endings, "parse", counting)
+    return found
+
+
+def known(store: Store, notifier: Any = None) -> Endings:
+    found = Endings(Tree(store._engine.place), notifier, 1 << 20)
+    found.add("default")
+    return found
+
+
+def write(store: Store, key: str, at: str) -> None:
+    path = Path(store._engine.place) / "default/.meta" / f"{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"expires": at}))
+
+
+def test_what_did_not_change_is_not_read_again(store: Store, reads: list[bytes], clock: Clock) -> None:
+    store.set_many({f"{part}:{number}": 1 for part in "abc" for number in range(10)}, ttl=3600)
+    found = known(store)
+    assert found.take() == set()
+    assert (len(found.ends), len(reads)) == (30, 30)
+    for _ in range(3):
+        found.add_all()
+        assert found.take() == set()
+    assert len(reads) == 30
+    store.touch("a:1", 7200)
+    store.delete("b:1")
+    shutil.rmtree(Path(store._engine.place) / "default/.meta/c")
+    found.add_all()
+    found.take()
+    assert (len(found.ends), len(reads)) == (19, 31)
+
+
+def test_what_may_be_written_again_is_read_again(store: Store, reads: list[bytes], clock: Clock) -> None:
+    store.set("k", 1, ttl=3600)
+    clock.now = os.stat(Path(store._engine.place) / "default/.meta/k.json").st_ctime
+    found = known(store)
+    found.take()
+    found.add_all()
+    found.take()
+    assert len(reads) == 2
+
+
+def test_a_new_directory_costs_what_is_in_it(store: Store, reads: list[bytes], clock: Clock) -> None:
+    store.set("a:b:k", 1, ttl=3600)
+    numbers = Numbers()
+    found = known(store, numbers)
+    found.take()
+    top = numbers.paths[os.fsencode(Path(store._engine.place) / "default/.meta")]
+    for part in range(50):
+        store.set(f"p{part}:k", 1, ttl=3600)
+        found.hint(top, f"p{part}", ISDIR)
+        found.take()
+    assert (len(found.ends), len(reads)) == (51, 51)
+    shutil.rmtree(Path(store._engine.place) / "default/.meta")
+    found.add("default")
+    found.take()
+    assert (found.ends, found.watched, set(numbers.removed)) == ({}, {}, set(numbers.paths.values()))
+
+
+def test_timers_that_mean_nothing_any_more_are_let_go(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "_SPARE", 10)
+    store.set_many({"k": 1, "l": 1}, ttl=3600)
+    write(store, "l", PAST)
+    clock.now = 9e8
+    numbers = Numbers()
+    found = known(store, numbers)
+    found.take()
+    (number,) = found.watched
+    for second in range(200):
+        write(store, "k", f"2100-01-01T00:{second // 60:02}:{second % 60:02}+00:00")
+        found.hint(number, "k.json", 0)
+        found.take()
+        assert len(found._timers) <= 15
+    clock.now = 5e9
+    assert found.take() == {"default/k.json", "default/l.json"}
+
+
+def test_an_end_is_not_lost_when_the_clock_is_set_back_right_then(store: Store, clock: Clock) -> None:
+    store.set("root", 1, ttl=3600)
+    write(store, "k", "2001-09-09T02:00:00+00:00")
+    found = known(store)
+    clock.now = 1000000800.0 - 1
+    assert found.take() == set()
+    clock.now += 2
+    assert found.take() == {"default/k.json"}
+    clock.now -= 100
+    assert found.has_ended("default/k.json")
+
+
+def test_who_sleeps_until_an_end_looks_at_the_clock_now_and_then(store: Store, clock: Clock) -> None:
+    store.set("k", 1, ttl=3600)
+    found = known(store)
+    found.take()
+    due = found.next_time()
+    assert due is not None
+    assert 0 < due - clock.monotonic_ns() <= 60 * 1e9 + 1
+    clock.now = 4e9  # it is set, or the machine was suspended
+    assert found.next_time() == clock.monotonic_ns()
+    assert found.take() == {"default/k.json"}
+
+
+def test_where_the_kernel_takes_no_more_directories_ends_are_polled(store: Store, clock: Clock) -> None:
+    store.set("a:k", 1, ttl=3600)
+    found = known(store, Numbers(limit=1))
+    found.take()  # where it finds out
+    found.take()
+    assert list(found.ends) == ["default/a/k.json"]
+    shutil.rmtree(Path(store._engine.place) / "default/.meta/a")
+    assert found.take() == set()
+    assert list(found.ends) == ["default/a/k.json"]
+    clock.now = 1.0  # the clock of the day has no part in it
+    clock.since_start += 2
+    found.take()
+    assert found.ends == {}
+
+
+# -- what came first -------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Takes events as they are told, before any are merged."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def put(self, event: Any) -> None:
+        self.told.append((event.kind, event.key))
+
+    def end(self, error: Exception | None) -> None:
+        """No more."""
+
+
+def told_while_busy(store: Store, patch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[tuple[str, str]]:
+    """What is told of a time in which the observer was busy."""
+    store.set("k", 1, ttl=3600)
+    free, sound = threading.Event(), Reconciler.flush
+
+    def flush(self: Reconciler) -> None:
+        assert free.wait(60)
+        sound(self)
+
+    patch.setattr(Reconciler, "flush", flush)
+    feed, recorder = store._engine.feed(), Recorder()
+    free.set()
+    feed.attach(recorder)
+    feed.sync(60)
+    free.clear()
+    try:
+        act()
+    finally:
+        free.set()
+    feed.sync(60)
+    feed.detach(recorder)
+    return recorder.told
+
+
+@pytest.mark.parametrize("verb", ["sweep", "delete"])
+def test_an_end_is_told_though_the_file_is_gone_before_anybody_looked(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass, verb: str
+) -> None:
+    def act() -> None:
+        let_pass(7200)
+        store.sweep() if verb == "sweep" else store.delete("k")
+
+    assert told_while_busy(store, monkeypatch, act) == [("expired", "k")]
+
+
+def test_what_was_deleted_before_its_end_was_deleted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass
+) -> None:
+    def act() -> None:
+        store.delete("k")
+        let_pass(7200)
+
+    assert told_while_busy(store, monkeypatch, act) == [("deleted", "k")]
+
+
+def test_an_end_that_goes_unseen_is_noticed(store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass) -> None:
+    """A flaw: nobody keeps when a key had ended of which nothing is left."""
+    monkeypatch.setattr(Endings, "end_of_gone", lambda self, path: None)
+    with pytest.raises(AssertionError):
+        test_an_end_is_told_though_the_file_is_gone_before_anybody_looked(store, monkeypatch, let_pass, "sweep")
