@@ -35,6 +35,7 @@ LINES = """\
 {"namespace":"default","key":"cache:x","value":2,"metadata":{"m":1}}
 {"namespace":"default","key":"hand","value":{"b":2},"raw":"{ \\"b\\": 2 }"}
 {"namespace":"default","key":"k","value":{"a":[1]},"metadata":{"m":1}}
+{"end":{"keys":4}}
 """
 
 
@@ -45,7 +46,7 @@ def test_lines_go_to_standard_output_or_to_a_file(directory: Path) -> None:
     assert (done.status, done.out) == (0, "")
     assert done.err == f"fsstore: exported 4 keys, {len(LINES)} bytes, to {directory.parent}/x.ndjson\n"
     assert (directory.parent / "x.ndjson").read_text() == LINES
-    assert process("export", "-n", "default", "--prefix", "k").out.splitlines()[1:] == LINES.splitlines()[4:]
+    assert process("export", "-n", "default", "--prefix", "k").out.splitlines()[1:-1] == LINES.splitlines()[4:-1]
 
 
 def test_in_json(cli: Command, directory: Path) -> None:
@@ -57,7 +58,10 @@ def test_in_json(cli: Command, directory: Path) -> None:
         "resumed": 0,
     }
     done = cli("import", "../x.ndjson", "--json")
-    assert done.document == {"lines": 5, "created": 0, "updated": 0, "unchanged": 4, "skipped": 0, "rules": 0}
+    assert done.document == {
+        **{"lines": 6, "created": 0, "updated": 0, "unchanged": 4, "skipped": 0, "rules": 0},
+        "cut": False,
+    }
     assert json.loads(done.err) == {"message": "0 keys created, 0 updated, 4 unchanged"}
     assert cli("ns", "copy", "default", "t", "--json").document == {"copied": 3}
 
@@ -115,7 +119,8 @@ def test_a_bad_line_is_status_4_and_says_how_to_go_on(cli: Command, directory: P
         (["export", ""], 2, "FILE is empty"),
         (["export", "--resume"], 2, "--resume goes on in a FILE"),
         (["export", "-n", ""], 2, "namespace"),
-        (["export", "nowhere/x"], 5, "No such file or directory"),
+        (["export", "../nowhere/x"], 5, "No such file or directory"),
+        (["export", "default/x"], 4, "lies inside the store"),
         (["ns", "copy", "default"], 2, "copy|move|rename SOURCE TARGET"),
         (["ns", "a", "b", "c"], 2, "copy|move|rename SOURCE TARGET"),
         (["ns", "--dry-run"], 2, "go with"),
@@ -276,7 +281,7 @@ def test_a_bar_without_colours(filled: Path) -> None:
 )
 def test_no_bar_for_who_does_not_want_one(filled: Path, words: list[str], env: dict[str, str]) -> None:
     status, out, err = terminal("export", *words, env=env)
-    assert (status, len(out.splitlines())) == (0, 2005)
+    assert (status, len(out.splitlines())) == (0, 2006)
     assert "exporting" not in err
     assert "\x1b" not in err
 
