@@ -53,7 +53,7 @@ def _findings_of(reader: Reader, namespace: str, key: str, value: Any) -> Iterat
         yield Finding(path_of(namespace, key), "schema-violation", detail)
     if reader.capabilities.credentials == OFF:
         return
-    seen = suspicion(key.rpartition(":")[2], values.encode(value), lambda raw: value)
+    seen = suspicion(key, values.encode(value), lambda raw: value)
     if seen is not None:
         detail = (
             f"{seen.json_path} looks like a credential ({seen.detector}). Take it out, and change it where it counts."

@@ -59,7 +59,12 @@ def test_in_json(cli: Command, directory: Path) -> None:
     }
     done = cli("import", "../x.ndjson", "--json")
     assert done.document == {
-        **{"lines": 6, "created": 0, "updated": 0, "unchanged": 4, "skipped": 0, "rules": 0},
+        "lines": 6,
+        "created": 0,
+        "updated": 0,
+        "unchanged": 4,
+        "skipped": 0,
+        "rules": 0,
         "cut": False,
     }
     assert json.loads(done.err) == {"message": "0 keys created, 0 updated, 4 unchanged"}
