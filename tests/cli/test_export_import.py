@@ -142,6 +142,18 @@ def test_what_makes_no_sense(cli: Command, directory: Path, words: list[str], st
     assert result.err.count("\n") == 1
 
 
+def test_an_export_that_was_cut_off_is_status_4_and_imported(cli: Command, directory: Path) -> None:
+    raw = "".join(LINES.splitlines(keepends=True)[:-1]).encode()
+    done = cli("import", "-", "-n", "new", stdin=raw.replace(b"a:b", b"default"))
+    assert (done.status, done.out) == (4, "")
+    warning, count = done.err.splitlines()
+    assert "is not whole: it ends without the last line of an export." in warning
+    assert count == "fsstore: 4 keys created, 0 updated, 0 unchanged"
+    quiet = cli("import", "-", "-q", stdin=raw)
+    assert (quiet.status, quiet.err) == (4, "fsstore: - is not whole; what is there of it is imported\n")
+    assert cli("import", "-", stdin=LINES.encode()).status == 0
+
+
 def test_an_export_goes_on(cli: Command, directory: Path) -> None:
     left = directory.parent / "x.ndjson.partial"
     left.write_text(LINES[:150])
