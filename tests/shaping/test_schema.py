@@ -46,6 +46,23 @@ def test_a_schema_is_given_read_and_taken_away(store: Store) -> None:
     store.use_namespace("n").set("k", BAD)
 
 
+def test_what_is_done_with_a_schema_afterwards_changes_nothing(store: Store) -> None:
+    mine = {"type": "integer", "title": "mine"}
+    told = store.schema("n", mine)
+    for each in (mine, told, store.schema("n")):
+        each["type"] = "string"
+        assert store.schema("n") == {"type": "integer", "title": "mine"}
+    store.use_namespace("n").set("k", 1)
+    with pytest.raises(SchemaViolation):
+        store.use_namespace("n").set("k", "one")
+
+
+def test_a_schema_that_is_given_out_itself_is_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copy.deepcopy", lambda found: found)
+    with pytest.raises(AssertionError):
+        test_what_is_done_with_a_schema_afterwards_changes_nothing(store)
+
+
 def test_false_is_a_schema_and_allows_nothing(store: Store) -> None:
     assert store.schema("n", False) is False
     with pytest.raises(SchemaViolation):
