@@ -62,8 +62,10 @@ if typing.TYPE_CHECKING:
     from fsstore.recipes.state_machine import StateMachine
     from fsstore.recipes.statistics import Statistics, Summary
     from fsstore.recipes.throttle import Throttle
-    from fsstore.runner import data_store, run_agent, run_agent_async
+    from fsstore.runner import run_agent, run_agent_async
     from fsstore.watching.subscription import Subscription
+
+    data_store: Namespace  # what stands for it has all its verbs
 
 __all__ = [
     "AccessDenied",

@@ -16,6 +16,7 @@ from fsstore.watching.doors import Watchable
 if TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.records import Holder
+    from fsstore.transaction import TransactionEngine
 
 _PAUSE = 0.001, 0.1  # seconds: the longest before the first and before any repetition of a transaction
 _T = TypeVar("_T")
@@ -54,7 +55,7 @@ class Coordinated(Watchable, ABC):
 
         engine = TransactionEngine(self._engine)
         try:
-            yield Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops)
+            yield self._within(engine)
             engine.finish(self._writer, durability)
         finally:
             engine.close()
@@ -72,7 +73,7 @@ class Coordinated(Watchable, ABC):
         for attempt in range(retries + 1):
             engine = TransactionEngine(self._engine)
             try:
-                result = fn(Handle(engine, self.name, agent=self.agent, run=self.run_id, ops=self._ops))
+                result = fn(self._within(engine))
             except Exception:  # it may have seen what no longer is
                 if attempt == retries or not engine.is_stale():
                     raise
@@ -88,3 +89,7 @@ class Coordinated(Watchable, ABC):
                 engine.close()
             time.sleep(random.uniform(0, min(_PAUSE[0] * 2**attempt, _PAUSE[1])))  # noqa: S311
         raise ValueError(f"retries={retries} is negative")
+
+    def _within(self, transaction: TransactionEngine) -> Handle:
+        """The same handle in a transaction: keys last there as long as they do here."""
+        return Handle(transaction, self.name, agent=self.agent, run=self.run_id, ops=self._ops, ttl=self._ttl)

@@ -129,17 +129,18 @@ class Handle(ReadHandle):
         outcomes = self._commit(verb, [Expire(self.name, key, end)], key=key, durability=durability)
         return outcomes != [Outcome.MISSING]
 
-    def sweep(self, *, durability: str | None = None) -> int:
+    def sweep(self, *, dry_run: bool = False, durability: str | None = None) -> int:
         """Remove what is left of the keys that have ended by themselves; how many there were.
 
         They are missing before, too: this gives back the space, and takes their files from people's eyes. Reads the
-        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys.
+        metadata of all keys that may end. Not one commit, but as many as there are thousands of keys. ``dry_run`` only
+        counts.
         """
-        return self._sweep(self.name, durability)
+        return self._sweep(self.name, durability, dry_run=dry_run)
 
-    def _sweep(self, namespace: str | None, durability: str | None) -> int:
+    def _sweep(self, namespace: str | None, durability: str | None, *, dry_run: bool) -> int:
         ended = self._engine.ended(namespace)
-        for first in range(0, len(ended), _SWEPT_AT_ONCE):
+        for first in range(0, 0 if dry_run else len(ended), _SWEPT_AT_ONCE):
             deletes = [Delete(*name, ended=True) for name in ended[first : first + _SWEPT_AT_ONCE]]
             self._commit("sweep", deletes, durability=durability)
         return len(ended)

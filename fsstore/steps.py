@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from fsstore.waits import Call, Done, Entering, Failed, Giving, Pause, Wait, Waiting, finished, is_async
+from fsstore.waits import Call, Deadline, Done, Entering, Failed, Giving, Pause, Wait, Waiting, finished, is_async
 
 if TYPE_CHECKING:
     import asyncio
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bound",
     "Call",
+    "Deadline",
     "Entering",
     "Giving",
     "Pause",
@@ -35,8 +36,10 @@ __all__ = [
     "Wait",
     "Waiting",
     "arun",
+    "given",
     "is_async",
     "run",
+    "to_its_end",
     "waiting",
 ]
 
@@ -80,6 +83,19 @@ class _Work:
                 self._steps.close()
 
 
+def given(taken: T, give_back: Callable[[T], object]) -> Steps[T]:
+    """The end of work that takes something for its caller, who alone could give it back; nothing may come after it.
+
+    ``return (yield from given(taken, give_back))``: a caller who is cancelled does not get it.
+    """
+    try:
+        yield Giving()
+    except BaseException:
+        give_back(taken)
+        raise
+    return taken
+
+
 def run(steps: Steps[T]) -> T:
     """Do the work in this thread; what it gives."""
     work = _Work(steps)
@@ -120,6 +136,16 @@ async def arun(steps: Steps[T]) -> T:
         return result
     finally:
         work.end()
+
+
+async def to_its_end(fn: Callable[[], T]) -> T:
+    """Call in a thread of the loop's pool what never waits; who is cancelled meanwhile goes on when it has ended."""
+    return await arun(_only(fn))
+
+
+def _only(fn: Callable[[], T]) -> Steps[T]:
+    yield from ()
+    return fn()
 
 
 def _result(turn: Done | Failed) -> Any:

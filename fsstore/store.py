@@ -173,12 +173,13 @@ class Store(Movable, StoreWatchable, Namespace):
         self._tell("stats", None, count=usage.keys)
         return usage
 
-    def sweep(self, *, durability: str | None = None) -> int:
+    def sweep(self, *, dry_run: bool = False, durability: str | None = None) -> int:
         """Remove what is left of the keys of all namespaces that have ended by themselves; how many there were.
 
         They are missing before, too: this gives back the space, and takes their files from people's eyes.
+        ``dry_run`` only counts.
         """
-        return self._sweep(None, durability)
+        return self._sweep(None, durability, dry_run=dry_run)
 
     # -- runs and history --------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
-"""For what work may wait, and how a thread is waited for in a coroutine. It knows nothing of the work."""
+"""For what work may wait, until when, and how a thread is waited for in a coroutine. It knows nothing of the work."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
 import functools
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -15,6 +16,27 @@ from fsstore.errors import UnsupportedType
 
 if TYPE_CHECKING:
     import asyncio
+
+
+class Deadline:
+    """The end of the patience of somebody who waits up to ``timeout`` seconds; 0 looks once, ``None`` waits for ever.
+
+    Raises `ValueError` for what is no such number.
+    """
+
+    __slots__ = ("_end", "seconds")
+
+    def __init__(self, timeout: float | None) -> None:
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout={timeout!r} is no number of seconds; 0 does not wait, None waits for ever")
+        self.seconds = math.inf if timeout is None else timeout
+        """How many there were in the beginning."""
+        self._end = time.monotonic() + self.seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left: 0 when it is over, infinity if there is none."""
+        return max(0.0, self._end - time.monotonic())
 
 
 class Wait(ABC):
@@ -115,15 +137,7 @@ class Waiting(Wait):
 class Giving(Wait):
     """Nothing; but who is cancelled will not get what the work is about to give, and the work is told of it here.
 
-    The last wait of work that takes something for its caller, who alone could give it back. Nothing but the end may
-    come after it::
-
-        try:
-            yield Giving()
-        except BaseException:
-            give_back()
-            raise
-        return taken
+    The last wait of work that takes something for its caller, who alone could give it back: see `given`.
     """
 
     def block(self) -> None:

@@ -81,7 +81,7 @@ ROWS = {
     *((f"find in 100k, {when}", "scan") for when in ("warm", "new process", "one saved")),
     ("find, one edited, watching", "scan"),
     ("find in 100k in one, warm", "scan"),
-    ("100k in one, one saved", "scan"),
+    *((f"100k in one, {when}", "scan") for when in ("one saved", "watching")),
     ("push/pull", "diskcache"),
     ("put/get/ack", "diskcache push/pull"),
 }

@@ -6,6 +6,7 @@ here, and only here.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from fsstore.cli import exits, streams
 from fsstore.cli.arguments import UsageError, parse, wants_json
 from fsstore.cli.output import Output
-from fsstore.errors import StoreError
+from fsstore.errors import NotFound, StoreError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,6 +43,7 @@ def _run(words: list[str], output: Output) -> int:
 
 
 def _answer(words: list[str], output: Output) -> int:
+    arguments: argparse.Namespace | None = None
     try:
         verb, arguments = parse(words)
         output.json, output.quiet = arguments.json, arguments.quiet
@@ -53,5 +55,14 @@ def _answer(words: list[str], output: Output) -> int:
         status = exits.status_of(error)
         if status != exits.NO or not output.quiet:  # under -q the exit status alone says "not found"
             fields = {} if isinstance(error, UsageError) else error.__dict__
-            output.failure(type(error).__name__, exits.message_of(error), status, fields)
+            output.failure(type(error).__name__, _message(error, arguments), status, fields)
         return status
+
+
+def _message(error: Exception, arguments: argparse.Namespace | None) -> str:
+    """What is wrong, with the way out that a command line has."""
+    if isinstance(error, NotFound) and not error.__dict__.keys() & {"revision", "prefix"} and arguments is not None:
+        from fsstore.cli import missing
+
+        return missing.message(error, arguments)
+    return str(error)

@@ -63,23 +63,15 @@ def parse(words: Sequence[str]) -> tuple[VerbModule, argparse.Namespace]:
         if not _is_text(word):
             raise UsageError(f"argument {number}, {word!a}, is not valid UTF-8")
     marked = _mark_literals(words)
-    general = _general_parser().parse_args(marked)
+    general = general_parser().parse_args(marked)
     split = "--" in words and not (general.verb or "").startswith(_LITERAL)
     general.verb = general.verb and general.verb.removeprefix(_LITERAL)
     chosen = verbs.TABLE.get(general.verb)
     if chosen is None:
         wrong = "a verb is missing" if general.verb is None else f"there is no verb {general.verb!r}"
         raise UsageError(f"{wrong}; the verbs are {', '.join(verbs.TABLE)} (see fsstore --help)")
-    module = cast(VerbModule, importlib.import_module(f"fsstore.cli.verbs.{chosen.module}"))
-    parser = _Parser(
-        prog=f"fsstore {general.verb}",
-        description=f"{chosen.summary[0].upper()}{chosen.summary[1:]}.",
-        epilog=f"example:\n  {module.EXAMPLE}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    module.add(parser)
-    _add_options(parser.add_argument_group("options for every verb"))
+    module = _module_of(chosen)
+    parser = parser_of(general.verb)
     rest = general.rest
     del general.rest
     found = parser.parse_intermixed_args(rest, general)
@@ -90,7 +82,28 @@ def parse(words: Sequence[str]) -> tuple[VerbModule, argparse.Namespace]:
     return module, found
 
 
-def _general_parser() -> _Parser:
+def parser_of(verb: str) -> argparse.ArgumentParser:
+    """What parses the words after a verb of the table."""
+    chosen = verbs.TABLE[verb]
+    module = _module_of(chosen)
+    parser = _Parser(
+        prog=f"fsstore {verb}",
+        description=f"{chosen.summary[0].upper()}{chosen.summary[1:]}.",
+        epilog=f"example:\n  {module.EXAMPLE}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add(parser)
+    _add_options(parser.add_argument_group("options for every verb"))
+    return parser
+
+
+def _module_of(verb: verbs.Verb) -> VerbModule:
+    return cast(VerbModule, importlib.import_module(f"fsstore.cli.verbs.{verb.module}"))
+
+
+def general_parser() -> argparse.ArgumentParser:
+    """What parses the words up to the verb, and leaves those after it in ``rest``."""
     width = max(map(len, verbs.TABLE))
     listed = "\n".join(f"  {name.ljust(width)}  {verb.summary}" for name, verb in verbs.TABLE.items())
     parser = _Parser(

@@ -59,10 +59,3 @@ _STATUS: dict[type[Exception], int] = {
 def status_of(error: Exception) -> int:
     """The exit status for an error; of a subclass that of its nearest parent in the table."""
     return next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), SYSTEM)
-
-
-def message_of(error: Exception) -> str:
-    """The error's message, with the way out that a command line has."""
-    if isinstance(error, errors.NotFound) and not error.__dict__.keys() & {"revision", "prefix"}:
-        return f"namespace {error.namespace!r} has no key {error.key!r}. fsstore ls shows those it has."
-    return str(error)

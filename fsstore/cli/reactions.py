@@ -92,7 +92,7 @@ def react(args: argparse.Namespace, given: dict[str, Any], store: Store, output:
     ending = Ending(lambda times: events.close())
     try:
         with (
-            _terminable(),
+            terminable(),
             store.watch(prefix or None, namespace, name=args.name, replay=args.replay, manual=True) as events,
             ending.listening(signals=False),  # they interrupt the agent
         ):
@@ -112,7 +112,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Let a signal end the run under way like Ctrl-C, so that it is known how it ended."""
     if threading.current_thread() is not threading.main_thread():
         yield

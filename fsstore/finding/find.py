@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fsstore.engine import Engine
-from fsstore.errors import StoreError
+from fsstore.errors import BadValue, StoreError
 from fsstore.finding import conditions, words
 from fsstore.finding.candidates import Candidates
-from fsstore.finding.declaring import declared
+from fsstore.finding.declaring import Declared, declared
 from fsstore.finding.results import Found, Hit
 from fsstore.finding.selecting import selection
 
 _FIRST, _SPARE, _GROWTH = 2, 100, 8
+_MANY = 10_000
 _PIECE = 200
 
 Stream = Iterator[tuple[str, Any]]
@@ -34,7 +35,7 @@ def find(
     require_limit(limit)
     wanted = conditions.parse(where)
     phrases = None if text is None else words.parse(text)
-    known = declared(engine, namespace)
+    known = _known(engine, namespace, is_text=phrases is not None)
     places = known.text_steps()
 
     def matches(value: Any) -> bool:
@@ -55,6 +56,16 @@ def find(
     return _collected(source, source.chosen(ask, limit), matches, limit)
 
 
+def _known(engine: Engine, namespace: str, *, is_text: bool) -> Declared:
+    """What is declared. Rules that make no sense say of no index; but not where text is to be looked for."""
+    try:
+        return declared(engine, namespace)
+    except BadValue:
+        if is_text:
+            raise
+        return Declared([], [])
+
+
 class _Source:
     """Where the values come from that are looked at, in the order of their keys."""
 
@@ -70,7 +81,7 @@ class _Source:
 
     def chosen(self, ask: Callable[[str | None, int | None], list[str] | None], limit: int | None) -> Stream:
         """Those of keys that are asked for in pieces: by the key they lie past, and how many; all, if none is known."""
-        size = None if limit is None else _FIRST * limit + _SPARE
+        size = None if limit is None or limit > _MANY else _FIRST * limit + _SPARE
         start = self._after
         while (keys := ask(start, size)) is not None:
             yield from self._read(keys)

@@ -6,48 +6,45 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Any
 
-from fsstore.errors import Conflict, InvalidValue
+from fsstore.errors import Conflict
+from fsstore.recipes.recipe import Recipe
+from fsstore.recipes.shapes import Misshapen
 
 if TYPE_CHECKING:
-    from fsstore.recipes.doors import Recipes
-    from fsstore.recipes.recipe import Recipe
+    from fsstore.errors import BadValue
 
 
-def begin(space: Recipes, name: str, value: dict[str, Any]) -> None:
-    """Let the key be there, for ever, with this value if there was none."""
-    if not space.exists(name):
-        with contextlib.suppress(Conflict):  # somebody else was the first just now
-            space.create(name, value, ttl=math.inf)
+class Agreed(Recipe):
+    """A recipe whose users all say the same numbers, which are members of the value of its key."""
+
+    __slots__ = ()
+
+    def _begin(self, value: dict[str, Any]) -> None:
+        """Let the key be there, for ever, with this value if there was none."""
+        if not self._space.exists(self.name):
+            with contextlib.suppress(Conflict):  # somebody else was the first just now
+                self._space.create(self.name, value, ttl=math.inf)
+
+    def _require_agreement(self, value: Any, **said: float) -> None:
+        """Raise `Conflict` unless the value of the key says the same numbers, `BadValue` if it says none."""
+        for name, number in said.items():
+            noted = value.get(name) if isinstance(value, dict) else None
+            if isinstance(noted, bool) or not isinstance(noted, int | float):
+                raise self._misshapen(f"a number {name!r}")
+            if noted != number:
+                raise self._conflict(
+                    f" has {name} {_brief(noted)}, not {_brief(number)}: all who use it must say the same. To change "
+                    f"it, stop them, and edit or delete key {self.name!r}."
+                )
+
+    def _misshapen(self, wanted: str) -> BadValue:
+        """The error for a key that holds something else than what the recipe keeps there."""
+        shape = Misshapen(f"a {self._kind} is an object with {wanted}")
+        return self._bad(shape, "Mend the file, or delete it, or use another name.")
 
 
-def require_agreement(recipe: Recipe, namespace: str, value: Any, **said: float) -> None:
-    """Raise `Conflict` unless the value of the recipe's key says the same numbers, `InvalidValue` if it says none."""
-    kind = type(recipe).__name__.lower()
-    for name, number in said.items():
-        noted = value.get(name) if isinstance(value, dict) else None
-        if isinstance(noted, bool) or not isinstance(noted, int | float):
-            raise misshapen(recipe, namespace, f"has no number {name!r}")
-        if noted != number:
-            raise Conflict(
-                f"{kind} {recipe.name!r} of namespace {namespace!r} has {name} {noted:g}, not {number:g}: all who use "
-                f"it must say the same. To change it, stop them, and edit or delete key {recipe.name!r}.",
-                namespace=namespace,
-                key=recipe.name,
-                expected=None,
-                actual=None,
-            )
-
-
-def misshapen(recipe: Recipe, namespace: str, reason: str) -> InvalidValue:
-    """The error for a key that holds something else than what the recipe keeps there."""
-    kind = type(recipe).__name__.lower()
-    return InvalidValue(
-        f"key {recipe.name!r} of namespace {namespace!r} is no {kind}: it {reason}. Mend it, delete it, or use another "
-        f"name.",
-        json_path="$",
-        namespace=namespace,
-        key=recipe.name,
-    )
+def _brief(number: float) -> str:
+    return f"{number:g}" if isinstance(number, float) else str(number)
 
 
 def require_count(number: int, what: str) -> None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from fsstore.errors import WaitTimeout
-from fsstore.recipes.agreed import begin, misshapen, require_agreement, require_count
-from fsstore.recipes.recipe import Recipe
-from fsstore.steps import Giving, Steps, Waiting, waiting
+from fsstore.errors import Closed, WaitTimeout
+from fsstore.recipes.agreed import Agreed, require_count
+from fsstore.steps import Deadline, Giving, Steps, Waiting, waiting
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.recipes.doors import Recipes
 
 
-class Barrier(Recipe):
+class Barrier(Agreed):
     """``parties`` threads, tasks or processes that wait for one another, again and again; made by ``store.barrier``.
 
     The key holds ``{"parties": n, "waiting": [...], "released": {...}}``: who waits, in the order of their coming, and
@@ -25,6 +24,8 @@ class Barrier(Recipe):
     """
 
     __slots__ = ("parties",)
+
+    _kind = "barrier"
 
     def __init__(self, space: Recipes, name: str, parties: int) -> None:
         super().__init__(space, name)
@@ -41,43 +42,37 @@ class Barrier(Recipe):
         then; then `WaitTimeout` is raised, or the index returned. Raises `Conflict` if the barrier of this name has
         another number of parties. If somebody deletes the key meanwhile, who waits comes anew when it is there again.
         """
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout={timeout!r} is no number of seconds; 0 does not wait, None waits")
-        end = None if timeout is None else time.monotonic() + timeout
+        deadline = Deadline(timeout)
         me = uuid4().hex[:12]
         with self._lock_of(me):
             try:
                 index = self._come(me)
                 while index is None:
-                    left = None if end is None else max(0.0, end - time.monotonic())
-                    yield self._change(me, left)
+                    yield self._change(me, deadline.left)
                     index = self._come(me)
                 yield Giving()
             except WaitTimeout:
                 index = self._go(me)
                 if index is None:
-                    raise self._timed_out(timeout or 0.0) from None
+                    raise self._timed_out(deadline.seconds) from None
             except BaseException:
-                self._go(me)
+                with contextlib.suppress(Closed):  # then the lock says that this one is gone
+                    self._go(me)
                 raise
         return index
 
     def waiting(self) -> int:
         """How many wait now; others may before this returns."""
-        waiting, _ = self._parts(self._begun())
+        waiting, _ = self._parts(self._space.get(self.name, self._value([], {})))
         return sum(self._lives(each) for each in waiting)
 
-    def _change(self, me: str, left: float | None) -> Waiting:
+    def _change(self, me: str, left: float) -> Waiting:
         """The end of the waiting of this one, by whatever."""
-        space, name = self._space, self.name
 
         def is_over(value: Any) -> bool:
             return not (isinstance(value, dict) and isinstance(value.get("waiting"), list) and me in value["waiting"])
 
-        return Waiting(
-            lambda: space.wait_for(name, is_over, left),
-            lambda: space.aio.wait_for(name, is_over, left),
-        )
+        return self._arrival(is_over, left)
 
     def _come(self, me: str) -> int | None:
         """Take one's place, or what one was released with. Who is the last releases all."""
@@ -96,7 +91,7 @@ class Barrier(Recipe):
                     found = released.pop(me, None)
             return self._value(waiting, released)
 
-        self._begun()
+        self._begin(self._value([], {}))
         self._space.update(self.name, come, default=self._value([], {}))
         return found
 
@@ -113,22 +108,18 @@ class Barrier(Recipe):
         self._space.update(self.name, go, default=self._value([], {}))
         return found
 
-    def _begun(self) -> Any:
-        begin(self._space, self.name, self._value([], {}))
-        return self._space.get(self.name)
-
     def _value(self, waiting: list[str], released: dict[str, int]) -> dict[str, Any]:
         """What the key holds; those who were released and died before they noticed are forgotten."""
         noticing = {each: index for each, index in released.items() if self._lives(each)}
         return {"parties": self.parties, "waiting": waiting, "released": noticing}
 
     def _parts(self, value: Any) -> tuple[list[str], dict[str, int]]:
-        require_agreement(self, self._space.name, value, parties=self.parties)
+        self._require_agreement(value, parties=self.parties)
         waiting, released = value.get("waiting"), value.get("released")
         if not isinstance(waiting, list) or not all(isinstance(each, str) and each for each in waiting):
-            raise misshapen(self, self._space.name, "has no list 'waiting' of names")
+            raise self._misshapen("a list 'waiting' of names")
         if not isinstance(released, dict) or not all(isinstance(index, int) for index in released.values()):
-            raise misshapen(self, self._space.name, "has no object 'released' of numbers")
+            raise self._misshapen("an object 'released' of numbers")
         return waiting, released
 
     def _lives(self, who: str) -> bool:
@@ -137,12 +128,8 @@ class Barrier(Recipe):
     def _lock_of(self, who: str) -> Lock:
         return self._space.lock(self._lock_name(who), timeout=0)
 
-    def _lock_name(self, who: str) -> str:
-        return self._space.key("barrier", self._space.name, self.name, who)
-
     def _timed_out(self, timeout: float) -> WaitTimeout:
         return WaitTimeout(
-            f"barrier {self.name!r} of namespace {self._space.name!r} waits for {self.parties}, who had not all come "
-            f"within {timeout:g} s. Are they alive?",
+            f"{self._called} waits for {self.parties}, who had not all come within {timeout:g} s. Are they alive?",
             seconds=timeout,
         )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import Conflict
 from fsstore.recipes.progress import Course, Progress
 from fsstore.recipes.recipe import Recipe
-from fsstore.recipes.shapes import Misshapen, bad_value
-from fsstore.steps import Call, Entering, Steps, waiting
+from fsstore.recipes.shapes import Misshapen
+from fsstore.steps import Call, Entering, Steps, to_its_end, waiting
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
     from fsstore.recipes.doors import Recipes
 
+_PLACE = re.compile(r"\d{6,}:\d{3}")
+"""Of a result: which one it is, in thousands and the rest."""
 _PATIENCE = 1.0  # seconds: an ``async for`` that was left lets go when its event loop comes to it
 _WAY_OUT = "Mend the file, or begin anew with reset()."
 
@@ -33,6 +37,8 @@ class Checkpoint(Recipe):
     """
 
     __slots__ = ("_items",)
+
+    _kind = "checkpoint"
 
     def __init__(self, space: Recipes, name: str, items: Iterable[Any]) -> None:
         super().__init__(space, name)
@@ -57,7 +63,7 @@ class Checkpoint(Recipe):
     def reset(self) -> None:
         """Begin anew: forget what was done, and the results. Raises `LockTimeout` while somebody is at it."""
         with self._lock():
-            self._space.transact(lambda tx: (tx.delete_prefix(self._results), tx.delete(self.name)))
+            self._space.transact(self._forget)
 
     def __iter__(self) -> Iterator[Any]:
         with self._lock():
@@ -68,14 +74,12 @@ class Checkpoint(Recipe):
             self._end(course)
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        import asyncio
-
         async with self._lock():
-            course = await asyncio.to_thread(self._begin)
-            while await asyncio.to_thread(course.advance):
+            course = await to_its_end(self._begin)
+            while await to_its_end(course.advance):
                 yield course.item
-                await asyncio.to_thread(self._note, course)
-            await asyncio.to_thread(self._end, course)
+                await to_its_end(lambda: self._note(course))
+            await to_its_end(lambda: self._end(course))
 
     @waiting
     def map(self, fn: Callable[[Any], Any], limit: int | None = None) -> Steps[list[Any]]:
@@ -105,7 +109,7 @@ class Checkpoint(Recipe):
         return f"{self.name}:results:"
 
     def _lock(self) -> Lock:
-        return self._space.lock(f"checkpoint {self._space.key(self._space.name, self.name)}", timeout=_PATIENCE)
+        return self._space.lock(self._lock_name(), timeout=_PATIENCE)
 
     def _progress(self) -> Progress:
         with self._shaped():
@@ -114,7 +118,7 @@ class Checkpoint(Recipe):
     def _begin(self) -> Course:
         course = Course(self._items, self._progress())
         if (problem := course.resume()) is not None:
-            raise self._conflict(problem)
+            raise self._other(problem)
         return course
 
     def _note(self, course: Course, result: tuple[Any, ...] = ()) -> None:
@@ -123,53 +127,59 @@ class Checkpoint(Recipe):
         if result:
             self._space.transact(lambda tx: self._note_result(tx, before, after, result[0]))
         else:
-            self._space.update(self.name, lambda value: self._following(value, before, after))
+            self._follow(before, after)
         course.number += 1
 
     def _note_result(self, tx: Any, before: int, after: dict[str, Any], result: Any) -> None:
-        tx.set(self.name, self._following(tx.get(self.name), before, after))
-        tx.set(self._result_key(before), result)
+        tx.set(self.name, self._following(tx.get(self.name), before, after), ttl=math.inf)
+        tx.set(self._result_key(before), result, ttl=math.inf)
 
     def _end(self, course: Course) -> None:
         """All are done. It is noted already where it was known which one was the last."""
         number, after = course.number, course.last_record()
         if not self._progress().complete:
-            self._space.update(self.name, lambda value: self._following(value, number, after))
+            self._follow(number, after)
+
+    def _follow(self, before: int, after: dict[str, Any]) -> None:
+        """Note an item. The first one makes the key."""
+
+        def follow(value: Any) -> dict[str, Any]:
+            return self._following(value, before, after)
+
+        if before:
+            self._space.update(self.name, follow)
+        else:
+            self._update_lasting(follow)
 
     def _following(self, value: Any, before: int, after: dict[str, Any]) -> dict[str, Any]:
         """The record after an item, if nobody else has changed how far it came."""
         with self._shaped():
             found = Progress.of(value)
         if found.done != before:
-            raise self._conflict(
-                f"{found.done} of its items are done, where {before} were: somebody else has changed it"
-            )
+            raise self._other(f"{found.done} of its items are done, where {before} were: somebody else has changed it")
         return {**(value or {}), **after}
+
+    def _forget(self, tx: Any) -> None:
+        tx.delete_many([key for key in tx.list_keys(self._results) if _PLACE.fullmatch(key, len(self._results))])
+        tx.delete(self.name)
 
     def _result_key(self, number: int) -> str:
         return f"{self._results}{number // 1000:06d}:{number % 1000:03d}"
 
     def _collected(self, count: int) -> list[Any]:
-        found = self._space.get_prefix(self._results)
         keys = [self._result_key(number) for number in range(count)]
+        found = self._space.get_many(keys)
         missing = sum(key not in found for key in keys)
         if missing:
-            raise self._conflict(f"{missing} of its items were done without map(), or their results were removed")
+            raise self._other(f"{missing} of its items were done without map(), or their results were removed")
         return [found[key] for key in keys]
 
-    def _conflict(self, problem: str) -> Conflict:
-        return Conflict(
-            f"checkpoint {self.name!r} of namespace {self._space.name!r}: {problem}. Give it the items that it began "
-            f"with, or begin anew with reset().",
-            namespace=self._space.name,
-            key=self.name,
-            expected=None,
-            actual=None,
-        )
+    def _other(self, problem: str) -> Conflict:
+        return self._conflict(f": {problem}. Give it the items that it began with, or begin anew with reset().")
 
     @contextlib.contextmanager
     def _shaped(self) -> Iterator[None]:
         try:
             yield
         except Misshapen as error:
-            raise bad_value(self._space, self.name, error, _WAY_OUT) from None
+            raise self._bad(error, _WAY_OUT) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.errors import Conflict, JobsFailed
 from fsstore.recipes import ulids
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 _MEND = 'Mend the file ({"result": ...} is enough), or delete the key.'
 
 
-def gathered(space: Recipes, keys: Keys, wanted: list[str] | None, *, skip: bool) -> dict[str, Any] | None:
+class Gathered(NamedTuple):
+    """What was taken out of a queue."""
+
+    results: dict[str, Any]
+    """By the ids of their jobs."""
+    records: dict[str, Any]
+    """What was stored of them, by key."""
+
+
+def gathered(space: Recipes, keys: Keys, wanted: list[str] | None, *, skip: bool) -> Gathered | None:
     """The results of these jobs, or of all, which are then gone; ``None`` if one of them is not done after all.
 
     Raises `JobsFailed`, and nothing is gone, for dead letters that are not to be skipped.
@@ -28,11 +37,11 @@ def gathered(space: Recipes, keys: Keys, wanted: list[str] | None, *, skip: bool
         return None
 
 
-def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> dict[str, Any] | None:
+def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> Gathered | None:
     if wanted is None:
         if keys.listed(tx):
             return None
-        names = [keys.id_of(key) for key in [*tx.list_keys(keys.done), *tx.list_keys(keys.dead)]]
+        names = [keys.id_of(key) for key in [*keys.results(tx), *keys.letters(tx)]]
     else:
         names = list(dict.fromkeys(wanted))
     done = tx.get_many([keys.result(id) for id in names])
@@ -47,7 +56,7 @@ def _gather(tx: Handle, keys: Keys, wanted: list[str] | None, *, skip: bool) -> 
         raise _failed(results, errors)
     tx.delete_many(done)
     tx.delete_many([keys.marker(id) for id in results])
-    return results
+    return Gathered(results, done)
 
 
 def counted(space: Recipes, keys: Keys) -> QueueStats:
@@ -56,19 +65,16 @@ def counted(space: Recipes, keys: Keys) -> QueueStats:
     bound = ulids.first_of(now)[:10]
     found = space.get_prefix(keys.jobs, errors="report")
     counts = dict.fromkeys(QueueStats._fields, 0)
-    counts["broken"] = len(found.errors)
-    for key in keys.listed(space):
-        if key not in found.values:
-            continue
-        value = found.values[key]
+    counts["broken"] = sum(map(keys.is_job, found.errors))
+    for key in filter(keys.is_job, found.values):
         try:
-            until = Record.of(value).until
+            until = Record.of(found.values[key]).until
         except Misshapen:
             counts["broken"] += 1
         else:
             counts["leased" if until > now else "ready" if is_due(key, bound) else "delayed"] += 1
-    counts["dead"] = space.count(keys.dead)
-    counts["done"] = space.count(keys.done)
+    counts["dead"] = len(keys.letters(space))
+    counts["done"] = len(keys.results(space))
     return QueueStats(**counts)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from fsstore.recipes.recipe import Recipe
-from fsstore.steps import Steps, arun, is_async, run
+from fsstore.steps import Steps, arun, is_async, run, to_its_end
 from fsstore.views import AsyncEntered
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Entered(Recipe, ABC, Generic[T]):
         return self._entered(await arun(self._take()))
 
     async def __aexit__(self, *exc: object) -> None:
-        await arun(self._giving_back(self._left()))  # which is done whatever happens
+        await to_its_end(functools.partial(self._give_back, self._left()))
 
     def __call__(self, fn: _F) -> _F:
         """The same function, plain or to be awaited, each call of which enters and leaves."""
@@ -72,10 +72,6 @@ class Entered(Recipe, ABC, Generic[T]):
                 return fn(*args, **kwargs)
 
         return called  # type: ignore[return-value]
-
-    def _giving_back(self, taken: T) -> Steps[None]:
-        self._give_back(taken)
-        yield from ()
 
     def _entered(self, taken: T) -> T:
         with self._mutex:

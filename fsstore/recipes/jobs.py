@@ -98,9 +98,10 @@ class Keys:
         return self._ids + join([id])
 
     def id_of(self, key: str) -> str:
-        """Which job a key is of, be it in a line, dead or done."""
+        """Which job a key is of, be it in a line, dead or done. Only in a line the time may stand before the id."""
         leaf = _leaf(key)
-        if leaf[ulids.LENGTH : ulids.LENGTH + 1] == "." and ulids.is_ulid(leaf[: ulids.LENGTH]):
+        is_dated = leaf[ulids.LENGTH : ulids.LENGTH + 1] == "." and ulids.is_ulid(leaf[: ulids.LENGTH])
+        if is_dated and key.startswith(self.jobs):
             leaf = leaf[ulids.LENGTH + 1 :]
         return leaf.replace("%3A", ":").replace("%2F", "/").replace("%25", "%")
 
@@ -112,6 +113,14 @@ class Keys:
         """The keys of all jobs, in order. What belongs to a queue that is called ``NAME:jobs`` is none of them."""
         return [key for key in space.list_keys(self.jobs) if self.is_job(key)]
 
+    def letters(self, space: ReadHandle) -> list[str]:
+        """The keys of all dead letters. What belongs to a queue that is called ``NAME:dead`` is none of them."""
+        return _children(space, self.dead)
+
+    def results(self, space: ReadHandle) -> list[str]:
+        """The keys of all results. What belongs to a queue that is called ``NAME:done`` is none of them."""
+        return _children(space, self.done)
+
     def is_job(self, key: str) -> bool:
         """Whether a key that begins as those of jobs do has the rest of one: a rank and a leaf."""
         place = key[len(self.jobs) :]
@@ -122,6 +131,11 @@ def is_due(key: str, bound: str) -> bool:
     """Whether a job is due at the time whose first ULID begins so. What has no time in its key is due."""
     leaf = _leaf(key)
     return leaf[:10] <= bound or not ulids.is_ulid(leaf[: ulids.LENGTH])
+
+
+def _children(space: ReadHandle, prefix: str) -> list[str]:
+    """The keys that have one part more than this prefix."""
+    return [key for key in space.list_keys(prefix) if not (":" in (rest := key[len(prefix) :]) or "/" in rest)]
 
 
 def _leaf(key: str) -> str:

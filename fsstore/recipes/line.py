@@ -49,9 +49,12 @@ class Line:
             insort(self._keys, key, lo=self._at)
 
     def hold(self, key: str, until: float) -> None:
-        """Do not hand this one out again before ``until``, in seconds since the epoch, but for a look now and then."""
+        """Do not hand this one out again before ``until``, in seconds since the epoch, but for a look now and then.
+
+        The looks come whatever becomes of the clock.
+        """
         with self._mutex:
-            self._held[key] = min(until, time.time() + _HELD)
+            self._held[key] = time.monotonic() + min(until - time.time(), _HELD)
 
     def forget(self, key: str) -> None:
         """There is no such key any more."""
@@ -69,9 +72,8 @@ class Line:
 
     def _fill(self) -> None:
         started = time.monotonic()
-        now = time.time()
-        self._held = {key: until for key, until in self._held.items() if until > now}
-        self._bound = ulids.first_of(now)[:10]
+        self._held = {key: until for key, until in self._held.items() if until > started}
+        self._bound = ulids.first_of(time.time())[:10]
         self._keys = self._listed()
         self._at = 0
         ended = time.monotonic()

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from fsstore.errors import InvalidName
+from fsstore.errors import BadValues, InvalidName
 from fsstore.recipes import ulids
 from fsstore.recipes.recipe import Recipe
 from fsstore.records import seconds_of, timestamp
@@ -120,9 +120,14 @@ class Logbook(Recipe):
         return [key for key in self._space.list_keys(f"{self.name}:") if self._id(key) is not None]
 
     def _forwards(self, past: str | None, errors: Literal["raise", "skip"]) -> Iterator[LogEntry]:
-        for key, value in self._space.scan(f"{self.name}:", after=past, errors=errors):
-            if (id := self._id(key)) is not None:
-                yield _entry(id, value)
+        bad: list[str] = []
+        try:
+            for key, value in self._space.scan(f"{self.name}:", after=past, errors=errors):
+                if (id := self._id(key)) is not None:
+                    yield _entry(id, value)
+        except BadValues as error:
+            bad = [key for key in error.errors if self._id(key) is not None]
+        self._space.get_many(bad)  # says what is wrong with them
 
     def _backwards(self, past: str | None, errors: Literal["raise", "skip"]) -> Iterator[LogEntry]:
         keys = [key for key in reversed(self._keys()) if past is None or key < past]
@@ -134,8 +139,8 @@ class Logbook(Recipe):
             for key in chunk:
                 if key in report.values and (id := self._id(key)) is not None:
                     yield _entry(id, report.values[key])
-        if bad and errors == "raise":
-            self._space.get_many(bad)  # says it as for any other keys
+        if errors == "raise":
+            self._space.get_many(bad)  # says what is wrong with them
 
 
 def _entry(id: str, value: Any) -> LogEntry:

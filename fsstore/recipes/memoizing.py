@@ -47,7 +47,10 @@ class Memoized(Protocol[P, T_co]):
         ...
 
     def invalidate_all(self) -> int:
-        """Forget all results, in one step; how many there were. Calls under way store theirs later."""
+        """Forget all results, in one step; how many there were. Calls under way store theirs later.
+
+        That is every key that begins with the function's name and a colon: let no other have such a name.
+        """
         ...
 
     @overload

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sized
 from typing import Any, NamedTuple
 
 from fsstore.recipes.shapes import Misshapen
 
 _START = ""
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+"""Of an object, another one each time."""
 _END = object()
 
 
@@ -86,12 +89,14 @@ class Course:
 
 def chained(digest: str, item: Any) -> str:
     """The digest of one item more. It is the same in another process for JSON values, paths, dates and the like."""
-    text = json.dumps(item, sort_keys=True, default=_described, ensure_ascii=True)
+    try:
+        text = json.dumps(item, sort_keys=True, default=_described, ensure_ascii=True)
+    except (TypeError, ValueError):  # members whose names are not all texts, or an object that holds itself
+        text = json.dumps(_described(item))
     return hashlib.sha1(f"{digest} {text}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _described(item: Any) -> Any:
     if isinstance(item, set | frozenset):
         return sorted(map(repr, item))
-    text = repr(item)
-    return type(item).__qualname__ if f"{id(item):x}" in text else text  # an address is another one each time
+    return _ADDRESS.sub("", repr(item))

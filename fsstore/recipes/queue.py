@@ -11,23 +11,23 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
-from fsstore.errors import Conflict, NotFound, WaitTimeout
+from fsstore.errors import WaitTimeout
 from fsstore.recipes import settling, ulids
 from fsstore.recipes.claims import owned
-from fsstore.recipes.collecting import counted, gathered
+from fsstore.recipes.collecting import Gathered, counted, gathered
 from fsstore.recipes.jobs import HIGHEST, DeadLetter, Job, Keys, QueueStats, Record
+from fsstore.recipes.looks import Looks
 from fsstore.recipes.recipe import Recipe
 from fsstore.recipes.shapes import Misshapen, bad_value
 from fsstore.recipes.taking import MEND, Taking
 from fsstore.recipes.working import Kept, failure
 from fsstore.records import timestamp
-from fsstore.steps import Pause, Steps, waiting
+from fsstore.steps import Steps, given, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.doors import Recipes
 
 _NO_RESULT = object()
-_FIRST_LOOK, _LONGEST_LOOK = 0.002, 0.05  # seconds between two looks of who waits
 
 
 class Queue(Recipe):
@@ -61,19 +61,15 @@ class Queue(Recipe):
         as the job is waiting, with a worker, or dead, or its result is not collected. One write; with an ``id`` one
         transaction. Raises `UnsupportedType` or `InvalidValue` for an item that JSON could not give back.
         """
-        if not -HIGHEST <= priority <= HIGHEST:
-            raise ValueError(f"priority={priority} is not from {-HIGHEST} to {HIGHEST}")
+        if not isinstance(priority, int) or not -HIGHEST <= priority <= HIGHEST:
+            raise ValueError(f"priority={priority!r} is no whole number from {-HIGHEST} to {HIGHEST}")
         if not 0 <= delay < math.inf:
             raise ValueError(f"delay={delay} is no number of seconds")
         now = time.time()
         due = ulids.make_at(now + delay)
         key = self._keys.job(priority, due, id)
         record = {"item": item, "put_at": timestamp(now), "attempts": 0, "lease": None}
-        if id is None:
-            self._space.set(key, record, ttl=math.inf)
-        elif not self._space.transact(lambda tx: settling.put_once(tx, self._space, self._keys, key, record)):
-            return id
-        if not delay:
+        if self._add(key, record, id) and not delay:
             self._taking.line.add(key)
         return due if id is None else id
 
@@ -88,28 +84,25 @@ class Queue(Recipe):
         """Wait until these jobs, or all there are, are done or dead; their results by id, which are then gone.
 
         What was acknowledged without a result is left out. If any is a dead letter, `JobsFailed` is raised and nothing
-        is gone, unless ``errors="skip"``, which leaves it out. One transaction. Raises `WaitTimeout`.
+        is gone, unless ``errors="skip"``, which leaves it out. One transaction; who is cancelled has collected nothing.
+        Raises `WaitTimeout`.
         """
         if errors not in ("raise", "skip"):
             raise ValueError(f"errors={errors!r} is neither raise nor skip")
         wanted = None if ids is None else list(ids)
-        give_up = math.inf if timeout is None else time.monotonic() + timeout
-        pause = _FIRST_LOOK
+        looks = Looks(timeout)
         while True:
-            began = time.monotonic()
-            left = self._pending(wanted)
-            if not left:
-                found = gathered(self._space, self._keys, wanted, skip=errors == "skip")
-                if found is not None:
-                    return found
-            now = time.monotonic()
-            if now >= give_up:
+            with looks:
+                left = self._pending(wanted)
+                found = None if left else gathered(self._space, self._keys, wanted, skip=errors == "skip")
+            if found is not None:
+                return (yield from given(found, self._uncollect)).results
+            if looks.are_over:
                 raise WaitTimeout(
                     f"{left} jobs of queue {self.name!r} were not done within {timeout:g} s. Are there workers?",
                     seconds=timeout,
                 )
-            yield Pause(min(_pause(pause, now - began), give_up - now))
-            pause = min(2 * pause, _LONGEST_LOOK)
+            yield looks.pause()
 
     # -- who does it -------------------------------------------------------------------------------
 
@@ -117,18 +110,19 @@ class Queue(Recipe):
     def get(self, timeout: float | None = 0, lease: float | None = None) -> Steps[Job | None]:
         """Take the next job, for ``lease`` seconds; ``None`` if none is there within ``timeout`` (``None``: for ever).
 
-        One write, which counts the attempt. Who waits looks every 50 ms.
+        One write, which counts the attempt. Who waits looks every 50 ms. Who is cancelled has taken none.
         """
         seconds = self._lease if lease is None else _positive(lease, "lease")
-        return (yield from self._next(lambda: self._taking.lease(seconds), timeout))
+        return (yield from self._next(lambda: self._taking.lease(seconds), self._untake, timeout))
 
     @waiting
     def pull(self, timeout: float | None = 0) -> Steps[Job | None]:
         """Take the next job for good: it is gone, as if it was acknowledged, and done **at most once**.
 
-        One conditional delete; with an id of the user's one transaction. Waits as `get` does.
+        One conditional delete; with an id of the user's one transaction. Waits as `get` does; who is cancelled while
+        one is taken puts it back.
         """
-        return (yield from self._next(self._taking.pull, timeout))
+        return (yield from self._next(self._taking.pull, self._unpull, timeout))
 
     def ack(self, job: Job, result: Any = _NO_RESULT) -> None:
         """The job is done: it goes, and ``result``, if one is given, is kept until it is collected.
@@ -137,7 +131,7 @@ class Queue(Recipe):
         is changed, if another worker has the job, or has done it. Who was late, but nobody else came, is in time.
         """
         if result is _NO_RESULT and job.has_key_of_its_own:
-            self._remove(job)
+            settling.remove(self._space, self._owned, job)
         else:
             kept = () if result is _NO_RESULT else (result,)
             self._space.transact(lambda tx: settling.finish(tx, self._keys, self._owned, job, kept))
@@ -148,7 +142,15 @@ class Queue(Recipe):
 
         If that was its last attempt it is a dead letter. One transaction. Raises `LeaseLost`.
         """
-        self._give_back(job, delay, error, counts=True)
+        if not 0 <= delay < math.inf:
+            raise ValueError(f"delay={delay} is no number of seconds")
+        most = self._max_attempts
+        key = self._space.transact(
+            lambda tx: settling.give_back(tx, self._keys, self._owned, job, delay=delay, error=error, most=most)
+        )
+        self._taking.line.forget(job.key)
+        if key is not None and not delay:
+            self._taking.line.add(key)
 
     def extend(self, job: Job, seconds: float | None = None) -> None:
         """Hold the job for ``seconds`` from now, as many as the queue's lease by default. Raises `LeaseLost`."""
@@ -187,14 +189,13 @@ class Queue(Recipe):
             try:
                 result = yield Kept(self, job, seconds, fn)
             except Exception as error:
-                with settling.noted_loss(job):
+                with settling.noted_loss():
                     self.nack(job, delay, error=failure(error))
             except BaseException:
-                with settling.noted_loss(job):
-                    self._give_back(job, 0, None, counts=False)
+                self._untake(job)
                 raise
             else:
-                with settling.noted_loss(job):
+                with settling.noted_loss():
                     self.ack(job, *((result,) if results else ()))
                     done += 1
         return done
@@ -203,7 +204,7 @@ class Queue(Recipe):
 
     def dead(self) -> list[DeadLetter]:
         """The jobs that were given up. Raises `BadValues` for files that hold no JSON."""
-        found = self._space.get_prefix(self._keys.dead)
+        found = self._space.get_many(self._keys.letters(self._space))
         return [self._letter(key, value) for key, value in found.items()]
 
     def retry(self, id: str) -> None:
@@ -221,48 +222,46 @@ class Queue(Recipe):
 
     # -- how ---------------------------------------------------------------------------------------
 
-    def _next(self, take: Callable[[], Job | None], timeout: float | None) -> Steps[Job | None]:
+    def _next(
+        self, take: Callable[[], Job | None], put_back: Callable[[Job], None], timeout: float | None
+    ) -> Steps[Job | None]:
         """Look for a job again and again, until there is one."""
-        give_up = math.inf if timeout is None else time.monotonic() + timeout if timeout else 0.0
-        pause = _FIRST_LOOK
+        looks = Looks(timeout)
         while True:
-            began = time.monotonic()
-            job = take()
-            if job is not None or not give_up:
-                return job
-            now = time.monotonic()
-            if now >= give_up:
+            with looks:
+                job = take()
+            if job is not None:
+                return (yield from given(job, put_back))
+            if looks.are_over:
                 return None
-            yield Pause(min(_pause(pause, now - began), give_up - now))
-            pause = min(2 * pause, _LONGEST_LOOK)
+            yield looks.pause()
 
-    def _remove(self, job: Job) -> None:
-        """Delete its key, unless another worker has it. What a person has noted in it meanwhile does not matter."""
-        expected = job.revision
-        while True:
-            try:
-                if self._space.delete(job.key, if_match=expected):
-                    return
-            except Conflict:
-                pass
-            try:
-                record = self._space.info(job.key)
-            except NotFound:
-                self._owned(None, job)
-            else:
-                self._owned(record.value, job)
-                expected = record.revision
+    def _untake(self, job: Job) -> None:
+        """Let a job be as if it had not been taken, where it was, unless it is another worker's now. One update."""
 
-    def _give_back(self, job: Job, delay: float, error: str | None, *, counts: bool) -> None:
-        if not 0 <= delay < math.inf:
-            raise ValueError(f"delay={delay} is no number of seconds")
-        most = self._max_attempts if counts else 0
-        key = self._space.transact(
-            lambda tx: settling.give_back(tx, self._keys, self._owned, job, delay=delay, error=error, most=most)
-        )
-        self._taking.line.forget(job.key)
-        if key is not None and not delay:
-            self._taking.line.add(key)
+        def untaken(value: Any) -> Any:
+            return {**self._owned(value, job).value, "attempts": max(0, job.attempts - 1), "lease": None}
+
+        with settling.noted_loss():
+            self._space.update(job.key, untaken)
+            self._taking.line.forget(job.key)
+            self._taking.line.add(job.key)
+
+    def _unpull(self, job: Job) -> None:
+        """Put a job back that was taken for good, unless its id was used again meanwhile."""
+        record = {"item": job.item, "put_at": job.put_at, "attempts": max(0, job.attempts - 1), "lease": None}
+        self._add(job.key, record, None if job.has_key_of_its_own else job.id)
+        self._taking.line.add(job.key)
+
+    def _uncollect(self, collected: Gathered) -> None:
+        self._space.transact(lambda tx: settling.uncollect(tx, self._keys, collected.records))
+
+    def _add(self, key: str, record: dict[str, Any], id: str | None) -> bool:
+        """Add a job, unless there is one of that id; whether it was added."""
+        if id is None:
+            self._space.set(key, record, ttl=math.inf)
+            return True
+        return self._space.transact(lambda tx: settling.put_once(tx, self._space, self._keys, key, record))
 
     def _owned(self, value: Any, job: Job) -> Record:
         try:
@@ -282,11 +281,6 @@ class Queue(Recipe):
         if wanted is None or not found:
             return len(found)
         return len({self._keys.id_of(key) for key in found}.intersection(wanted))
-
-
-def _pause(seconds: float, look: float) -> float:
-    """How long to wait after a look that took so long: a queue with very many jobs is not looked at all the time."""
-    return min(max(seconds, 20 * look), 1.0)
 
 
 def _positive(seconds: float, what: str) -> float:

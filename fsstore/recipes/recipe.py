@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from fsstore.errors import Conflict
+from fsstore.keys import require_text
+from fsstore.recipes.arrivals import arrival
+from fsstore.recipes.shapes import Misshapen, bad_value
 from fsstore.views import AsyncView
 
 if TYPE_CHECKING:
+    from fsstore.errors import BadValue
     from fsstore.recipes.doors import Recipes
+    from fsstore.steps import Waiting
 
 
 class Recipe:
@@ -15,7 +24,11 @@ class Recipe:
 
     __slots__ = ("_space", "name")
 
+    _kind: ClassVar[str] = "recipe"
+    """What it is called in names of locks and in errors."""
+
     def __init__(self, space: Recipes, name: str) -> None:
+        require_text(name, "name of a recipe")
         self._space = space
         self.name = name
         """The key that it keeps its state in, or that all its keys begin with."""
@@ -27,3 +40,36 @@ class Recipe:
     def aio(self) -> AsyncView:
         """The same verbs, to be awaited."""
         return AsyncView(self)
+
+    def _lock_name(self, *parts: str | int) -> str:
+        """A name for a lock of the store that no other recipe has: what this is, where, and ``parts`` of one's own."""
+        return self._space.key(self._kind, self._space.name, self.name, *parts)
+
+    def _arrival(self, predicate: Callable[[Any], object] | None, timeout: float | None) -> Waiting:
+        """The waiting for this recipe's own key."""
+        return arrival(self._space, self.name, predicate, timeout)
+
+    def _update_lasting(self, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Update the key; or make it of ``change(None)``, to last, whatever ttl a handle has: a state does not end."""
+        if not self._space.exists(self.name):
+            made = change(None)
+            with contextlib.suppress(Conflict):  # somebody else was the first just now
+                self._space.create(self.name, made, ttl=math.inf)
+                return made
+        updated: dict[str, Any] = self._space.update(self.name, change)
+        return updated
+
+    @property
+    def _called(self) -> str:
+        """How it is called in errors."""
+        return f"{self._kind} {self.name!r} of namespace {self._space.name!r}"
+
+    def _conflict(self, problem: str, expected: str | None = None, actual: str | None = None) -> Conflict:
+        """The error for a key that says something else than its user does; ``problem`` goes on after its name."""
+        return Conflict(
+            f"{self._called}{problem}", namespace=self._space.name, key=self.name, expected=expected, actual=actual
+        )
+
+    def _bad(self, shape: Misshapen, way_out: str) -> BadValue:
+        """The error for a key that somebody has given a value which this recipe cannot use."""
+        return bad_value(self._space, self.name, shape, way_out)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import random
-import time
 from typing import TYPE_CHECKING
 
 from fsstore import leases
 from fsstore.errors import LockTimeout
-from fsstore.recipes.agreed import begin, require_agreement, require_count
+from fsstore.recipes.agreed import Agreed, require_count
 from fsstore.recipes.entered import Entered
-from fsstore.steps import Entering, Giving, Steps, waiting
+from fsstore.steps import Deadline, Entering, Steps, given, waiting
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 _FIRST_TURN, _LONGEST_TURN = 0.002, 0.05  # seconds to wait for one slot before all are tried again
 
 
-class Semaphore(Entered["Lock"]):
+class Semaphore(Agreed, Entered["Lock"]):
     """``n`` slots that threads, tasks and processes hold one at a time; made by ``store.semaphore``.
 
     Hold one with ``with`` or ``async with``, or around a function as a decorator. What ``as`` gives is the `Lock` of
@@ -30,6 +29,8 @@ class Semaphore(Entered["Lock"]):
     """
 
     __slots__ = ("_timeout", "_ttl", "limit")
+
+    _kind = "semaphore"
 
     def __init__(
         self, space: Recipes, name: str, n: int, *, timeout: float | None = None, ttl: float | None = None
@@ -52,27 +53,22 @@ class Semaphore(Entered["Lock"]):
         """
         self._agree()
         seconds = leases.require_waiting(self._timeout if timeout is None else timeout)
-        end = time.monotonic() + seconds
+        deadline = Deadline(seconds)
         turn = _FIRST_TURN
         while (slot := self._try_all()) is None:
-            left = end - time.monotonic()
-            if left <= 0:
+            left = deadline.left
+            if not left:
                 raise self._timed_out(seconds)
             chosen = self._slot(random.randrange(self.limit), min(left, turn))  # noqa: S311
             with contextlib.suppress(LockTimeout):
                 slot = yield Entering(chosen)
                 break
             turn = min(2 * turn, _LONGEST_TURN)
-        try:
-            yield Giving()
-        except BaseException:
-            slot.release()
-            raise
-        return slot
+        return (yield from given(slot, self._give_back))
 
     def holders(self) -> list[Holder]:
         """Who holds a slot now; others may before this returns."""
-        held = (self._space.locked_by(self._name_of(number)) for number in range(self.limit))
+        held = (self._space.locked_by(self._lock_name(number)) for number in range(self.limit))
         return [holder for holder in held if holder is not None]
 
     def _take(self) -> Steps[Lock]:
@@ -83,8 +79,8 @@ class Semaphore(Entered["Lock"]):
 
     def _agree(self) -> None:
         """Note the limit, or see that it is the one that is noted."""
-        begin(self._space, self.name, {"limit": self.limit})
-        require_agreement(self, self._space.name, self._space.get(self.name), limit=self.limit)
+        self._begin({"limit": self.limit})
+        self._require_agreement(self._space.get(self.name), limit=self.limit)
 
     def _try_all(self) -> Lock | None:
         """Any slot that is free now. They are tried from one of them on, so that not all ask for the same."""
@@ -97,10 +93,7 @@ class Semaphore(Entered["Lock"]):
         return None
 
     def _slot(self, number: int, timeout: float) -> Lock:
-        return self._space.lock(self._name_of(number), timeout=timeout, ttl=self._ttl)
-
-    def _name_of(self, number: int) -> str:
-        return self._space.key("semaphore", self._space.name, self.name, number)
+        return self._space.lock(self._lock_name(number), timeout=timeout, ttl=self._ttl)
 
     def _timed_out(self, seconds: float) -> LockTimeout:
         holders = self.holders()
@@ -111,7 +104,7 @@ class Semaphore(Entered["Lock"]):
         now = f"now by {who}" if holders else "and nobody holds them now"
         first = holders[0] if holders else None
         return LockTimeout(
-            f"all {self.limit} slots of semaphore {self.name!r} of namespace {self._space.name!r} were held for "
+            f"all {self.limit} slots of {self._called} were held for "
             f"{seconds:g} s, {now}. Try again, or see whether those processes hang.",
             seconds=seconds,
             name=self.name,

@@ -1,4 +1,4 @@
-"""What becomes of a job, each as one transaction: put once, done, given back, dead, put back. It decides nothing."""
+"""What becomes of a job, each in one step: put once, done, given back, dead, put back. It decides nothing."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from fsstore.errors import LeaseLost
+from fsstore.errors import BadValue, Conflict, LeaseLost, NotFound
 from fsstore.recipes import ulids
 from fsstore.recipes.jobs import DeadLetter, Job, Keys, Record
 from fsstore.recipes.shapes import Misshapen
@@ -42,6 +42,25 @@ def put_once(tx: Handle, outside: Handle, keys: Keys, key: str, record: dict[str
     return True
 
 
+def remove(space: Handle, owned: Owned, job: Job) -> None:
+    """A job is done of which there is no other key: one conditional delete, unless another worker has it.
+
+    What a person has noted in it meanwhile does not matter.
+    """
+    expected = job.revision
+    while True:
+        with contextlib.suppress(Conflict):
+            if space.delete(job.key, if_match=expected):
+                return
+        try:
+            record = space.info(job.key)
+        except NotFound:
+            owned(None, job)
+        else:
+            owned(record.value, job)
+            expected = record.revision
+
+
 def finish(tx: Handle, keys: Keys, owned: Owned, job: Job, result: tuple[Any, ...]) -> None:
     """A job is done; its result, if there is one, is kept."""
     owned(tx.get(job.key), job)
@@ -63,17 +82,12 @@ def pull(tx: Handle, keys: Keys, job: Job, claiming: Callable[[Any], Any]) -> No
 def give_back(
     tx: Handle, keys: Keys, owned: Owned, job: Job, *, delay: float, error: str | None, most: int
 ) -> str | None:
-    """A job goes back into its line, or, if it had as many attempts as it may, to the dead; its new key.
-
-    Without ``most`` this attempt does not count.
-    """
+    """A job goes back into its line, or, if it had as many attempts as it may, to the dead; its new key."""
     value = {**owned(tx.get(job.key), job).value, "lease": None}
     if error is not None:
         value["error"] = error
-    if not most:
-        value["attempts"] = max(0, job.attempts - 1)
     tx.delete(job.key)
-    if most and job.attempts >= most:
+    if job.attempts >= most:
         _die(tx, keys, job.key, value)
         return None
     return _put(tx, keys, job.priority, job.id, value, time.time() + delay)
@@ -109,6 +123,13 @@ def discard(tx: Handle, keys: Keys, id: str) -> None:
     tx.delete(keys.marker(id))
 
 
+def uncollect(tx: Handle, keys: Keys, records: Mapping[str, Any]) -> None:
+    """Results that were collected are there again, by their keys; so that an id is not used anew, with a marker."""
+    for key, record in records.items():
+        tx.set(key, record, ttl=math.inf)
+        tx.set(keys.marker(keys.id_of(key)), {"job": key}, ttl=math.inf)
+
+
 def letter(id: str, value: Any) -> DeadLetter:
     """A dead letter from its record. Raises `Misshapen`."""
     record = Record.of(value)
@@ -120,11 +141,11 @@ def letter(id: str, value: Any) -> DeadLetter:
 
 
 @contextlib.contextmanager
-def noted_loss(job: Job) -> Iterator[None]:
-    """That a worker has lost its job is no reason for it to stop: another one has it."""
+def noted_loss() -> Iterator[None]:
+    """That a worker has lost its job is no reason for it to stop: another one has it, or a person broke its file."""
     try:
         yield
-    except LeaseLost as error:
+    except (LeaseLost, BadValue) as error:
         log.warning("%s", error)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fsstore.recipes.recipe import Recipe
-from fsstore.steps import Steps, Waiting, waiting
+from fsstore.steps import Steps, waiting
 
 
 class Signal(Recipe):
@@ -28,10 +28,4 @@ class Signal(Recipe):
     @waiting
     def wait(self, timeout: float | None = None) -> Steps[Any]:
         """The value, as soon as it is set. Raises `WaitTimeout` after ``timeout`` seconds."""
-        space, name = self._space, self.name
-        return (
-            yield Waiting(
-                lambda: space.wait_for(name, None, timeout),
-                lambda: space.aio.wait_for(name, None, timeout),
-            )
-        )
+        return (yield self._arrival(None, timeout))

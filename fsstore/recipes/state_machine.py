@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import BadValue, Conflict, IllegalTransition
 from fsstore.recipes.recipe import Recipe
-from fsstore.recipes.shapes import Misshapen, bad_value
+from fsstore.recipes.shapes import Misshapen
 from fsstore.records import timestamp
-from fsstore.steps import Steps, Waiting, waiting
+from fsstore.steps import Steps, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.doors import Recipes
+
+_WAY_OUT = "Mend the file, or call force(STATE)."
 
 
 class StateMachine(Recipe):
@@ -25,6 +28,8 @@ class StateMachine(Recipe):
     """
 
     __slots__ = ("_initial", "_maxlen", "_transitions")
+
+    _kind = "state machine"
 
     def __init__(
         self,
@@ -96,7 +101,7 @@ class StateMachine(Recipe):
         try:
             return self._change(move)
         except BadValue:  # no JSON at all
-            self._space.set(self.name, self._moved({}, None, state, [], data))
+            self._space.set(self.name, self._moved({}, None, state, [], data), ttl=math.inf)
             return state
 
     @waiting
@@ -105,26 +110,23 @@ class StateMachine(Recipe):
 
         A state that it was in only for a moment may be missed: wait for what stays.
         """
-        space, key = self._space, self.name
         if not states or not set(states) <= set(self._transitions):
             raise ValueError(f"{states!r} are not some of the states {', '.join(self._transitions)}")
-        if space.get(key) is None and self._initial in states:
+        if self._initial in states and self._space.get(self.name) is None:
             return self._initial
 
-        def is_there(value: Any) -> bool:
-            return isinstance(value, dict) and value.get("state") in states
+        def state_of(value: Any) -> Any:
+            return value.get("state", self._initial) if isinstance(value, dict) else None
 
-        value = yield Waiting(
-            lambda: space.wait_for(key, is_there, timeout), lambda: space.aio.wait_for(key, is_there, timeout)
-        )
-        state: str = value["state"]
+        value = yield self._arrival(lambda value: state_of(value) in states, timeout)
+        state: str = state_of(value)
         return state
 
     def _change(self, move: Any) -> str:
         try:
-            state: str = self._space.update(self.name, move)["state"]
+            state: str = self._update_lasting(move)["state"]
         except Misshapen as error:
-            raise self._bad(error) from None
+            raise self._bad(error, _WAY_OUT) from None
         return state
 
     def _moved(self, value: Any, current: Any, state: str, history: list[Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +140,7 @@ class StateMachine(Recipe):
         try:
             return self._taken_apart(value)
         except Misshapen as error:
-            raise self._bad(error) from None
+            raise self._bad(error, _WAY_OUT) from None
 
     def _taken_apart(self, value: Any) -> tuple[str, list[dict[str, Any]]]:
         """State and history. Raises `Misshapen`."""
@@ -153,15 +155,11 @@ class StateMachine(Recipe):
             raise Misshapen('"history" is no list')
         return state, history
 
-    def _bad(self, error: Misshapen) -> Exception:
-        return bad_value(self._space, self.name, error, "Mend the file, or call force(STATE).")
-
     def _illegal(self, current: str, wanted: str) -> IllegalTransition:
         allowed = self._transitions[current]
         ways = f"From there it goes to {', '.join(allowed)}." if allowed else "That is a final one."
         return IllegalTransition(
-            f"state machine {self.name!r} of namespace {self._space.name!r} is in state {current!r} and does not go to "
-            f"{wanted!r}. {ways} Nothing was changed.",
+            f"{self._called} is in state {current!r} and does not go to {wanted!r}. {ways} Nothing was changed.",
             namespace=self._space.name,
             key=self.name,
             current=current,
@@ -170,13 +168,11 @@ class StateMachine(Recipe):
         )
 
     def _stale(self, current: str, expected: str) -> Conflict:
-        return Conflict(
-            f"state machine {self.name!r} of namespace {self._space.name!r} is in state {current!r}, and not in "
-            f"{expected!r} as was expected. Nothing was changed: look at it again, and decide anew.",
-            namespace=self._space.name,
-            key=self.name,
-            expected=expected,
-            actual=current,
+        return self._conflict(
+            f" is in state {current!r}, and not in {expected!r} as was expected. Nothing was changed: look at it "
+            f"again, and decide anew.",
+            expected,
+            current,
         )
 
 

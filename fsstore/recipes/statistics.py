@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.errors import InvalidValue, UnsupportedType
 from fsstore.recipes.recipe import Recipe
+from fsstore.recipes.shapes import Misshapen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fsstore.namespace import Handle
+
+_LARGEST = sys.float_info.max
 
 
 class Summary(NamedTuple):
@@ -54,7 +58,7 @@ class Statistics(Recipe):
 
         Safe among any number of threads and processes, and as durable as any write. Raises `UnsupportedType` for what
         is no ``int`` or ``float`` (also for ``bool``), `InvalidValue` for NaN, infinity and what goes beyond a float,
-        and for an object that a person has broken; nothing is changed then.
+        `BadValue` for an object that a person has broken; nothing is changed then.
         """
         added = _of(numbers)
         if added is None:
@@ -63,13 +67,13 @@ class Statistics(Recipe):
         def change(old: Any) -> dict[str, Any]:
             if old is None:
                 return added._asdict()
-            merged = _merged(_State.read(old), added)
+            merged = _merged(self._read(old), added)
             return {**old, **merged._asdict()}
 
-        return _State.read(self._space.update(self.name, change)).summary()
+        return self._read(self._space.update(self.name, change)).summary()
 
     def summary(self) -> Summary:
-        """The statistics as they are. Raises `InvalidValue` for an object that a person has broken."""
+        """The statistics as they are. Raises `BadValue` for an object that a person has broken."""
         return self._told(self._space.get(self.name))
 
     def reset(self) -> Summary:
@@ -85,11 +89,13 @@ class Statistics(Recipe):
     def _told(self, value: Any) -> Summary:
         if value is None:
             return Summary(0, 0, None, None, None, None, None)
+        return self._read(value).summary()
+
+    def _read(self, value: Any) -> _State:
         try:
-            return _State.read(value).summary()
-        except InvalidValue as error:
-            message = f"key {self.name!r} of namespace {self._space.name!r}: {error}"
-            raise InvalidValue(message, **error.__dict__) from None
+            return _State.read(value)
+        except Misshapen as error:
+            raise self._bad(error, "Mend the file, or delete the key to begin anew.") from None
 
 
 class _State(NamedTuple):
@@ -104,21 +110,23 @@ class _State(NamedTuple):
 
     @classmethod
     def read(cls, value: Any) -> _State:
-        """From a value. Raises `InvalidValue` with the place of the first thing that is wrong."""
+        """From a value. Raises `Misshapen` with the first thing that is wrong."""
         if not isinstance(value, dict):
-            raise _broken("$", f"is no object but of type {type(value).__name__}")
+            raise Misshapen(f"statistics are an object with {', '.join(cls._fields)}")
         for name in cls._fields:
             if name not in value:
-                raise _broken(f"$.{name}", "is missing")
+                raise Misshapen(f'"{name}" is missing')
             if not _is_number(value[name]):
-                raise _broken(f"$.{name}", "is no number")
+                raise Misshapen(f'"{name}" is no number')
+            if not -_LARGEST <= value[name] <= _LARGEST:
+                raise Misshapen(f'"{name}" goes beyond what a float can hold')
         state = cls(*(value[name] for name in cls._fields))
         if not (isinstance(state.count, int) and state.count >= 1):
-            raise _broken("$.count", "is no whole number above 0")
+            raise Misshapen('"count" is no whole number above 0')
         if state.min > state.max:
-            raise _broken("$.min", "is larger than $.max")
+            raise Misshapen('"min" is larger than "max"')
         if state.m2 < 0:
-            raise _broken("$.m2", "is negative")
+            raise Misshapen('"m2" is negative')
         return state
 
     def summary(self) -> Summary:
@@ -174,12 +182,3 @@ def _require_number(value: Any, path: str) -> float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _broken(path: str, what: str) -> InvalidValue:
-    members = ", ".join(_State._fields)
-    return InvalidValue(
-        f"{path} {what}, so these are no statistics, which have {members}. Mend it by hand, or delete the key to begin "
-        f"anew.",
-        json_path=path,
-    )

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from fsstore.errors import WaitTimeout
 from fsstore.leases import boot_id, boot_seconds
-from fsstore.recipes.agreed import begin, misshapen, require_agreement, require_count
+from fsstore.recipes.agreed import Agreed, require_count
 from fsstore.recipes.entered import Entered
 from fsstore.records import timestamp
-from fsstore.steps import Giving, Pause, Steps, waiting
+from fsstore.steps import Deadline, Pause, Steps, given, waiting
 
 if TYPE_CHECKING:
     from fsstore.recipes.doors import Recipes
@@ -34,7 +34,7 @@ class _Later(Exception):
         self.seconds = seconds
 
 
-class Throttle(Entered[float]):
+class Throttle(Agreed, Entered[float]):
     """``count`` entries in any ``seconds``, whoever enters, in all processes; made by ``store.throttle``.
 
     Enter with ``with`` or ``async with``, around a function as a decorator, or by ``acquire()``. An entry is made at
@@ -43,6 +43,8 @@ class Throttle(Entered[float]):
     """
 
     __slots__ = ("count", "seconds")
+
+    _kind = "throttle"
 
     def __init__(self, space: Recipes, name: str, count: int, seconds: float) -> None:
         super().__init__(space, name)
@@ -62,9 +64,7 @@ class Throttle(Entered[float]):
         Raises `Conflict` if the throttle of this name has other limits. Each try is one atomic update of the key,
         which takes a place or changes nothing. Nobody's turn is promised. Who is cancelled has taken no place.
         """
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout={timeout!r} is no number of seconds; 0 tries once, None waits")
-        end = None if timeout is None else time.monotonic() + timeout
+        deadline = Deadline(timeout)
         while True:
             try:
                 entry = self._try()
@@ -72,15 +72,10 @@ class Throttle(Entered[float]):
                 wait = later.seconds
             else:
                 break
-            if end is not None and time.monotonic() + wait > end:
-                raise self._timed_out(timeout or 0.0, wait)
+            if wait > deadline.left:
+                raise self._timed_out(deadline.seconds, wait)
             yield Pause(max(_LEAST, min(wait, _LOOK)) + random.uniform(0, min(_SPREAD, self.seconds / 10)))  # noqa: S311
-        try:
-            yield Giving()
-        except BaseException:
-            self._forget(entry)
-            raise
-        return entry
+        return (yield from given(entry, self._forget))
 
     def _take(self) -> Steps[float]:
         return self.acquire.steps()
@@ -103,7 +98,7 @@ class Throttle(Entered[float]):
             entries = [*recent, {"at": timestamp(time.time()), "clock": now}]
             return self._value(entries)
 
-        begin(self._space, self.name, self._value([]))
+        self._begin(self._value([]))
         self._space.update(self.name, take, default=self._value([]))
         clock: float = entries[-1]["clock"]
         return clock
@@ -124,21 +119,19 @@ class Throttle(Entered[float]):
 
     def _entries(self, value: Any, now: float) -> list[dict[str, Any]]:
         """The entries of the log, in order; older starts of the machine are the beginning of this one."""
-        require_agreement(self, self._space.name, value, count=self.count, seconds=self.seconds)
+        self._require_agreement(value, count=self.count, seconds=self.seconds)
         entries = value.get("entries")
         if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-            raise misshapen(self, self._space.name, "has no list of entries, each with a number 'clock'")
+            raise self._misshapen("a list 'entries', each with a number 'clock' from 0 on")
         same = value.get("boot") == boot_id()
         for entry in entries:
-            if (
-                not same or entry["clock"] > now
-            ):  # where no start can be told from another: before this one all the same
+            if not same or entry["clock"] > now:  # where no start can be told from another: before this one, too
                 entry["clock"] = 0.0
         return sorted(entries, key=lambda entry: entry["clock"])
 
     def _timed_out(self, timeout: float, wait: float) -> WaitTimeout:
         return WaitTimeout(
-            f"throttle {self.name!r} of namespace {self._space.name!r} lets {self.count} enter in any {self.seconds:g} "
+            f"{self._called} lets {self.count} enter in any {self.seconds:g} "
             f"s: there is no place for {wait:.3g} s more, and {timeout:g} s were given. Try again then.",
             seconds=timeout,
             retry_after=wait,
@@ -158,4 +151,4 @@ def wait_of(entries: Iterable[float], count: int, seconds: float, now: float) ->
 
 def _is_entry(entry: Any) -> bool:
     clock = entry.get("clock") if isinstance(entry, dict) else None
-    return isinstance(clock, int | float) and not isinstance(clock, bool)
+    return isinstance(clock, int | float) and not isinstance(clock, bool) and clock >= 0

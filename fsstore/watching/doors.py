@@ -58,8 +58,8 @@ class Watchable(Handle, ABC):
         """Wait until ``key`` is there, or until ``predicate(value)`` is true; the value then.
 
         No change is missed, but of several in quick succession only the last may be looked at. A file that cannot be
-        read is waited for. Raises `WaitTimeout` after ``timeout`` seconds, and `Closed` if the store is closed
-        meanwhile; what ``predicate`` raises is raised.
+        read is waited for. Raises `WaitTimeout` after ``timeout`` seconds, `ValueError` if that is no such number, and
+        `Closed` if the store is closed meanwhile; what ``predicate`` raises is raised.
         """
         value = self._watches.waiters.wait(self._wanted(key, predicate), timeout)
         self._tell("wait_for", key, found=True, count=1, value=value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fsstore.engine import MISSING
 from fsstore.errors import BadValue, Closed, StoreError, WaitTimeout
+from fsstore.waits import Deadline
 from fsstore.watching.waking import Alarm, Wake
 
 if TYPE_CHECKING:
@@ -118,10 +118,10 @@ class Waiters:
 
     def wait(self, wanted: Wanted, timeout: float | None) -> Any:
         """Wait in this thread. Raises `WaitTimeout`."""
+        deadline = Deadline(timeout)
         found = wanted.look()
         if found is not MISSING:
             return found
-        deadline = None if timeout is None else time.monotonic() + timeout
         with self._entered():
             while True:
                 gate = threading.Lock()
@@ -132,8 +132,7 @@ class Waiters:
                     found = wanted.look()  # it may have come before this one was added
                     if found is not MISSING:
                         return found
-                    left = -1.0 if deadline is None else max(0.0, deadline - time.monotonic())
-                    if not gate.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
+                    if not gate.acquire(timeout=min(deadline.left, threading.TIMEOUT_MAX)):
                         raise wanted.timed_out(timeout)
                 finally:
                     self.discard(wanted.name, wake)
@@ -142,10 +141,10 @@ class Waiters:
         """Wait in this coroutine: no thread waits with it. Raises `WaitTimeout`."""
         import asyncio
 
+        deadline = Deadline(seconds)
         found = wanted.look()
         if found is not MISSING:
             return found
-        deadline = None if seconds is None else time.monotonic() + seconds
         loop = asyncio.get_running_loop()
         if not self._enter_at_once():
             await self._enter_async()
@@ -157,8 +156,7 @@ class Waiters:
                     found = wanted.look()
                     if found is not MISSING:
                         return found
-                    left = None if deadline is None else max(0.0, deadline - time.monotonic())
-                    done, _ = await asyncio.wait([alarm.ready], timeout=left)
+                    done, _ = await asyncio.wait([alarm.ready], timeout=min(deadline.left, threading.TIMEOUT_MAX))
                     if not done:
                         raise wanted.timed_out(seconds)
                 finally:

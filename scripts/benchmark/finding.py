@@ -128,7 +128,12 @@ def _find_flat(root: str, sizes: Sizes) -> list[Figure]:
             measured.edit(sizes.stream - turn)
             time.sleep(_SETTLED)
             measured.find("saved")
-    return _figures(measured.times, ["warm", "saved"])
+        stack.enter_context(store.watch())
+        measured.find("beginning to watch")
+        for turn in range(1, sizes.rounds + 1):
+            measured.edit(sizes.stream - sizes.rounds - turn)
+            measured.find("watching")
+    return _figures(measured.times, ["warm", "saved", "watching"])
 
 
 SCENARIOS = (
@@ -145,6 +150,7 @@ SCENARIOS = (
         (
             Target("find in 100k in one, warm", "scan", ">=", 20.0),
             Target("100k in one, one saved", "scan"),
+            Target("100k in one, watching", "scan", ">=", 20.0),
         ),
         _find_flat,
     ),

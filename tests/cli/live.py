@@ -13,7 +13,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -38,11 +38,21 @@ def until(is_so: Callable[[], object], what: str = "it never came to be so") -> 
 class Live:
     """``fsstore`` with these words, until the block ends."""
 
-    def __init__(self, *words: str, terminal: tuple[int, int] | None = None, **env: str) -> None:
-        """``terminal`` is the number of its lines and columns; without it standard output is a pipe."""
+    def __init__(
+        self,
+        *words: str,
+        terminal: tuple[int, int] | None = None,
+        talk: bool = False,
+        program: Sequence[str] = ENTRY,
+        **env: str,
+    ) -> None:
+        """``terminal`` is the number of its lines and columns; without it standard output is a pipe.
+
+        With ``talk`` the terminal gets standard error, too; ``program`` is another one than ``fsstore``.
+        """
         self.out = self.err = ""
         environment = {**os.environ, "FSSTORE_PYTHON": sys.executable, "TERM": "dumb", "NO_COLOR": "", **env}
-        command = [*ENTRY, *words]
+        command = [*program, *words]
         if terminal is None:
             self._terminal, out = os.pipe()
             stdin, stdout = subprocess.DEVNULL, out
@@ -52,14 +62,18 @@ class Live:
             command = [sys.executable, "-c", _ON_THIS_TERMINAL, *command]
             fcntl.ioctl(out, termios.TIOCSWINSZ, struct.pack("HHHH", *terminal, 0, 0))
         self.process = subprocess.Popen(
-            command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=environment, start_new_session=True
+            command,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stdout if talk else subprocess.PIPE,
+            env=environment,
+            start_new_session=True,
         )
         os.close(out)
-        assert self.process.stderr is not None
-        self._readers = [
-            threading.Thread(target=self._read, args=(fd, name), daemon=True)
-            for fd, name in ((self._terminal, "out"), (self.process.stderr.fileno(), "err"))
-        ]
+        streams = [(self._terminal, "out")]
+        if self.process.stderr is not None:
+            streams.append((self.process.stderr.fileno(), "err"))
+        self._readers = [threading.Thread(target=self._read, args=each, daemon=True) for each in streams]
         for reader in self._readers:
             reader.start()
 
@@ -116,6 +130,6 @@ class Live:
     ) -> None:
         self.process.kill()
         self.wait()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         os.close(self._terminal)

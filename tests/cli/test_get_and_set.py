@@ -35,7 +35,7 @@ def test_the_same_in_a_process_of_its_own(directory: Path) -> None:
 def test_a_missing_key_is_status_1_and_nothing_on_stdout(cli: Command) -> None:
     result = process("get", "nothing")
     assert (result.status, result.out) == (1, "")
-    assert result.err == "fsstore: namespace 'default' has no key 'nothing'. fsstore ls shows those it has.\n"
+    assert result.err == "fsstore: no key 'nothing' in 'default'; fsstore ls shows those it has\n"
     assert cli("get", "nothing", "-q") == (1, "", "")
 
 
@@ -44,7 +44,7 @@ def test_a_missing_key_as_json(cli: Command) -> None:
     assert (result.status, result.out) == (1, "")
     assert result.error == {
         "error": "NotFound",
-        "message": "namespace 'default' has no key 'nothing'. fsstore ls shows those it has.",
+        "message": "no key 'nothing' in 'default'; fsstore ls shows those it has",
         "exit": 1,
         "namespace": "default",
         "key": "nothing",

@@ -20,10 +20,19 @@ EXPECTED = {
     "set": "",
     "del": "cache:a\ncache:b",
     "ls": "project:alpha\nproject:beta",
-    "ns": "       4            18  default",
+    "ns": "       5            20  default",
     "run": '{"topic":"storage"}',
     "doctor": "",
     "backup": "",
+    "incr": "3",
+    "schema": "",
+    "find": '{"key":"project:beta","value":12345}',
+    "grep": "project:alpha\t$\talpha",
+    "queue": '7\n{"to":"ada"}',
+    "append": '["started"]',
+    "lock": "building",
+    "sweep": "",
+    "completion": "",
     "export": '{"fsstore":"export","version":1,"prefix":"cache:"}\n'
     '{"namespace":"default","key":"cache:a","value":1}\n{"namespace":"default","key":"cache:b","value":2}',
     "import": "",
@@ -31,6 +40,8 @@ EXPECTED = {
 
 
 EXPECTED_OF_THE_PAST = {
+    "edit": "",
+    "wait": r'{"state":"done"}',
     "snapshot": r"[0-9a-f]{10}\t.*\tbefore the cleaning",
     "log": r"([0-9a-f]{10}\t.*\n){2}[0-9a-f]{10}\t.*\tplanner\t.*",
     "show": r'\{"text":"hello\\nWorld\\nend\\n","n":1\}',
@@ -52,7 +63,7 @@ def example(verb: str) -> str:
 def prepared(directory: Path) -> Path:
     """A store for the examples: 4 records and an agent."""
     with fsstore.open(directory) as store:
-        store.set_many({"cache:a": 1, "cache:b": 2, "project:alpha": "alpha", "project:beta": 12345})
+        store.set_many({"cache:a": 1, "cache:b": 2, "project:alpha": "alpha", "project:beta": 12345, "visits": 1})
     (directory.parent / "agent.py").write_text("def run(input_dict, tools): return input_dict")
     return directory
 
@@ -67,6 +78,8 @@ def test_the_example_works(prepared: Path, verb: str) -> None:
 @pytest.mark.parametrize("verb", [*EXPECTED_OF_THE_PAST])
 def test_the_example_works_in_a_store_with_a_past(past: Path, verb: str) -> None:
     (past / "default" / "new.json").write_text("1\n")
+    (past / "default" / "job").mkdir()
+    (past / "default" / "job" / "7.json").write_text('{"state": "done"}')
     done = shell(example(verb))
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(EXPECTED_OF_THE_PAST[verb], done.stdout.decode().rstrip("\n")), done.stdout
@@ -111,6 +124,7 @@ def test_the_help_of_a_verb_needs_no_store(cli: Command, verb: str) -> None:
 def test_the_help_of_all_names_each_verb() -> None:
     result = process("--help")
     assert (result.status, result.err) == (0, "")
+    width = max(map(len, verbs.TABLE))
     for name, verb in verbs.TABLE.items():
-        assert f"  {name.ljust(8)}  {verb.summary}\n" in result.out
+        assert f"  {name.ljust(width)}  {verb.summary}\n" in result.out
     assert "Exit status: 0 ok, 1 not found" in result.out

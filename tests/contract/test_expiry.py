@@ -186,6 +186,16 @@ def test_a_transaction_ends_and_keeps_as_single_calls_do(store: Store, let_pass:
     assert store.get_all() == {}
 
 
+def test_a_transaction_keeps_to_the_ttl_of_its_handle(store: Store, let_pass: Pass) -> None:
+    cache = store.use_namespace("cache", ttl=60)
+    with cache.transaction() as tx:
+        tx.set("first", 1)
+    cache.transact(lambda tx: tx.set("second", 1))
+    cache.transact(lambda tx: tx.set("ever", 1, ttl=float("inf")))
+    let_pass(61)
+    assert cache.list_keys() == ["ever"]
+
+
 def test_what_ends_under_a_transaction_is_a_conflict(store: Store, let_pass: Pass) -> None:
     store.set("k", 1, ttl=60)
     with pytest.raises(Conflict), store.transaction() as tx:
@@ -217,6 +227,7 @@ def test_sweeping_removes_what_has_ended_and_nothing_else(store: Store, let_pass
     assert store.sweep() == 0
     let_pass(61)
     store.set("a", "again")
+    assert (other.sweep(dry_run=True), store.sweep(dry_run=True)) == (1, 2)
     assert other.sweep() == 1
     assert store.sweep() == 1
     assert store.sweep() == other.sweep() == 0

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 import fsstore
+from examples.conftest import EXAMPLES, FORMS
 from fsstore import Store
 
 Run = Callable[..., Any]
-EXAMPLES = Path(__file__).parents[2] / "scripts" / "examples"
 
 
 def test_running_counter_counts_the_runs(run: Run, store: Store) -> None:
@@ -32,42 +32,64 @@ def test_append_to_list_keeps_order_repeats_and_null(run: Run, store: Store) -> 
     assert times == sorted(times)
 
 
-def test_aggregate_statistics_takes_zero_for_a_value(run: Run, store: Store) -> None:
-    assert run("aggregate_statistics", value=0) == {"count": 1, "sum": 0, "min": 0, "max": 0, "average": 0}
-    assert run("aggregate_statistics", value=6) == {"count": 2, "sum": 6, "min": 0, "max": 6, "average": 3.0}
-    expected = {"count": 3, "sum": 3, "min": -3, "max": 6, "average": 1.0}
-    assert run("aggregate_statistics", value=-3) == expected
+def test_aggregate_statistics_are_those_of_all_values(run: Run) -> None:
+    assert run("aggregate_statistics", value=4) == {"count": 1, "sum": 4, "min": 4, "max": 4, "average": 4}
+    assert run("aggregate_statistics", value=9) == {"count": 2, "sum": 13, "min": 4, "max": 9, "average": 6.5}
+    expected = {"count": 3, "sum": 12, "min": -1, "max": 9, "average": 4}
+    assert run("aggregate_statistics", value=-1) == expected
     with pytest.raises(ValueError, match="nan"):
         run("aggregate_statistics", value=float("nan"))
-    assert store.get("statistics") == expected
+    assert run("aggregate_statistics", value=4) == {"count": 4, "sum": 16, "min": -1, "max": 9, "average": 4}
 
 
-def test_aggregate_statistics_keeps_a_maximum_of_zero(run: Run) -> None:
-    run("aggregate_statistics", value=0)
-    assert run("aggregate_statistics", value=-5)["max"] == 0
+@pytest.mark.parametrize(("values", "least", "most"), [((0, 5), (5, 0), (5, 5)), ((0, -5), (-5, -5), (-5, 0))])
+def test_aggregate_statistics_by_hand_forget_a_zero(
+    run_before: Run,
+    run_after: Run,
+    store: Store,
+    values: tuple[int, int],
+    least: tuple[int, int],
+    most: tuple[int, int],
+) -> None:
+    for form, run in enumerate((run_before, run_after)):
+        store.clear()
+        (*_, last) = [run("aggregate_statistics", value=value) for value in values]
+        assert (last["min"], last["max"]) == (least[form], most[form])
 
 
-def test_hierarchical_keys_list_one_project_only(run: Run, store: Store, tmp_path: Path) -> None:
+def test_hierarchical_keys_list_the_files_of_a_project(run: Run, store: Store, tmp_path: Path) -> None:
     directory = tmp_path / "project"
     directory.mkdir()
     (directory / "main.py").write_text("print()\n")
-    (directory / "a:b.txt").write_text("odd\n")
-    expected = ["project:alpha:files:a%3Ab.txt", "project:alpha:files:main.py"]
-    for name in ("alpha", "alphabet", "alpha:files", "alpha"):
+    for name in ("alpha", "alphabet", "alpha"):
         found = run("hierarchical_keys", project=name, directory=str(directory))
-    assert found == {"project": "alpha", "files": expected}
+    assert found == {"project": "alpha", "files": ["project:alpha:files:main.py"]}
     assert store.get("project:alpha:files:main.py") == "print()\n"
     assert store.get("project:alpha:status") == "active"
-    assert store.get("project:alphabet:config") == {"directory": str(directory), "files": 2}
+    assert store.get("project:alphabet:config") == {"directory": str(directory), "files": 1}
 
 
-def test_hierarchical_keys_are_directories_on_disk(tmp_path: Path) -> None:
+def test_hierarchical_keys_of_another_project_break_in_by_hand_only(
+    run_before: Run, run_after: Run, store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "main.py").write_text("print()\n")
+    others = {run_before: ["config", "files:main.py", "main.py", "status"], run_after: ["main.py"]}
+    for run, files in others.items():
+        store.clear()
+        run("hierarchical_keys", project="alpha:files", directory=str(tmp_path / "project"))
+        found = run("hierarchical_keys", project="alpha", directory=str(tmp_path / "project"))
+        assert found["files"] == [f"project:alpha:files:{name}" for name in files]
+
+
+def test_hierarchical_keys_are_directories_on_disk(form: str, tmp_path: Path) -> None:
     source = tmp_path / "project"
     source.mkdir()
     (source / "main.py").write_text("print()\n")
-    agent = EXAMPLES / "hierarchical_keys.py"
-    fsstore.run_agent(agent, {"project": "alpha", "directory": str(source)}, store=tmp_path / "s")
-    assert (tmp_path / "s/default/project/alpha/files/main.py.json").read_text() == '"print()\\n"\n'
+    agent = EXAMPLES / form / "hierarchical_keys.py"
+    for _ in range(2):
+        fsstore.run_agent(agent, {"project": "alpha", "directory": str(source)}, store=tmp_path / "s")
+        assert (tmp_path / "s/default/project/alpha/files/main.py.json").read_text() == '"print()\\n"\n'
 
 
 def test_dynamic_namespaces_do_not_mix(run: Run, store: Store, tmp_path: Path) -> None:
@@ -105,3 +127,17 @@ def test_namespace_discovery_finds_what_holds_keys(run: Run, store: Store) -> No
     assert list(run("namespace_discovery", prefix="repo:")["summary"]) == ["repo:a"]
     assert run("namespace_discovery", prefix="none:") == {"prefix": "none:", "matches": 0, "summary": {}}
     assert store.list_namespaces() == ["repo:a", "repository"]
+
+
+def test_namespace_discovery_by_hand_reads_the_names_of_all_keys(store: Store) -> None:
+    store.use_namespace("repo:a").set_many({f"k{number}": number for number in range(7)})
+    listed: list[int] = []
+
+    def look(operation: fsstore.Operation) -> None:
+        if operation.op == "list_keys":
+            listed.append(operation.count)
+
+    for form in FORMS:
+        found = fsstore.run_agent(EXAMPLES / form / "namespace_discovery.py", store=store, ops=look)
+        assert found["summary"]["repo:a"]["keys"] == 7
+    assert listed == [7, 5]

@@ -13,7 +13,10 @@ import pytest
 import fsstore
 from fsstore.engines.files import journal
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.watching import authors, tails
+from fsstore.engines.files.watching import authors, reconcile, tails
+from fsstore.engines.files.watching.authors import Writers, Written
+from fsstore.engines.files.watching.directories import signature
+from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.engines.files.watching.tails import Tail
 
 from .recorder import Recorder
@@ -247,3 +250,34 @@ def test_what_nobody_comes_for_is_forgotten(root: Path, monkeypatch: pytest.Monk
         watcher.events()
         assert len(watcher.feed._hub._writers.waiting) < 1000  # type: ignore[attr-defined]
         assert watcher.feed._hub._noted == {}  # type: ignore[attr-defined]
+
+
+@linux
+@pytest.mark.parametrize("is_flawed", [False, True])
+def test_a_file_that_is_replaced_while_it_is_read_is_nobodys(
+    root: Path, monkeypatch: pytest.MonkeyPatch, is_flawed: bool
+) -> None:
+    """Its journal has forgotten who wrote it when it is asked: what counts is the file that came after it."""
+    with fsstore.open(root, agent="tester") as disk:
+        watcher = Recorder(disk)
+        sound, asked = Writers.of, list[str]()
+
+        def of(self: Writers, path: str, revision: str | None, mtime: float) -> Written | None:
+            asked.append(path)
+            if len(asked) > 1:
+                return sound(self, path, revision, mtime)
+            disk.set("a", 2)
+            return None
+
+        # a file system whose ticks are long: that the file has gone shows in no time of it
+        monkeypatch.setattr(reconcile, "signature", lambda status: signature(status)[:16] + signature(status)[24:] * 2)
+        monkeypatch.setattr(Writers, "newest", lambda *_: None)
+        monkeypatch.setattr(Writers, "of", of)
+        if is_flawed:
+            monkeypatch.setattr(Reconciler, "_is_in_place", lambda *_: True)
+        disk.set("a", 1)
+        told = watcher.events()
+        while not told or told[-1].value != 2:  # which was set after the first question
+            told += watcher.events()
+        found = [(event.value, event.source.agent, event.own) for event in told]
+        assert (found == [(2, "tester", True)]) is not is_flawed, (found, asked)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def test_hits_are_keys_with_values_in_order(store: Store) -> None:
 def test_an_answer_that_is_cut_says_how_to_go_on(store: Store) -> None:
     store.set_many(MANY)
     right = sorted(key for key, value in MANY.items() if value["status"] == "odd")
-    for limit in (1, 7, 349, 350, 351):
+    for limit in (1, 7, 349, 350, 351, sys.maxsize):
         found = store.find({"status": "odd"}, limit=limit)
         assert keys(found) == right[:limit]
         assert found.cut is (limit < 350)
@@ -149,6 +150,7 @@ def test_what_is_declared_is_a_rule_of_the_namespace(root: Path) -> None:
         assert store.find({"a.b": 1}).scanned
         other.index()
         assert other.find({"a.b": 1}).scanned
+        rules.parent.mkdir(exist_ok=True)
         rules.write_text('{"index": {"fields": ["n"]}}')  # a person may declare it, too
         other.set("m", {"n": 1})
     with fsstore.open(root, git=False) as store:
@@ -166,8 +168,9 @@ def test_rules_that_make_no_sense_are_told_with_their_file(root: Path, rules: st
         path.write_text(rules)
     with fsstore.open(root, git=False) as store:
         with pytest.raises(BadValue, match=re.escape(str(path))):
-            store.find({"n": 1})
-        assert store.get("a") == {"n": 1}
+            store.find({"n": 1}, text="word")  # who knows where
+        found = store.find({"n": 1})
+        assert (keys(found), found.scanned) == (["a"], True)
 
 
 def test_what_cannot_be_declared(store: Store) -> None:

@@ -118,6 +118,24 @@ def _written_in_place_while_watching(store: Store) -> None:
         assert keys(store, "newer") == ["late:file"]
 
 
+def _moved_while_watching(store: Store) -> None:
+    """Of what comes and goes with its directory only directories tell."""
+    outside = Path(store._engine.place).with_name("outside")
+    with store.watch():
+        assert keys(store, "new") == []
+        os.rename(path(store, "d"), outside)
+        assert keys(store, "old") == ["a", "b"]
+        saved(outside / "deep/er/new.json", '{"status": "new"}')
+        os.rename(outside, path(store, "in"))
+        assert keys(store, "old") == ["a", "b", "in:e:f", "in:e:g"]
+        assert keys(store, "new") == ["in:deep:er:new"]
+        path(store, "a.json").unlink()
+        store.set("in:e:f", {"status": "new"})
+        assert keys(store, "new") == ["in:deep:er:new", "in:e:f"]
+    assert rows(store) == ["b", "in:deep:er:new", "in:e:f", "in:e:g"]
+    assert keys(store, "old") == ["b", "in:e:g"]
+
+
 def _written_before_watching(store: Store) -> None:
     written(path(store, "b.json"), '{"status": "new"}')
     with store.watch():
@@ -204,6 +222,7 @@ SCENES: dict[str, Callable[[Store], None]] = {
         _removed,
         _written_in_place,
         _written_in_place_while_watching,
+        _moved_while_watching,
         _written_before_watching,
         _half_committed,
         _damaged,
@@ -222,7 +241,7 @@ def test_it_is_noticed(home: Store, scene: str) -> None:
 # -- flaws -----------------------------------------------------------------------------------------
 
 
-def _believes_directories(self: _Look) -> None:
+def _believes_directories(self: _Look, *, is_observed: bool) -> None:
     self._directories.update(self._before.directories)
 
 
@@ -245,8 +264,9 @@ FLAWS: list[tuple[str, object, str, object]] = [
     ("removed", Space, "remove", lambda self, names: None),
     ("removed", _Look, "_lose", lambda self, name: None),
     ("written_in_place", Condition, "holds", lambda self, value: True),
-    ("written_in_place", _Look, "_look_at_all", _Look._look_at_known),
+    ("written_in_place", _Look, "_look_at_all", lambda self: self._look_at_known(is_observed=False)),
     ("written_in_place_while_watching", _Look, "_look_at_touched", lambda self, names: None),
+    ("moved_while_watching", _Look, "_look_at_touched", lambda self, names: None),
     ("written_before_watching", traces, "is_sweep_due", lambda *_: False),
     ("half_committed", FileTraces, "changed", lambda self, kept, verify=False: _without_open_commits(self, kept)),
     ("damaged", candidates, "_DAMAGED", frozenset()),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Barrier, Conflict, InvalidValue, Store, WaitTimeout
+from fsstore import BadValue, Barrier, Closed, Conflict, Store, WaitTimeout
 from fsstore.steps import Waiting
 
 from .crews import PATIENCE, crew, until
@@ -221,9 +221,18 @@ def test_a_barrier_that_somebody_breaks_by_hand_is_told_to_who_waits(store: Stor
     with ThreadPoolExecutor(1) as pool:
         waiting = come(pool, store)
         store.set("b", "broken")
-        with pytest.raises(InvalidValue, match="key 'b' of namespace 'default' is no barrier"):
+        with pytest.raises(BadValue, match=r"key 'b' of namespace 'default' .*a barrier is an object with"):
             waiting.result(PATIENCE)
     assert store.get("b") == "broken"
+
+
+def test_a_store_that_is_closed_meanwhile_is_told_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, fsstore.open(tmp_path / "store", git=False) as store:
+        waiting = come(pool, store)
+        store.close()
+        with pytest.raises(Closed) as raised:
+            waiting.result(PATIENCE)
+        assert not isinstance(raised.value.__context__, Closed)
 
 
 def test_a_timeout_tells_how_many_are_waited_for(store: Store) -> None:
@@ -233,7 +242,9 @@ def test_a_timeout_tells_how_many_are_waited_for(store: Store) -> None:
 
 
 def test_all_must_say_the_same(store: Store) -> None:
-    assert arrived(store) == 0
+    assert (arrived(store), store.list_keys()) == (0, [])  # who only asks leaves nothing
+    with pytest.raises(WaitTimeout):
+        store.barrier("b", 2).wait(0)
     with pytest.raises(Conflict, match="parties 2, not 3"):
         store.barrier("b", 3).wait(0)
 
@@ -245,7 +256,7 @@ BAD: list[Any] = [None, [], {}, GOOD | {"waiting": None}, GOOD | {"waiting": [5]
 @pytest.mark.parametrize("value", BAD, ids=repr)
 def test_a_key_that_is_no_barrier_is_told(store: Store, value: Any) -> None:
     store.set("b", value)
-    with pytest.raises(InvalidValue, match="key 'b' of namespace 'default' is no barrier"):
+    with pytest.raises(BadValue, match=r"key 'b' of namespace 'default' .*a barrier is an object with"):
         store.barrier("b", 2).wait(0)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from files.children import end_all, finish, fork, line, start, tell
+from steps_flaws import cancel_from_within
 
 import fsstore
 from fsstore import Checkpoint, Store
@@ -390,3 +392,86 @@ def test_a_killed_process_lets_go_at_once(disk: Store, root: Path) -> None:
     holder.kill()
     holder.wait(PATIENCE)
     assert list(disk.checkpoint("c", [1, 2, 3])) == [2, 3]
+
+
+ODD: list[Any] = [{1: "a", "b": 2}, {(1, 2): 3}, {"nested": [{None: 1, "x": 2}]}, {"deep": b"\xff"}]
+
+
+@pytest.mark.parametrize("item", ODD, ids=repr)
+def test_items_that_json_has_no_form_for_are_told_apart(store: Store, item: Any) -> None:
+    assert store.checkpoint("c", [item, 1]).map(lambda item: 1, limit=1) == [1]
+    assert store.checkpoint("c", [item, 1]).done == 1
+    with pytest.raises(fsstore.Conflict, match="are not those that they were"):
+        list(store.checkpoint("c", [{**item, 7: 7}, 1]))
+    assert list(store.checkpoint("c", [item, 1])) == [1]
+
+
+def test_what_an_address_alone_tells_apart_is_the_same_in_another_process(store: Store) -> None:
+    class Thing:
+        """Its ``repr`` is the usual one."""
+
+    first, *others = ({1: Thing(), "b": 2} for _ in range(3))
+    store.checkpoint("c", [first, 1]).map(lambda item: 1, limit=1)
+    assert list(store.checkpoint("c", [others[0], 1])) == [1]
+
+
+def test_an_item_that_holds_itself_is_an_item(store: Store) -> None:
+    item: list[Any] = []
+    item.append(item)
+    assert len(list(store.checkpoint("c", [item, 1]))) == 2
+
+
+def test_what_lies_beside_its_results_is_left_alone(store: Store) -> None:
+    checkpoint = store.checkpoint("c", range(3))
+    checkpoint.map(str)
+    others = {
+        "c:results:jobs:500:x": {"item": 1},
+        "c:results:000000:0001": 1,
+        "c:results:00000:000": 1,
+        "c:resultsx": 1,
+    }
+    store.set_many(others)
+    assert checkpoint.map(str) == ["0", "1", "2"]
+    checkpoint.reset()
+    assert store.get_all() == others
+
+
+def noted_after_it_let_go(store: Store, monkeypatch: pytest.MonkeyPatch, patience: float) -> bool:
+    """Whether somebody who is cancelled while an item is being noted has let go of the lock before it is."""
+    loops: list[asyncio.AbstractEventLoop] = []
+    tasks: list[asyncio.Task[None]] = []
+    has_ended = threading.Event()
+    early: list[bool] = []
+    sound = Checkpoint._note
+
+    def note(self: Checkpoint, *args: Any) -> None:
+        cancel_from_within(loops[0], tasks[0])
+        early.append(has_ended.wait(patience))
+        sound(self, *args)
+
+    async def loop() -> None:
+        async for _ in store.checkpoint("c", range(3)):
+            pass
+
+    async def story() -> None:
+        loops.append(asyncio.get_running_loop())
+        tasks.append(asyncio.create_task(loop()))
+        tasks[0].add_done_callback(lambda _: has_ended.set())
+        await asyncio.wait(tasks)
+        assert tasks[0].cancelled()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "_note", note)
+        asyncio.run(story())
+    assert store.checkpoint("c", range(3)).done == 1
+    return early[0]
+
+
+def test_who_is_cancelled_lets_go_when_the_item_is_noted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not noted_after_it_let_go(store, monkeypatch, 0.1)
+    assert list(store.checkpoint("c", range(3))) == [1, 2]
+
+
+def test_a_flaw_is_seen_who_is_cancelled_lets_go_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint, "to_its_end", asyncio.to_thread)
+    assert noted_after_it_let_go(store, monkeypatch, PATIENCE)

@@ -271,3 +271,14 @@ def test_awaited(store: Store) -> None:
         return [followed, found, await log.count(), (await log.get(first)).value, await log.trim(keep=1)]
 
     assert asyncio.run(all_of_it()) == ["second", ["second"], 2, "first", 1]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_broken_file_beside_the_entries_is_none_of_them(tmp_path: Path, reverse: bool) -> None:
+    with fsstore.open(tmp_path / "s", git=False) as store:
+        book = store.logbook("l")
+        id = book.append(1)
+        (tmp_path / "s/default/l/notes.json").write_text("{")
+        assert [entry.id for entry in book.entries(reverse=reverse)] == [id]
+        store.set("l:2026-01-01", 5)
+        assert [entry.id for entry in book.entries(reverse=reverse)] == [id]

@@ -112,7 +112,7 @@ def all_are_there_at_once(store: Store) -> None:
 def _one_by_one(space: Any, keys: Any, timeout: Any) -> Steps[dict[str, Any]]:
     found = {}
     for key in keys:
-        found[key] = space.get(key) if space.exists(key) else (yield arrivals._arrival(space, key, timeout))
+        found[key] = space.get(key) if space.exists(key) else (yield arrivals.arrival(space, key, None, timeout))
     return found
 
 

@@ -222,4 +222,5 @@ def test_a_flaw_is_seen_a_move_without_lock(store: Store, monkeypatch: pytest.Mo
         return value
 
     monkeypatch.setattr(fsstore.Namespace, "update", unlocked)
+    monkeypatch.setattr(fsstore.Namespace, "create", lambda self, key, value, ttl: self.set(key, value))
     assert both_take_it(store, monkeypatch, PATIENCE) == 2

@@ -54,7 +54,7 @@ async def run(input_dict, tools):
 
 
 def test_imported_agents_nest_and_each_has_its_own_handle(store: Store) -> None:
-    def leaf(input_dict: Json, tools: Json) -> list[str]:
+    def leaf(input_dict: Json, tools: Json) -> list[str | None]:
         return [data_store.agent, data_store.name]
 
     def middle(input_dict: Json, tools: Json) -> list[list[str]]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from fsstore.cli import exits
+from fsstore.cli import exits, shellwords
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
@@ -95,12 +94,4 @@ def _next_command(args: argparse.Namespace, last: str) -> str:
     words += ["ls", *(["-l"] if args.long else []), "--limit", str(args.limit), f"--after={last}"]
     if args.prefix is not None:
         words += ["--", args.prefix]
-    return " ".join(map(_shell_word, words))
-
-
-def _shell_word(word: str) -> str:
-    if word.isprintable():
-        return shlex.quote(word)
-    # bash and zsh read $'...'; pasted from a terminal, the character itself would not survive
-    escaped = (char if char.isprintable() and char not in "'\\" else f"\\U{ord(char):08x}" for char in word)
-    return f"$'{''.join(escaped)}'"
+    return " ".join(map(shellwords.quote, words))

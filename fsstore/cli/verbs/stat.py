@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from fsstore.cli import exits
+from fsstore.cli import exits, fields
 from fsstore.cli.location import open_store
-from fsstore.cli.output import Output, compact, escape, quoted
+from fsstore.cli.output import Output, quoted
 from fsstore.store import Store
 
 EXAMPLE = "fsstore stat greeting"
@@ -33,13 +33,7 @@ def _show_record(store: Store, key: str, output: Output) -> None:
     if output.json:
         output.documents([record])
         return
-    width = max(map(len, record))
-    plain = {
-        name: value if isinstance(value, str) and name != "value" else compact(value) for name, value in record.items()
-    }
-    output.lines(
-        f"{name.ljust(width)}  {quoted(text) if name != 'value' else escape(text)}" for name, text in plain.items()
-    )
+    output.lines(fields.lines(record, values=("value",)))
 
 
 def _show_usage(store: Store, names: list[str], output: Output) -> None:

@@ -103,8 +103,8 @@ class _Look:
             self._look_at_all()
             everything = edited = begun
         else:
-            self._look_at_known()
             everything, edited = before.everything, before.edited
+            self._look_at_known(is_observed=observed is not None)
             if observed is not None:
                 self._look_at_touched(observed.paths)
                 edited = begun
@@ -120,8 +120,12 @@ class _Look:
         self._look("", ROOT, deep=True)
         self._gone += [key for group in groups.values() for key in group]
 
-    def _look_at_known(self) -> None:
-        """Look into the directories that are not as they were, and those below that are new."""
+    def _look_at_known(self, *, is_observed: bool) -> None:
+        """Look into the directories that are not as they were, and those below that are new.
+
+        Where a hub has seen what came and went in the same directory, its files are not all looked at. The time of the
+        directory that was known stays then, for those who have no hub.
+        """
         look, known = os.stat, self._before.directories
         try:
             root = self._tree.open_handle(self._tree.absolute(self._root))
@@ -140,7 +144,7 @@ class _Look:
                 except MISSING_FILE:
                     self._lose(path)
                     continue
-                if (status.st_ino, status.st_ctime_ns) == stamp:
+                if (status.st_ino, status.st_ctime_ns) == stamp or (is_observed and status.st_ino == stamp[0]):
                     self._directories[path] = stamp
                 elif (level := _level(path)) is not None:
                     self._look(path, level, deep=False)
@@ -201,18 +205,20 @@ class _Look:
         """Look at files that a hub had hints of, but for those in directories that were looked into."""
         start = self._root + "/"
         for full in paths:
-            if not full.startswith(start):
+            if not full.startswith(start) or (key := keys.decode_key(full[len(start) :])) is None:
                 continue
-            path = full[len(start) :]
-            group = path.rpartition("/")[0]
-            if group in self._looked_into or group not in self._directories or (key := keys.decode_key(path)) is None:
+            group = full[len(start) :].rpartition("/")[0]
+            if group in self._looked_into:
+                continue
+            if group not in self._directories:
+                if (level := _level(group)) is not None:  # it is new, or gone again
+                    self._look(group, level, deep=False)
                 continue
             now = time.time_ns()
             try:
-                state = _state(self._tree.stat(full), now)
-            except MISSING_FILE:  # which its directory will tell
-                continue
-            self._seen.append(Trace(key, group, state))
+                self._seen.append(Trace(key, group, _state(self._tree.stat(full), now)))
+            except MISSING_FILE:
+                self._gone.append(key)
 
     def _doubt(self, changing: list[tuple[str, str]]) -> None:
         """Name these keys now, and look into their directories the next time, whatever has become of them."""

@@ -24,8 +24,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     tree, directory = input_dict["tree"], input_dict["directory"]
     runs, settings, statistics, answers = namespaces("runs", "settings", f"statistics:{tree}", f"answers:{tree}")
     packages = packages_of(settings)
-    number = runs.get(tree, {"number": 0})["number"] + 1
-    runs.set(tree, {"number": number, **input_dict["last"]})
+    this = runs.update(tree, lambda last: {"number": last["number"] + 1, **input_dict["last"]}, {"number": 0})
     sections = [
         heading("Packages", package_lines(packages, statistics)),
         heading("Answers", answer_lines(settings.get("questions", []), answers)),
@@ -33,7 +32,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
         heading("Some of its files", sample_lines(directory, samples(settings, statistics, answers))),
         heading("Edit one by hand, and the agents obey", command_lines(input_dict, settings, packages, statistics)),
     ]
-    return {"run": number, "lines": [line for section in sections for line in section]}
+    return {"run": this["number"], "lines": [line for section in sections for line in section]}
 
 
 def namespaces(*names: str) -> tuple[Any, ...]:

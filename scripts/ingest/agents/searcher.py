@@ -54,9 +54,7 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
 
 
 def questions_of(settings: Any) -> list[str]:
-    if not settings.exists("questions"):
-        settings.set("questions", FIRST_QUESTIONS)
-    questions = settings.get("questions")
+    questions = settings.set_default("questions", FIRST_QUESTIONS)
     if not isinstance(questions, list) or not all(isinstance(question, str) for question in questions):
         raise ValueError(f'{settings.info("questions").path}: a list of questions is wanted: ["Where is ...?"]')
     return list(dict.fromkeys(questions))

@@ -31,10 +31,8 @@ async def run(input_dict: dict[str, Any], tools: dict[str, Any]) -> dict[str, An
     replaced = data_store.use_namespace(f"statistics:{tree}").replace_all({"total": as_value(total), **statistics})
     progress(len(packages), len(packages))
 
-    settings = data_store.use_namespace("settings")
-    if not settings.exists("packages"):
-        by_size = sorted(packages.keys() - {LOOSE}, key=lambda name: (-packages[name]["lines"], name))
-        settings.set("packages", by_size[:3])
+    by_size = sorted(packages.keys() - {LOOSE}, key=lambda name: (-packages[name]["lines"], name))
+    data_store.use_namespace("settings").set_default("packages", by_size[:3])
     return {"packages": len(packages), "changed": len(replaced.added + replaced.changed + replaced.removed)}
 
 

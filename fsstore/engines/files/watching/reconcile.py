@@ -142,7 +142,9 @@ class Reconciler(Hinted):
             raw += piece
         revision = revision_of(raw)
         written = self._writers.of(path, revision, status.st_mtime)
-        if written is None and not self._is_whole(path, mask, status, now, fd, len(raw)):
+        if written is None and not (
+            self._is_in_place(path, status) and self._is_whole(path, mask, status, now, fd, len(raw))
+        ):
             return
         mark = now + bytes.fromhex(revision)
         try:
@@ -172,6 +174,17 @@ class Reconciler(Hinted):
         """The error for what was written through fsstore and is no value: a program may restore what a person wrote."""
         path = f"{self._tree.root}/{path_of(event.namespace, event.key)}"
         return failures.reading(error, event.namespace, event.key, path, self._limit)
+
+    def _is_in_place(self, path: str, status: os.stat_result) -> bool:
+        """Whether the file that was read is still the one under its path.
+
+        Another one has a hint of its own; and the journal may have forgotten who wrote one that was replaced.
+        """
+        try:
+            there = os.stat(self._tree.absolute(path), follow_symlinks=False)
+        except OSError:
+            return False
+        return (there.st_ino, there.st_dev) == (status.st_ino, status.st_dev)
 
     def _is_whole(self, path: str, mask: int, status: os.stat_result, now: bytes, fd: int, size: int) -> bool:
         """Whether the content that was read is all that its writer wanted to write; if not yet, the file waits.
