@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
+import termios
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -228,12 +232,18 @@ def test_no_name_and_no_value_moves_the_cursor(directory: Path) -> None:
     assert json.loads(told) == {"namespace": "evil", "key": ESCAPES, "value": ESCAPES}
 
 
+def unread(pipe: int) -> int:
+    """How many bytes there are in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 def test_an_interrupted_import_says_from_which_line(directory: Path) -> None:
     """A pipe that gives 1,500 lines and then nothing: 1,000 are a commit, the rest is not yet."""
     command = [*ENTRY, "import", "-"]
     reader, writer = os.pipe()
     with subprocess.Popen(command, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        os.close(reader)
         feed = threading.Thread(
             target=lambda: [os.write(writer, b'{"namespace":"in","key":"%d","value":1}\n' % n) for n in range(1500)]
         )
@@ -241,6 +251,10 @@ def test_an_interrupted_import_says_from_which_line(directory: Path) -> None:
         with fsstore.open(directory) as store:
             store.use_namespace("in").wait_for("999", timeout=PATIENCE)
         feed.join(PATIENCE)
+        until = time.monotonic() + PATIENCE
+        while unread(reader) and time.monotonic() < until:
+            os.sched_yield()  # its buffer is small: who has read the last lines is done with the commit of the first
+        os.close(reader)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
         os.close(writer)
