@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fsstore.credential_forms import NAMED, NAMES, form_in, is_about_one, is_setting, is_token, stands_for_one
 from fsstore.shape import json_path
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _DETECTORS = {
     "discord": "DiscordBotTokenDetector",
     "github_token": "GitHubTokenDetector",
     "gitlab_token": "GitLabTokenDetector",
-    "jwt": "JwtTokenDetector",
-    "openai": "OpenAIDetector",
     "private_key": "PrivateKeyDetector",
     "pypi_token": "PypiTokenDetector",
     "sendgrid": "SendGridDetector",
@@ -37,7 +36,7 @@ _DETECTORS = {
     "stripe": "StripeDetector",
     "twilio": "TwilioKeyDetector",
 }
-"""Those that know a credential by its own form, by module."""
+"""Those that know a credential by its own form, by module; `fsstore.credential_forms` has more."""
 _MOST = 1024 * 1024  # bytes of a value
 _LONGEST, _NAMED = 256, 200
 """Characters of a line, and lines, that are searched for names: the expressions for them can take hours."""
@@ -69,13 +68,14 @@ class _Detectors:
             for module, name in _DETECTORS.items()
         ]
         self._by_name = KeywordDetector(keyword_exclude=r"\bsecretar(y|ies|iat)\b")  # it takes them for secrets
-        self._names = sorted({word.replace("_?", between) for word in DENYLIST for between in ("", "_")})
+        self._names = sorted({word.replace("_?", sign) for word in DENYLIST for sign in ("", "_", "-")} | _names())
         self._placeholders: tuple[Callable[[str], bool], ...] = (
             heuristic.is_templated_secret,
             heuristic.is_prefixed_with_dollar_sign,
             heuristic.is_not_alphanumeric_string,
             heuristic.is_sequential_string,
             heuristic.is_potential_uuid,
+            stands_for_one,
         )
 
     def has_form(self, text: str) -> str | None:
@@ -85,6 +85,8 @@ class _Detectors:
             for each in self._by_form:
                 if any(each.analyze_string(piece)):
                     return each.secret_type
+            if found := form_in(piece):
+                return found
         return None
 
     def may_have_name(self, text: str) -> bool:
@@ -92,26 +94,31 @@ class _Detectors:
         text = text.casefold()
         return any(name in text for name in self._names)
 
-    def has_name(self, line: str) -> str | None:
+    def has_name(self, line: str) -> bool:
         """Whether a line gives a value to what is called as a credential, and the value is no placeholder."""
         found = self._by_name.analyze_string(line)
-        if any(not any(is_one(secret) for is_one in self._placeholders) for secret in found):
-            return self._by_name.secret_type
-        return None
+        return any(not any(is_one(secret) for is_one in self._placeholders) for secret in found) or is_token(line)
+
+
+def _names() -> set[str]:
+    return {name.replace("_", sign) if name[0] != "_" else name for name in NAMES for sign in ("", "_", "-")}
 
 
 _made: list[_Detectors] = []
 
 
-def suspicion(name: str, raw: bytes, value: Callable[[bytes], Any]) -> Suspicion | None:
-    """The first thing in a value that looks like a credential; ``None`` where nothing does.
+def suspicion(key: str, raw: bytes, value: Callable[[bytes], Any]) -> Suspicion | None:
+    """The first thing in a value, or in its key, that looks like a credential; ``None`` where nothing does.
 
-    ``raw`` is the value as it lies in its file, ``name`` what it is called there; ``value`` decodes it. Looked at
-    is the first MiB, for names of credentials the first 256 characters of each line; lines within texts count.
+    ``raw`` is the value as it lies in its file, which is called as the last part of its key; ``value`` decodes it.
+    Looked at is the first MiB, for names of credentials the first 256 characters of each line; lines in texts count.
     """
     if not _made:
         _made.append(_Detectors())
     detectors = _made[0]
+    name = key.rpartition(":")[2]
+    if name != key and (detector := detectors.has_form(key)):
+        return Suspicion("$", detector, in_key=True)
     text = f'"{name}": {raw[:_MOST].decode(errors="replace")}'
     has_form, may_have_name = detectors.has_form(text) is not None, detectors.may_have_name(text)
     if not has_form and not may_have_name:
@@ -123,9 +130,21 @@ def suspicion(name: str, raw: bytes, value: Callable[[bytes], Any]) -> Suspicion
             return Suspicion(json_path(place[:-1] if in_name else place), detector, in_name and not place)
         if may_have_name and named < _NAMED and detectors.may_have_name(line[:_LONGEST]):
             named += 1
-            if detector := detectors.has_name(line[:_LONGEST]):
-                return Suspicion(json_path(place), detector)
+            if is_about_one(called[1:-3]):
+                continue
+            if detectors.has_name(_spelt(called, line)[:_LONGEST]) or is_setting(_bare(called, line)[:_LONGEST]):
+                return Suspicion(json_path(place), NAMED)
     return None
+
+
+def _spelt(called: str, line: str) -> str:
+    """The line, with the name in it spelt as `detect-secrets` knows names."""
+    return called.replace("-", "_") + line[len(called) :]
+
+
+def _bare(called: str, line: str) -> str:
+    """The line as it is in its text."""
+    return line[len(called) + 1 : -1] if called else line
 
 
 def _lines(place: _Place, name: str, value: Any) -> Iterator[tuple[_Place, str, str]]:

@@ -51,12 +51,13 @@ def _have_schemas(engine: Engine, ops: Sequence[Op]) -> bool:
 
 
 def _checks_of(engine: Engine, namespace: str) -> list[Check]:
+    """The credentials first, as a violation quotes what it is about."""
     found: list[Check] = []
     rules = engine.rules(namespace)
-    if rules.schema is not None:
-        found.append(_SchemaCheck(engine, namespace, rules))
     if (policy := engine.capabilities.credentials) != "off":
         found.append(_CredentialCheck(engine.place, namespace, policy))
+    if rules.schema is not None:
+        found.append(_SchemaCheck(engine, namespace, rules))
     return found
 
 
@@ -149,7 +150,7 @@ class _CredentialCheck:
     def _look(self, key: str, raw: bytes, where: str) -> None:
         from fsstore.credentials import REFUSE, suspicion
 
-        found = suspicion(key.rpartition(":")[2], raw, _meaning)
+        found = suspicion(key, raw, meaning)
         if found is None:
             return
         what = (
@@ -171,8 +172,8 @@ class _CredentialCheck:
         warn_once((self._place, self._namespace, key, where, found.json_path, found.detector), told)
 
 
-def _meaning(raw: bytes) -> Any:
-    """A value, or, where the bytes are none, their text."""
+def meaning(raw: bytes) -> Any:
+    """The value that bytes are, or, where they are none, their text."""
     try:
         return values.decode(raw)
     except values.Malformed:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from fsstore.alternatives import multiply
 from fsstore.errors import InvalidValue, SchemaViolation
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def violation(schema: Any, value: Any) -> Violation | None:
     validator = found[1]
     if validator.is_valid(value):
         return None
+    if multiply(schema, value):
+        return Violation("$", "it is not as the schema wants it, and there are too many ways to say where", "$")
     error = next(validator.iter_errors(value))
     return Violation(
         json_path(_in(value, error.instance_path)), _reason(error), json_path(_in(schema, error.schema_path))

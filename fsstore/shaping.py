@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,11 @@ from fsstore.records import Author, Finding
 from fsstore.shape import require_schema
 
 
+def schema_of(reader: Reader, namespace: str) -> Any:
+    """A copy of the schema of a namespace, for whoever asks to do with it what they like; ``None`` if it has none."""
+    return copy.deepcopy(reader.rules(namespace).schema)
+
+
 def set_schema(engine: Engine, author: Author, namespace: str, wanted: Any) -> Any:
     """Give a namespace a schema, ``None`` for none, and tell it as it is kept. Raises `InvalidValue`."""
     if wanted is not None:
@@ -26,7 +32,7 @@ def set_schema(engine: Engine, author: Author, namespace: str, wanted: Any) -> A
                 f"See https://json-schema.org/understanding-json-schema.",
                 json_path=error.json_path,
             ) from None
-    return engine.set_rules(namespace, {"schema": wanted}, author).schema
+    return copy.deepcopy(engine.set_rules(namespace, {"schema": wanted}, author).schema)
 
 
 def findings(reader: Reader) -> Iterator[Finding]:
@@ -53,7 +59,7 @@ def _findings_of(reader: Reader, namespace: str, key: str, value: Any) -> Iterat
         yield Finding(path_of(namespace, key), "schema-violation", detail)
     if reader.capabilities.credentials == OFF:
         return
-    seen = suspicion(key.rpartition(":")[2], values.encode(value), lambda raw: value)
+    seen = suspicion(key, values.encode(value), lambda raw: value)
     if seen is not None:
         detail = (
             f"{seen.json_path} looks like a credential ({seen.detector}). Take it out, and change it where it counts."

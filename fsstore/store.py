@@ -80,10 +80,10 @@ class Namespace(Recipes):
         so does what people write: `doctor` and `watch` report it, `get` gives it. ``None`` takes the schema away.
         Atomic and durable. Raises `InvalidValue`, with the place, for what is no schema, and `BadValue`.
         """
-        if json_schema is ASKED:
-            return self._engine.rules(namespace).schema
-        from fsstore.shaping import set_schema
+        from fsstore.shaping import schema_of, set_schema
 
+        if json_schema is ASKED:
+            return schema_of(self._engine, namespace)
         self.store._require_writable("schema")
         return set_schema(self._engine, self._writer, namespace, json_schema)
 

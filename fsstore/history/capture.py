@@ -7,6 +7,7 @@ import logging
 import os
 import stat
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from fsstore import values
@@ -73,8 +74,11 @@ def capture(tree: Tree, path: str) -> Captured | None:
     return Captured((mode, object_id(b"blob", raw)), raw, status_of(status), status.st_mtime)
 
 
-def capture_whole(tree: Tree, path: str) -> Captured | None:
-    """The same for a value's file that a person may be writing in place; one that stays no JSON is taken."""
+def capture_whole(tree: Tree, path: str, guard: Callable[[Captured], None]) -> Captured | None:
+    """The same for a value's file that a person may be writing in place; one that stays no JSON is taken.
+
+    Before that ``guard`` is asked, which may raise `Unreadable`.
+    """
     until = time.monotonic() + _YOUNG
     while True:
         found = capture(tree, path)
@@ -82,13 +86,16 @@ def capture_whole(tree: Tree, path: str) -> Captured | None:
             return found
         try:
             values.decode(found.raw)
-            return found
         except values.Malformed as error:
             if time.monotonic() > until or abs(time.time() - found.mtime) > _YOUNG:
+                guard(found)
                 where = "" if error.line is None else f" line {error.line}, column {error.column}:"
                 told = f"goes into the history as it is, no value:{where} {error.reason}"
                 _log.warning("%s/%s %s", tree.root, path, told)
                 return found
+        else:
+            guard(found)
+            return found
         time.sleep(0.005)
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from fsstore import values
 from fsstore.credentials import OFF, REFUSE, suspicion
 from fsstore.engines.files import layout
 from fsstore.engines.files.worktree import WorkTree
-from fsstore.guards import warn_once
+from fsstore.guards import meaning, warn_once
 from fsstore.history.capture import Captured, Unreadable
-from fsstore.history.objects import LINK
 
 
-def guard(work: WorkTree, path: str, found: Captured | None) -> None:
+def guard(work: WorkTree, path: str, found: Captured) -> None:
     """Warn of a person's file, once; or raise `Unreadable`, each time, where the policy is to refuse.
 
-    What is no value is not looked at.
+    Of what is no value, which a commit takes as it is, the text is looked at.
     """
-    if work.credentials == OFF or found is None or found.entry[0] == LINK:
+    if work.credentials == OFF:
         return
     _, key, _ = layout.record_of(path)
-    try:
-        seen = suspicion((key or "").rpartition(":")[2], found.raw, values.decode)
-    except values.Malformed:
-        return
+    seen = suspicion(key or "", found.raw, meaning)
     if seen is None:
         return
     told = f"{seen.json_path} in it looks like a credential ({seen.detector})"

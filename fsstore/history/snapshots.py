@@ -267,9 +267,7 @@ class _Step:
         found = capture(self._tree, path)
         if found is None or self._authorship.writer(path, found) is not None:
             return found
-        found = capture_whole(self._tree, path)
-        guard(self._work, path, found)
-        return found
+        return capture_whole(self._tree, path, lambda found: guard(self._work, path, found))
 
     def _is_wanted(self, path: str) -> bool:
         """Whether a file that is no key's belongs into the history."""

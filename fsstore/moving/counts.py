@@ -35,3 +35,5 @@ class Imported(NamedTuple):
     """They were there and left alone (``on_conflict="skip"``), or their time was over."""
     rules: int
     """Namespaces whose rules were changed."""
+    cut: bool = False
+    """An export among the lines is not whole: its last line is missing, or tells of another number of keys."""

@@ -32,8 +32,8 @@ class Movable(Handle, ABC):
 
         All namespaces, or one of them, and of these the keys that start with ``prefix``; sorted, so that equal stores
         give equal bytes. Files that are not in fsstore's own form, or no JSON, are in it to the byte; rules of a
-        namespace (schema, TTL, index) follow its keys, unless a ``prefix`` is given. Who wrote what, and when, is
-        not in it: that is the history's.
+        namespace (schema, TTL, index) follow its keys, unless a ``prefix`` is given. The last line says how many keys
+        there are: without it the export was cut off. Who wrote what, and when, is not in it: that is the history's.
 
         Each key is as it was when its turn came: others may go on writing. Memory is bounded by the names in the
         largest directory. A file is written as ``PATH.partial`` and gets its name when it is whole and durable. An
@@ -41,7 +41,8 @@ class Movable(Handle, ABC):
         on after its last whole line. ``progress(done, total)`` is told of keys.
 
         Raises `BadValues` at the end for files that cannot be read, and are left out; `Conflict` if somebody else
-        is writing to ``target`` or ``resume`` meets another export's file; `DiskFull` and the like.
+        is writing to ``target`` or ``resume`` meets another export's file; `NotAStore` for a ``target`` in a namespace
+        or among a store's own files; `DiskFull` and the like.
         """
         from fsstore.moving.exporting import Export
 
@@ -80,6 +81,9 @@ class Movable(Handle, ABC):
         and right: what is there already is not written. Or pass over the first lines with ``skip``; errors, and the
         note of a `KeyboardInterrupt`, tell how many.
         ``progress(done, total)`` is told of bytes; the total is ``None`` for a pipe.
+
+        An export that was cut off, also at the end of a line, or that has not as many keys as its last line says, is
+        imported as far as it goes, with ``cut=True`` in what is returned; the logger ``fsstore`` says so.
 
         Raises `BadLine`, with line and column, and for a line that the store refuses what the store raises: all lines
         before that one are imported. `FileNotFoundError` if there is no such file.

@@ -8,11 +8,11 @@ from typing import BinaryIO, NamedTuple
 
 from fsstore import keys
 from fsstore.engine import Engine
-from fsstore.engines.files import failures
-from fsstore.errors import BadValues, Conflict, StoreError
+from fsstore.engines.files import failures, layout
+from fsstore.errors import BadValues, Conflict, NotAStore, StoreError
 from fsstore.moving.counts import Exported, Progress
 from fsstore.moving.growing import SUFFIX, Growing, growing
-from fsstore.moving.lines import Entry, Header, Ruling, header_line, key_line, read_line, rules_line
+from fsstore.moving.lines import Entry, Header, Ruling, end_line, header_line, key_line, read_line, rules_line
 from fsstore.values import Malformed
 
 _EVERY = 64
@@ -49,6 +49,7 @@ class Export:
 
     def to_path(self, path: str, *, resume: bool) -> Exported:
         """Write a file, whole or not at all; with ``resume`` go on where an earlier one stopped."""
+        _require_outside(path)
         with failures.told(os.path.abspath(path)), growing(path) as target:
             after = self._found(target) if resume else None
             target.file.seek(self._bytes)
@@ -67,11 +68,16 @@ class Export:
         if self._progress is not None:
             self._total = sum(len(self._engine.keys(name, self._header.prefix or "")) for name in self._names())
         if after is None:
-            self._bytes += target.write(header_line(self._header))
+            self._put(target, header_line(self._header))
         for line in self._lines(after or _START):
-            self._bytes += len(line)
-            target.write(line)
+            self._put(target, line)
+        self._put(target, end_line(self._keys))
         self._tell()
+
+    def _put(self, target: BinaryIO, line: bytes) -> None:
+        self._bytes += len(line)
+        while (written := target.write(line)) is not None and written < len(line):  # it has no buffer
+            line = line[written:]
 
     def _lines(self, after: Position) -> Iterator[bytes]:
         for namespace in self._names():
@@ -146,6 +152,16 @@ class Export:
                 self._keys += 1
         self._resumed = self._keys
         return at
+
+
+def _require_outside(path: str) -> None:
+    """Raise `NotAStore` for a file in a namespace, which would be a key, and for one among a store's own."""
+    path = os.path.realpath(path)
+    if (outer := layout.store_around(os.path.dirname(path))) is not None:
+        raise NotAStore(
+            f"{path} lies inside the store {outer}, where it would be a key or in its way. Choose a directory outside.",
+            path=path,
+        )
 
 
 def _position(line: bytes) -> Position | None:

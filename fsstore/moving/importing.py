@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn
 
-from fsstore import values
-from fsstore.engine import Engine, Expect, Outcome, Put, Stored
+from fsstore.engine import Engine, Outcome, Put, Stored
 from fsstore.errors import BadLine, Conflict, StoreError, UnsupportedType
 from fsstore.keys import path_of
 from fsstore.moving.counts import Imported, Progress
-from fsstore.moving.lines import Entry, Header, Ruling, read_line
-from fsstore.records import Author, timestamp
-from fsstore.revisions import revision as revision_of
+from fsstore.moving.fitting import has_rules, is_same, is_there, put, require_sense
+from fsstore.moving.framing import Framing
+from fsstore.moving.lines import End, Entry, Header, Ruling, read_line
+from fsstore.records import Author
 from fsstore.values import Malformed
 
 OnConflict = Literal["overwrite", "skip", "error"]
@@ -68,18 +69,24 @@ class Import:
         self._batch: dict[tuple[str, str], tuple[int, Entry]] = {}
         self._batch_bytes = 0
         self._done = Imported(0, 0, 0, 0, 0, 0)
+        self._framing = Framing(source, counting=not options.skip)
 
     def run(self, file: BinaryIO) -> Imported:
         """Read to the end. Whatever is raised, the lines before the one it names are imported."""
+        number = 0
         try:
             for number, raw in self._lines(file):
-                self._take(number, raw)
+                if raw.strip():
+                    self._take(number, raw)
+                else:
+                    self._passed(number)
             self._flush()
+            self._passed(max(number, self._done.lines))
         except KeyboardInterrupt as stop:
             lines = self._done.lines
             stop.add_note(f"{self._source}: the first {lines:,} lines are imported. {_again('Import', lines)}")
             raise
-        return self._done
+        return self._done._replace(cut=self._framing.is_cut())
 
     # -- reading -----------------------------------------------------------------------------------
 
@@ -94,7 +101,7 @@ class Import:
             if number == 1:
                 raw = raw.removeprefix(_BOM)
             if number <= self._options.skip:
-                self._done = self._done._replace(lines=number)
+                self._pass_over(number, raw)
             elif len(raw) == _LINE_BYTES:
                 self._bad(number, Malformed(f"longer than {_LINE_BYTES:,} bytes"))
             else:
@@ -113,12 +120,12 @@ class Import:
     def _take(self, number: int, raw: bytes) -> None:
         """Read a line and keep it for the next commit."""
         try:
-            line = read_line(raw) if raw.strip() else Header()
+            line = read_line(raw)
         except Malformed as error:
             self._bad(number, error)
-        if isinstance(line, Header):
-            if not self._batch:
-                self._done = self._done._replace(lines=number)
+        self._framing.take(number, line)
+        if isinstance(line, Header | End):
+            self._passed(number)
             return
         namespace = self._namespace(number, line.namespace)
         if isinstance(line, Ruling):
@@ -130,6 +137,20 @@ class Import:
             self._flush()
         self._batch[name] = number, line
         self._batch_bytes += len(line.raw)
+
+    def _passed(self, number: int) -> None:
+        """A line that stores nothing."""
+        if not self._batch:
+            self._done = self._done._replace(lines=number)
+
+    def _pass_over(self, number: int, raw: bytes) -> None:
+        """A line that is to be skipped, and tells no more than where exports begin and end."""
+        self._done = self._done._replace(lines=number)
+        if raw.startswith((b'{"fsstore":', b'{"end":')):
+            with contextlib.suppress(Malformed):
+                line = read_line(raw)
+                if isinstance(line, Header | End):
+                    self._framing.take(number, line)
 
     def _namespace(self, number: int, named: str | None) -> str:
         """Where a line's key goes."""
@@ -194,16 +215,16 @@ class Import:
             if entry.expires is not None and entry.expires <= now:
                 skipped += 1
             elif stored is None:
-                puts.append(_put(namespace, entry, None, last=last))
-            elif isinstance(stored, Stored) and _is_same(stored, entry):
+                puts.append(put(namespace, entry, None, last=last))
+            elif isinstance(stored, Stored) and is_same(stored, entry):
                 unchanged += 1
             elif self._options.on_conflict == "skip":
                 skipped += 1
             elif self._options.on_conflict == "error":
-                raise _is_there(namespace, key)
+                raise is_there(namespace, key)
             else:
                 updated += 1
-                puts.append(_put(namespace, entry, stored, last=last))
+                puts.append(put(namespace, entry, stored, last=last))
         return _Planned(puts, len(puts) - updated, updated, unchanged, skipped)
 
     def _found(self, names: Mapping[tuple[str, str], object]) -> dict[tuple[str, str], Stored | StoreError]:
@@ -222,12 +243,13 @@ class Import:
 
         try:
             old = self._engine.rules(namespace).members
-            changed = {name: rule for name, rule in rules.items() if name not in old or old[name] != rule}
+            changed = {name: rule for name, rule in rules.items() if old.get(name) != rule}
             clashing = [name for name in changed if name in old]
             if clashing and self._options.on_conflict == "error":
-                raise _has_rules(namespace, clashing)
+                raise has_rules(namespace, clashing)
             if self._options.on_conflict == "skip":
                 changed = {name: rule for name, rule in changed.items() if name not in old}
+            require_sense(namespace, {**old, **changed})
             if changed.get("schema") is not None:
                 require_schema(changed["schema"])
             if changed and not self._options.dry_run:
@@ -274,63 +296,6 @@ def source_name(source: str | os.PathLike[str] | BinaryIO) -> str:
 def _again(call: str, lines: int) -> str:
     return (
         f"{call} from the start again: what is there already is not written again; or skip the first {lines:,} lines."
-    )
-
-
-def _put(namespace: str, entry: Entry, stored: Stored | StoreError | None, *, last: bool) -> Put:
-    """The op that makes a key what the line says: the bytes, this metadata and no other, this end and no other."""
-    expect: Expect | str = Expect.ABSENT if stored is None else Expect.ANYTHING
-    anew = False
-    if isinstance(stored, Stored):
-        expect = revision_of(stored.raw)
-        anew = list({**stored.metadata, **entry.metadata}) != list(entry.metadata)
-    elif stored is not None:  # it cannot be read, nor can what is to be merged
-        anew = True
-    if last:
-        expect = Expect.ANYTHING
-    return Put(
-        namespace,
-        entry.key,
-        entry.raw,
-        entry.metadata or None,
-        expect,
-        anew=anew,
-        exact=True,
-        expires=entry.expires,
-    )
-
-
-def _is_same(stored: Stored, entry: Entry) -> bool:
-    return (
-        stored.raw == entry.raw
-        and values.encode(stored.metadata) == values.encode(entry.metadata)
-        and _said(stored.expires) == _said(entry.expires)
-    )
-
-
-def _said(end: float | None) -> str | None:
-    return None if end is None else timestamp(end)
-
-
-def _is_there(namespace: str, key: str) -> Conflict:
-    return Conflict(
-        f'key {key!r} of namespace {namespace!r} exists already, and is not the same: "overwrite" replaces it, '
-        f'"skip" leaves it.',
-        namespace=namespace,
-        key=key,
-        expected=None,
-        actual=None,
-    )
-
-
-def _has_rules(namespace: str, names: Sequence[str]) -> Conflict:
-    return Conflict(
-        f'namespace {namespace!r} has rules of its own ({", ".join(names)}): "overwrite" replaces them, '
-        f'"skip" leaves them.',
-        namespace=namespace,
-        key="",
-        expected=None,
-        actual=None,
     )
 
 

@@ -3,7 +3,8 @@
 A line is ``{"namespace", "key", "value", "metadata"?, "expires"?}``. Where the file is not what `fsstore.values.encode`
 makes of the value, ``raw`` is its text; where it is no JSON, ``raw`` stands alone; where it is no text either,
 ``base64`` does. ``{"namespace", "rules"}`` says what holds for all keys of a namespace; the first line says of what
-it is an export. Each is written in one way, so equal stores give equal bytes.
+it is an export, the last one, ``{"end": {"keys"}}``, that it is whole. Each is written in one way, so equal stores give
+equal bytes.
 """
 
 from __future__ import annotations
@@ -56,7 +57,14 @@ class Ruling(NamedTuple):
     rules: dict[str, Any]
 
 
-Line = Header | Entry | Ruling
+class End(NamedTuple):
+    """The last line: without it the export was cut off."""
+
+    keys: int
+    """How many lines of keys there are since the first line."""
+
+
+Line = Header | Entry | Ruling | End
 
 
 def header_line(header: Header) -> bytes:
@@ -85,6 +93,11 @@ def rules_line(namespace: str, rules: Mapping[str, Any]) -> bytes:
     return b"".join([b'{"namespace":', orjson.dumps(namespace), b',"rules":', _compact(said), b"}\n"]) if said else b""
 
 
+def end_line(keys: int) -> bytes:
+    """The last line of an export."""
+    return orjson.dumps({"end": {"keys": keys}}) + b"\n"
+
+
 def read_line(raw: bytes) -> Line:
     """What a line says, also one that a person or another program wrote. Raises `Malformed`, with the column."""
     found = _parsed(raw)
@@ -92,6 +105,8 @@ def read_line(raw: bytes) -> Line:
         raise Malformed("it is no JSON object")
     if "fsstore" in found:
         return _header(found)
+    if "end" in found:
+        return _end_of_export(found)
     namespace = found.get("namespace")
     if namespace is not None:
         _require(namespace, str, "namespace")
@@ -108,13 +123,24 @@ def read_line(raw: bytes) -> Line:
         values.encode(metadata)
         return Entry(namespace, key, _content(found), metadata, _end(found.get("expires")))
     except StoreError as error:
-        raise Malformed(str(error)) from None
+        raise Malformed(str(error).rstrip(".")) from None
 
 
 def _header(found: dict[str, Any]) -> Header:
-    if found["fsstore"] != "export" or found.get("version") != VERSION:
+    version = found.get("version")
+    if found["fsstore"] != "export" or type(version) is not int or version < 1:
+        raise Malformed(f'it is no first line of an export: {{"fsstore": "export", "version": {VERSION}}}')
+    if version > VERSION:
         raise Malformed(f"it is not of version {VERSION} of an export, but of a newer one; a newer fsstore reads it")
     return Header(found.get("namespace"), found.get("prefix"))
+
+
+def _end_of_export(found: dict[str, Any]) -> End:
+    said = found["end"]
+    keys = said.get("keys") if isinstance(said, dict) else None
+    if len(found) > 1 or type(keys) is not int:
+        raise Malformed('it is no last line of an export: {"end": {"keys": 3}}')
+    return End(keys)
 
 
 def _content(found: dict[str, Any]) -> bytes:
@@ -127,11 +153,18 @@ def _content(found: dict[str, Any]) -> bytes:
             return base64.b64decode(_require(found["base64"], str, "base64"), validate=True)
         except (binascii.Error, ValueError):
             raise Malformed('"base64" is none') from None
-    raw = _require(found["raw"], str, "raw").encode() if "raw" in found else None
+    raw = _bytes_of(_require(found["raw"], str, "raw")) if "raw" in found else None
     own = values.encode(found["value"]) if "value" in found else None
     if raw is not None and own is not None and not _says(raw, own):
         raise Malformed('"value" and "raw" say different things; if the value is right, take "raw" away')
     return raw if raw is not None else own or b""
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed(f'"raw" holds a lone surrogate at position {error.start}; it has no UTF-8 form') from None
 
 
 def _says(raw: bytes, own: bytes) -> bool:

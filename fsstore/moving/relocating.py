@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fsstore.engine import Check, CheckScan, Delete, Engine, Expect, Op, Put, Stored
@@ -33,13 +34,22 @@ class Relocation:
         self._overwrite = overwrite
         self._anew = anew
         """Whether the target must hold nothing."""
+        self._given: Mapping[str, Any] | None = None
+        """The rules that the target got, as it had none."""
 
     def run(self, engine: Engine, commit: Commit, author: Author, *, dry_run: bool) -> int:
         """Do it, as the source is at one instant; how many keys there were.
 
         Raises `Conflict` where the target is in the way, `NotFound` for a source without keys, and the error of
-        reading a file of it.
+        reading a file of it. The target keeps no rules of a call that fails.
         """
+        try:
+            return self._done(engine, commit, author, dry_run=dry_run)
+        except BaseException:
+            self._take_back_rules(engine, author)
+            raise
+
+    def _done(self, engine: Engine, commit: Commit, author: Author, *, dry_run: bool) -> int:
         for left in reversed(range(_ATTEMPTS)):
             found = self._read(engine)
             if dry_run:
@@ -106,8 +116,15 @@ class Relocation:
         """
         rules = engine.rules(self._source).members
         if rules and not engine.rules(self._target).members and not engine.keys(self._target):
+            self._given = rules
             engine.set_rules(self._target, rules, author)
         return engine.rules(self._target).members == rules
+
+    def _take_back_rules(self, engine: Engine, author: Author) -> None:
+        """From a target that got no key, and whose rules nobody has changed since."""
+        with contextlib.suppress(StoreError):  # what went wrong first is told
+            if self._given and engine.rules(self._target).members == self._given and not engine.keys(self._target):
+                engine.set_rules(self._target, dict.fromkeys(self._given), author)
 
     def _take_rules_away(self, engine: Engine, author: Author) -> None:
         """But for the one by which those files of the source that are left are known to be over."""

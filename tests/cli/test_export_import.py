@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
+import termios
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,7 @@ LINES = """\
 {"namespace":"default","key":"cache:x","value":2,"metadata":{"m":1}}
 {"namespace":"default","key":"hand","value":{"b":2},"raw":"{ \\"b\\": 2 }"}
 {"namespace":"default","key":"k","value":{"a":[1]},"metadata":{"m":1}}
+{"end":{"keys":4}}
 """
 
 
@@ -45,7 +50,7 @@ def test_lines_go_to_standard_output_or_to_a_file(directory: Path) -> None:
     assert (done.status, done.out) == (0, "")
     assert done.err == f"fsstore: exported 4 keys, {len(LINES)} bytes, to {directory.parent}/x.ndjson\n"
     assert (directory.parent / "x.ndjson").read_text() == LINES
-    assert process("export", "-n", "default", "--prefix", "k").out.splitlines()[1:] == LINES.splitlines()[4:]
+    assert process("export", "-n", "default", "--prefix", "k").out.splitlines()[1:-1] == LINES.splitlines()[4:-1]
 
 
 def test_in_json(cli: Command, directory: Path) -> None:
@@ -57,7 +62,15 @@ def test_in_json(cli: Command, directory: Path) -> None:
         "resumed": 0,
     }
     done = cli("import", "../x.ndjson", "--json")
-    assert done.document == {"lines": 5, "created": 0, "updated": 0, "unchanged": 4, "skipped": 0, "rules": 0}
+    assert done.document == {
+        "lines": 6,
+        "created": 0,
+        "updated": 0,
+        "unchanged": 4,
+        "skipped": 0,
+        "rules": 0,
+        "cut": False,
+    }
     assert json.loads(done.err) == {"message": "0 keys created, 0 updated, 4 unchanged"}
     assert cli("ns", "copy", "default", "t", "--json").document == {"copied": 3}
 
@@ -115,7 +128,8 @@ def test_a_bad_line_is_status_4_and_says_how_to_go_on(cli: Command, directory: P
         (["export", ""], 2, "FILE is empty"),
         (["export", "--resume"], 2, "--resume goes on in a FILE"),
         (["export", "-n", ""], 2, "namespace"),
-        (["export", "nowhere/x"], 5, "No such file or directory"),
+        (["export", "../nowhere/x"], 5, "No such file or directory"),
+        (["export", "default/x"], 4, "lies inside the store"),
         (["ns", "copy", "default"], 2, "copy|move|rename SOURCE TARGET"),
         (["ns", "a", "b", "c"], 2, "copy|move|rename SOURCE TARGET"),
         (["ns", "--dry-run"], 2, "go with"),
@@ -130,6 +144,18 @@ def test_what_makes_no_sense(cli: Command, directory: Path, words: list[str], st
     assert (result.status, result.out) == (status, "")
     assert told in result.err
     assert result.err.count("\n") == 1
+
+
+def test_an_export_that_was_cut_off_is_status_4_and_imported(cli: Command, directory: Path) -> None:
+    raw = "".join(LINES.splitlines(keepends=True)[:-1]).encode()
+    done = cli("import", "-", "-n", "new", stdin=raw.replace(b"a:b", b"default"))
+    assert (done.status, done.out) == (4, "")
+    warning, count = done.err.splitlines()
+    assert "is not whole: it ends without the last line of an export." in warning
+    assert count == "fsstore: 4 keys created, 0 updated, 0 unchanged"
+    quiet = cli("import", "-", "-q", stdin=raw)
+    assert (quiet.status, quiet.err) == (4, "fsstore: - is not whole; what is there of it is imported\n")
+    assert cli("import", "-", stdin=LINES.encode()).status == 0
 
 
 def test_an_export_goes_on(cli: Command, directory: Path) -> None:
@@ -206,12 +232,18 @@ def test_no_name_and_no_value_moves_the_cursor(directory: Path) -> None:
     assert json.loads(told) == {"namespace": "evil", "key": ESCAPES, "value": ESCAPES}
 
 
+def unread(pipe: int) -> int:
+    """How many bytes there are in a pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 def test_an_interrupted_import_says_from_which_line(directory: Path) -> None:
     """A pipe that gives 1,500 lines and then nothing: 1,000 are a commit, the rest is not yet."""
     command = [*ENTRY, "import", "-"]
     reader, writer = os.pipe()
     with subprocess.Popen(command, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        os.close(reader)
         feed = threading.Thread(
             target=lambda: [os.write(writer, b'{"namespace":"in","key":"%d","value":1}\n' % n) for n in range(1500)]
         )
@@ -219,6 +251,10 @@ def test_an_interrupted_import_says_from_which_line(directory: Path) -> None:
         with fsstore.open(directory) as store:
             store.use_namespace("in").wait_for("999", timeout=PATIENCE)
         feed.join(PATIENCE)
+        until = time.monotonic() + PATIENCE
+        while unread(reader) and time.monotonic() < until:
+            os.sched_yield()  # its buffer is small: who has read the last lines is done with the commit of the first
+        os.close(reader)
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=PATIENCE)
         os.close(writer)
@@ -276,7 +312,7 @@ def test_a_bar_without_colours(filled: Path) -> None:
 )
 def test_no_bar_for_who_does_not_want_one(filled: Path, words: list[str], env: dict[str, str]) -> None:
     status, out, err = terminal("export", *words, env=env)
-    assert (status, len(out.splitlines())) == (0, 2005)
+    assert (status, len(out.splitlines())) == (0, 2006)
     assert "exporting" not in err
     assert "\x1b" not in err
 

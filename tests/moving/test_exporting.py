@@ -7,7 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pytest
 from files.mounts import small_disk
@@ -17,7 +17,7 @@ import fsstore
 from fsstore import BadValues, Conflict, DiskFull, StorageFailure, Store
 from fsstore.moving.growing import Growing
 
-from .conftest import ODD, put
+from .conftest import ODD, files_of, put
 from .test_round_trip import exported
 
 
@@ -30,7 +30,7 @@ def filled(source: Store) -> Store:
 
 
 def names(raw: bytes) -> list[tuple[str, str]]:
-    return [(each["namespace"], each["key"]) for each in map(json.loads, raw.splitlines()[1:])]
+    return [(each["namespace"], each["key"]) for each in map(json.loads, raw.splitlines()[1:-1])]
 
 
 def test_keys_are_sorted(filled: Store) -> None:
@@ -45,7 +45,10 @@ def test_one_namespace_and_a_prefix(filled: Store, target: Store) -> None:
     assert names(exported(filled, namespace="default", prefix="k:19")) == [
         ("default", f"k:{number}") for number in ("19", *range(190, 200))
     ]
-    assert exported(filled, namespace="none") == b'{"fsstore":"export","version":1,"namespace":"none"}\n'
+    assert (
+        exported(filled, namespace="none")
+        == b'{"fsstore":"export","version":1,"namespace":"none"}\n{"end":{"keys":0}}\n'
+    )
     part = exported(filled, prefix="k:19")
     target.import_ndjson(io.BytesIO(part))
     assert exported(target, prefix="k:19") == part
@@ -138,9 +141,24 @@ def test_what_cannot_be_read_is_told_at_the_end_and_stops_nothing(odd: Store, sc
     with pytest.raises(BadValues, match="3 of the files cannot be read") as caught:
         odd.export_ndjson(path)
     assert sorted(caught.value.errors) == ["default/link.json", "default/sidecar.json", "ruled: its rules"]
-    assert path.read_bytes() == expected + b'{"namespace":"ruled","key":"k","value":1}\n'
+    assert path.read_bytes() == (
+        expected.removesuffix(b'{"end":{"keys":13}}\n')
+        + b'{"namespace":"ruled","key":"k","value":1}\n{"end":{"keys":14}}\n'
+    )
     assert {("default", "link"), ("default", "sidecar")}.isdisjoint(names(path.read_bytes()))
     assert set(ODD) < set(names(path.read_bytes()))
+
+
+@pytest.mark.parametrize("place", ["default/x.json", "new/x.ndjson", ".fsstore/x", "link/x"])
+def test_a_file_that_would_be_a_key_is_refused(place: str, filled: Store, scratch: Path) -> None:
+    (scratch / "source/new").mkdir()
+    (scratch / "link").symlink_to("source/default")
+    before = files_of(scratch / "source")
+    with pytest.raises(fsstore.NotAStore, match="lies inside the store"):
+        filled.export_ndjson(scratch / ("source" if place[0] != "l" else "") / place)
+    assert files_of(scratch / "source") == before
+    assert not (scratch / "source/.fsstore/x.partial").exists()
+    assert filled.export_ndjson(scratch / "source/x.ndjson").keys == 202  # beside the namespaces is no key
 
 
 def test_arguments_that_make_no_sense(source: Store) -> None:
@@ -166,6 +184,26 @@ def test_a_stream_says_itself_what_is_wrong(filled: Store) -> None:
     need(os.path.exists("/dev/full"), "needs /dev/full")
     with pytest.raises(OSError, match="No space left"), open("/dev/full", "wb", buffering=0) as full:
         filled.export_ndjson(full)
+
+
+class Stingy(io.RawIOBase):
+    """A stream without a buffer, which takes a few bytes at a time."""
+
+    def __init__(self) -> None:
+        self.got = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self.got += piece[:7]
+        return len(piece[:7])
+
+
+def test_a_stream_that_takes_less_than_a_line_gets_all_of_it(filled: Store) -> None:
+    stream = Stingy()
+    assert filled.export_ndjson(cast(BinaryIO, stream)).bytes == len(stream.got)
+    assert stream.got == exported(filled)
 
 
 def test_a_store_that_can_only_be_read(filled: Store, scratch: Path) -> None:

@@ -293,6 +293,33 @@ def test_a_schema_goes_along_and_stops_nothing_that_was_there(store: Store) -> N
     assert store.copy_namespace("u", "t", overwrite=True) == 2
 
 
+def failing(store: Store, patch: pytest.MonkeyPatch) -> None:
+    """A move into a namespace that holds nothing, whose commit fails."""
+    store.use_namespace("s").set_many({"a": 1})
+    store.schema("s", {"type": "number"})
+
+    def fail(*args: Any, **options: Any) -> None:
+        raise fsstore.DiskFull("no space")
+
+    with patch.context() as patched, pytest.raises(fsstore.DiskFull):
+        patched.setattr(type(store), "_commit", fail)
+        store.move_namespace("s", "t")
+    assert store.schema("s") == {"type": "number"}
+    assert store.schema("t") is None
+
+
+def test_a_call_that_fails_leaves_no_rules(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(store, monkeypatch)
+    assert store.move_namespace("s", "t") == 1
+    assert store.schema("t") == {"type": "number"}
+
+
+def test_rules_that_are_left_are_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Relocation, "_take_back_rules", lambda *_: None)
+    with pytest.raises(AssertionError):
+        failing(store, monkeypatch)
+
+
 def test_what_the_schema_of_the_target_forbids_does_not_come_in(store: Store) -> None:
     store.use_namespace("s").set_many({"a": 1, "b": "unfit"})
     store.use_namespace("t").set("c", 1)

@@ -19,12 +19,13 @@ import pytest
 from history.stores import StoreRepo
 
 import fsstore
-from fsstore import CredentialRefused, Namespace, NotAStore, Store, Unsupported, guards, values
+from fsstore import CredentialRefused, Namespace, NotAStore, SchemaViolation, Store, Unsupported, guards, values
 
 DATA = Path(__file__).parents[1] / "data"
 SECRET = "hunter22-correct-horse"
 GITHUB = "ghp_" + "a1B2" * 9
 AWS = "AKIA" + "Z7QX" * 4
+RANDOM = "aB3dE5fG7hJ9kL2mN4pQ6rS8"
 SEEN: dict[str, tuple[str, Any, str, str]] = {
     "the key's name": ("api_key", "sk-secret-key", "$", "Secret Keyword"),
     "the last part of a key's name": ("service:github:api_key", "sk-secret-key", "$", "Secret Keyword"),
@@ -44,6 +45,21 @@ SEEN: dict[str, tuple[str, Any, str, str]] = {
     "a member's name": ("map", {"a": {GITHUB: 1}}, "$.a", "GitHub Token"),
     "beyond ASCII": ("config", {"contraseña": SECRET}, '$["contraseña"]', "Secret Keyword"),
     "capitals": ("config", {"API_KEY": SECRET}, "$.API_KEY", "Secret Keyword"),
+    "hyphens": ("config", {"headers": {"x-api-key": SECRET}}, '$.headers["x-api-key"]', "Secret Keyword"),
+    "a token by name": ("config", {"access_token": RANDOM}, "$.access_token", "Secret Keyword"),
+    "a header": ("config", {"Authorization": f"Bearer {RANDOM}"}, "$.Authorization", "Bearer Token"),
+    "settings": ("env", f"DEBUG=1\nexport DB_PASSWORD={SECRET}\n", "$", "Secret Keyword"),
+    "settings alone": ("env", f"AWS_SECRET_ACCESS_KEY={RANDOM}", "$", "Secret Keyword"),
+    "YAML": ("text", f"db:\n  password: {SECRET}\n", "$", "Secret Keyword"),
+    "a project's key": ("note", f"x:\nsk-proj-{RANDOM}-{RANDOM}", "$", "OpenAI Token"),
+    "another one's key": ("note", f"sk-ant-api03-{RANDOM}", "$", "OpenAI Token"),
+    "a fine-grained token": ("note", f"github_pat_11AAAAAAA0abcdefghijkl_{RANDOM}", "$", "GitHub Token"),
+    "a search key": ("note", f"AIzaSy{RANDOM}{RANDOM}"[:39], "$", "Google API Key"),
+    "an app's": ("note", "xapp-1-A0123456-0123456789-" + "a1" * 32, "$", "Slack Token"),
+    "a model's": ("note", "hf_" + "aBcDeFgHiJk" * 3 + "1", "$", "Hugging Face Token"),
+    "a registry's": ("note", "npm_" + "a1B2" * 9, "$", "NPM Token"),
+    "a JWT": ("note", f"eyJhbGciOiJIUzI1NiJ9.eyJ{RANDOM}.{RANDOM}", "$", "JSON Web Token"),
+    "an encrypted key": ("pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIE", "$", "Private Key"),
 }
 
 
@@ -73,7 +89,7 @@ def test_it_is_refused_with_its_place_and_not_told(name: str, caplog: pytest.Log
         assert store.list_keys() == []
     everything = "".join([*traceback.format_exception(error), repr(error), *warnings(caplog)])
     everything += pickle.dumps(error).decode("latin-1")
-    for secret in (SECRET, GITHUB, AWS, "sk-secret-key", "MIIE"):
+    for secret in (SECRET, GITHUB, AWS, RANDOM, "sk-secret-key", "MIIE"):
         assert secret not in everything.split("store.set", 1)[0]
         assert secret not in str(error)
 
@@ -89,7 +105,7 @@ def test_it_is_logged_once_for_a_place_and_not_told(name: str, caplog: pytest.Lo
     (told,) = warnings(caplog)
     for part in (repr(key), "'default'", f"at {json_path} ", detector):
         assert part in told
-    for secret in (SECRET, GITHUB, AWS, "sk-secret-key", "MIIE"):
+    for secret in (SECRET, GITHUB, AWS, RANDOM, "sk-secret-key", "MIIE"):
         assert secret not in told
 
 
@@ -178,7 +194,17 @@ NORMAL: dict[str, Any] = {
     "path": "src/main/App.java",
     "apartment": "APARTMENTS12",
     "unicode": "日本語 ключ 🔑",
-    "code": "def login(user, password):\n    return check(user, password)\n",
+    "code": "def login(user, password):\n    secret = find_secret(user)\n    return check(user, password)\n",
+    "spaces": {"pwd": "/home/bob/project1", "tokens": ["a", "b"], "token": "hello1"},
+    "about": {"secret_name": "prod/db-1", "password_hint": "pet 1", "has_password": "yes 1", "api_key_id": "AB12"},
+    "yours": {"api_key": "YOUR_API_KEY", "password": "change-me", "access_token": "your-access-token-0001"},
+    "log": "INFO login of bob, password=*** token=<redacted>\nERROR: invalid password for user 'bob'",
+    "letter": "Your password: please change it.\nsecret: 42\nToken of appreciation",
+    "slug": "risk-assessment-2026-for-people-who sk-task-management-of-2026-for-all-people-who-like-words",
+    "bearer": "the bearer authentication-with-long-names is off; send 'Authorization: Bearer ${TOKEN}'",
+    "lock": {"integrity": "sha512-" + base64.b64encode(hashlib.shake_256(b"lock").digest(64)).decode()},
+    "query": "https://example.org/a?X-Amz-Signature=" + hashlib.sha256(b"q").hexdigest() + "&token=abc",
+    "schema": {"properties": {"password": {"type": "string", "description": "of the user"}}},
 }
 
 
@@ -233,6 +259,9 @@ def test_long_values_do_not_take_hours() -> None:
         "tokens": "eyJ" * 20_000,
         "hooks": "https://hooks.slack.com/services/T" * 2_000,
         "lines": ("secret" * 50 + "\n") * 10,
+        "keys": "sk-" * 300_000,
+        "more tokens": "eyJ" * 300_000,
+        "settings": ("a" * 250 + "\n") * 3_000,
     }
     with refusing() as store:
         store.set_many(texts)
@@ -316,6 +345,49 @@ def test_a_persons_edit_stays_out_where_it_is_refused(repo: StoreRepo, caplog: p
     assert "${API_KEY}" in repo.git("show", "HEAD:default/config.json")
     assert SECRET not in repo.git("log", "--all", "-p")
     assert repo.git("fsck") == ""
+
+
+def test_an_edit_that_is_no_value_stays_out_too(repo: StoreRepo, caplog: pytest.LogCaptureFixture) -> None:
+    set_policy(repo, "refuse")
+    repo.write("broken", f'{{"note": "use {GITHUB}",}}')
+    repo.write("harmless", "{")
+    repo.snapshot()
+    assert repo.git("log", "--all", "--format=%s", "--", "default/broken.json") == ""
+    assert repo.git("show", "HEAD:default/harmless.json") == "{"
+    (left,) = [told for told in warnings(caplog) if "broken" in told]
+    assert "stays out of the history: $ in it looks like a credential (GitHub Token)" in left
+    assert GITHUB not in left
+
+
+def test_a_violation_does_not_quote_what_is_refused() -> None:
+    with refusing() as store:
+        store.schema("default", {"type": "object"})
+        with pytest.raises(CredentialRefused) as caught:
+            store.set("k", GITHUB)
+    assert GITHUB not in str(caught.value)
+
+
+def test_a_violation_that_comes_first_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flaw: the schema is asked before the policy, and quotes the value."""
+    sound = guards._checks_of
+    monkeypatch.setattr(guards, "_checks_of", lambda *args: sound(*args)[::-1])
+    with pytest.raises(SchemaViolation, match=GITHUB):
+        test_a_violation_does_not_quote_what_is_refused()
+
+
+@pytest.mark.parametrize("key", [f"{GITHUB}:x", f"a:{GITHUB}:b", f"a/{GITHUB}"])
+def test_all_of_a_key_is_looked_at(key: str) -> None:
+    with refusing() as store, pytest.raises(CredentialRefused) as caught:
+        store.set(key, 1)
+    assert GITHUB not in str(caught.value)
+
+
+def test_a_credential_after_words_that_begin_like_one_is_found() -> None:
+    with refusing() as store:
+        for before in ("sk-" * 1000 + " ", "eyJ" * 5000 + "\n", "x\t"):
+            for form in ("a project's key", "a JWT"):
+                with pytest.raises(CredentialRefused):
+                    store.set("k", before + SEEN[form][1].split("\n")[-1])
 
 
 def test_an_edit_that_is_committed_all_the_same_is_seen(

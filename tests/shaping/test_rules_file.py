@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,36 @@ def test_a_damaged_one_hinders_writers_and_no_reader(text: str, reason: str, pat
     with fsstore.open(path) as store:
         store.set("k", "anything")
         assert list(store.doctor()) == []
+
+
+ODD: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a link": (lambda path: path.symlink_to("/etc/hostname"), "it is a symbolic link"),
+    "a directory": (Path.mkdir, "a directory"),
+    "a pipe": (os.mkfifo, "a named pipe"),
+    "two megabytes": (lambda path: path.write_text(f'{{"a": "{"x" * 2_000_000}"}}'), "more than 1,048,576 bytes"),
+    "conflict markers": (lambda path: path.write_text('<<<<<<< HEAD\n{"ttl": 1}\n'), "line 1, column 1: git conflict"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_no_file_of_rules_hinders_writers_and_no_reader(name: str, path: Path) -> None:
+    make, reason = ODD[name]
+    (path / RULES).unlink()
+    make(path / RULES)
+    with fsstore.open(path) as store:
+        store.use_namespace("other").set("k", 1)
+        assert store.get_all() == {"k": {"n": 1}}
+        for write in (lambda: store.set("k", {"n": 2}), lambda: store.schema("default", NEW)):
+            with pytest.raises(BadValue, match=reason) as caught:
+                write()
+            assert caught.value.path == str(path / RULES)
+        assert RULES in {finding.path for finding in store.doctor()}
+
+
+def test_a_mark_at_its_beginning_says_nothing(path: Path) -> None:
+    (path / RULES).write_bytes(b"\xef\xbb\xbf" + (path / RULES).read_bytes())
+    with fsstore.open(path) as store:
+        store.set("k", {"n": 2})
 
 
 def test_one_that_is_being_saved_is_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,9 @@ import pytest
 
 import fsstore
 from fsstore import InvalidValue, Namespace, ReadOnly, SchemaViolation, Store, guards, namespace
+from fsstore.alternatives import multiply
 from fsstore.engine import Put
+from fsstore.shape import violation
 
 SCHEMA = {
     "type": "object",
@@ -44,6 +46,74 @@ def test_a_schema_is_given_read_and_taken_away(store: Store) -> None:
     assert store.schema("n", None) is None
     assert store.schema("n") is None
     store.use_namespace("n").set("k", BAD)
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    """A schema with 2 to the power of ``levels`` ways to say that a value is none of its numbers."""
+    steps = {
+        f"d{level}": {"anyOf": [{"allOf": [{"$ref": f"#/$defs/d{level + 1}"}, {"type": each}]} for each in KINDS]}
+        for level in range(levels)
+    }
+    return {"$defs": {**steps, f"d{levels}": {"type": "string"}}, "$ref": "#/$defs/d0"}
+
+
+KINDS = ("integer", "boolean")
+NODE = {"type": "object", "properties": {"kids": {"type": "array", "items": {"$ref": "#/$defs/node"}}}}
+TREE = {"$defs": {"node": {"anyOf": [{**NODE, "required": [name]} for name in "abc"]}}, "$ref": "#/$defs/node"}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {"kids": ["unfit"]}
+    for _ in range(levels):
+        value = {"kids": [value]}
+    return value
+
+
+@pytest.mark.parametrize(("schema", "value"), [(doubling(16), "x"), (TREE, nested(60))], ids=["doubling", "tree"])
+def test_alternatives_that_multiply_take_no_time(schema: Any, value: Any, store: Store) -> None:
+    """All the ways in which the value is none of them are more than a machine can hold."""
+    store.schema("n", schema)
+    with pytest.raises(SchemaViolation, match="too many ways to say where") as caught:
+        store.use_namespace("n").set("k", value)
+    assert (caught.value.json_path, caught.value.schema_path) == ("$", "$")
+
+
+def test_alternatives_that_are_asked_all_the_same_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flaw: the library tells all of them, here still few enough."""
+    schema, value = doubling(12), "x"
+    assert multiply(schema, value)
+    monkeypatch.setattr("fsstore.shape.multiply", lambda *_: False)
+    found = violation(schema, value)
+    assert found is not None
+    assert "too many ways" not in found.reason
+
+
+def test_large_values_and_schemas_do_not_multiply() -> None:
+    rows = [{"n": number, "tags": ["a", "b"]} for number in range(50_000)]
+    row = {"type": "object", "properties": {"n": {"type": "integer"}, "tags": {"items": {"type": "string"}}}}
+    assert not multiply({"items": row}, rows)
+    assert not multiply({"properties": {f"p{number}": {"type": "string"} for number in range(5000)}}, {"p1": 1})
+    assert not multiply({"items": {"$ref": "#"}}, [[[[1]]]])
+    found = violation({"items": row}, [*rows, {"n": "x"}])
+    assert found is not None
+    assert found.json_path == "$[50000].n"
+
+
+def test_what_is_done_with_a_schema_afterwards_changes_nothing(store: Store) -> None:
+    mine = {"type": "integer", "title": "mine"}
+    told = store.schema("n", mine)
+    for each in (mine, told, store.schema("n")):
+        each["type"] = "string"
+        assert store.schema("n") == {"type": "integer", "title": "mine"}
+    store.use_namespace("n").set("k", 1)
+    with pytest.raises(SchemaViolation):
+        store.use_namespace("n").set("k", "one")
+
+
+def test_a_schema_that_is_given_out_itself_is_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("copy.deepcopy", lambda found: found)
+    with pytest.raises(AssertionError):
+        test_what_is_done_with_a_schema_afterwards_changes_nothing(store)
 
 
 def test_false_is_a_schema_and_allows_nothing(store: Store) -> None:

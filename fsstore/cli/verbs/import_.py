@@ -53,7 +53,11 @@ def run(args: argparse.Namespace, output: Output) -> int:
     if output.json:
         output.documents([done._asdict()])
     output.talk(_said(done, "would be " if args.dry_run else ""))
-    return exits.OK
+    if not done.cut:
+        return exits.OK
+    if output.quiet:  # else the warning has been told
+        output.failure("cut", f"{args.file} is not whole; what is there of it is imported", exits.DATA)
+    return exits.DATA
 
 
 def _said(done: Imported, would: str) -> str:

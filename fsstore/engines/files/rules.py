@@ -6,6 +6,7 @@ who changes the rules waits so long before going on, and from then on every proc
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -29,6 +30,10 @@ NO_MEMBERS = b"{}\n"
 _NAMESPACES = 10_000
 _PATIENCE = 0.05  # seconds: a file so young may be half written
 _GONE = (FileNotFoundError, NotADirectoryError)
+_REASONS = {
+    errno.EFBIG: f"it has more than {LIMIT:,} bytes",
+    errno.ELOOP: "it is a symbolic link, or lies behind one, which nobody follows",
+}
 
 
 class NamespaceRules:
@@ -166,9 +171,11 @@ class NamespaceRules:
 
     def _bad(self, namespace: str, path: str, error: OSError | values.Malformed) -> StoreError:
         where = f"{self._tree.root}/{path}"
-        reason, line, column = f"{error.strerror or error}" if isinstance(error, OSError) else "", None, None
+        reason, line, column = "", None, None
         if isinstance(error, values.Malformed):
             reason, line, column = error.reason, error.line, error.column
+        else:
+            reason = _REASONS.get(error.errno or 0) or error.strerror or str(error)
         at = where if line is None else f"{where}, line {line}, column {column}"
         return BadValue(
             f"the rules of namespace {namespace!r} make no sense: {at}: {reason}. Its keys can be read; to write any, "
