@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,38 @@ def test_an_end_that_nobody_heeds_is_a_finding(store: Store) -> None:
     assert [(each.path, each.problem) for each in store.doctor()] == [("default/.meta/k.json", "unheeded-end")]
     rules.write_text(said)
     assert list(store.doctor()) == []
+
+
+def _written_late(store: Store) -> Path:
+    """A person writes into the file of a key that has ended; their work outlives every sweep."""
+    store.set_many({"k": 1, "l": 1}, ttl=3600)
+    end(store, "k", "l")
+    path = Path(store._engine.place) / "default/k.json"
+    path.write_text('"by hand"')
+    late = beside(store, "k").stat().st_mtime + 5
+    os.utime(path, (late, late))
+    assert store.get("k") is None
+    assert store.sweep(dry_run=True) == 1
+    assert store.sweep() == 1
+    assert path.read_text() == '"by hand"'
+    return path
+
+
+def test_what_a_person_writes_after_the_end_is_not_swept_and_found(store: Store) -> None:
+    path = _written_late(store)
+    [finding] = store.doctor()
+    assert (finding.path, finding.problem) == ("default/k.json", "written-late")
+    assert "default/.meta/k.json" in finding.detail
+    beside(store, "k").unlink()
+    assert store.get("k") == "by hand"
+    assert list(store.doctor()) == []
+    assert path.exists()
+
+
+def test_a_sweep_that_takes_it_is_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Sidecars, "is_outlived", lambda *_: False)
+    with pytest.raises(AssertionError):
+        _written_late(store)
 
 
 def test_a_store_that_is_only_read_is_not_swept(store: Store, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.leftovers import leftovers, unheld
 from fsstore.engines.files.places import Places
 from fsstore.engines.files.rules import LIMIT, NamespaceRules, parse_rules
-from fsstore.engines.files.sidecars import end_of, parse
+from fsstore.engines.files.sidecars import Sidecars, end_of, parse
 from fsstore.errors import InvalidName, InvalidValue
 from fsstore.records import Finding
 
@@ -36,6 +36,7 @@ class Examination:
         self._places = places
         self._gate = gate
         self._rules = NamespaceRules(tree)
+        self._sidecars = Sidecars(tree, limit)
 
     def findings(self) -> Iterator[Finding]:
         """Every finding, in the order of the directories. One read of every record's file."""
@@ -90,7 +91,10 @@ class Examination:
         """What is wrong with the file beside a value."""
         ends: list[float | None] = []
         yield from self._content(path, lambda raw: ends.append(end_of(parse(raw))))
-        if ends in ([], [None]) or self._rules.may_expire(namespace):
+        if ends in ([], [None]):
+            return
+        if self._rules.may_expire(namespace):
+            yield from self._outlived(path, namespace, key)
             return
         rules = layout.rules_path(namespace)
         reason = (
@@ -98,6 +102,19 @@ class Examination:
             f'there, and the key ends, or take "expires" out of this file.'
         )
         yield Finding(path, "unheeded-end", reason)
+
+    def _outlived(self, path: str, namespace: str, key: str) -> Iterator[Finding]:
+        place = self._places.find(namespace, key)
+        try:
+            status = self._tree.stat(place.path)
+        except OSError:  # it is going just now
+            return
+        if self._sidecars.is_over(place) and self._sidecars.is_outlived(place, status):
+            reason = (
+                f"key {key!r} had ended before this was written, so it is missing; nobody sweeps it. Set the key anew, "
+                f'or take "expires" out of {path}.'
+            )
+            yield Finding(place.path, "written-late", reason)
 
     def _is_orphaned(self, path: str, namespace: str, key: str) -> bool:
         """Whether it stays so when no write of the key is under way: a commit places one file after the other."""

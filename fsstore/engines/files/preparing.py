@@ -89,7 +89,7 @@ class Preparing(FileReader):
             work.outcome = Outcome.HELD
             self._require_beside(op, place)
         elif isinstance(op, Delete):
-            if work.ended or not op.ended:
+            if not op.ended or (work.ended and work.status and not self._sidecars.is_outlived(place, work.status)):
                 self._plan_delete(work)
         else:
             expires: float | Keep | None = op.expires

@@ -170,7 +170,14 @@ class FileReader(ExactReading):
 
     def _listed_and_ended(self, namespace: str) -> set[str]:
         ended = self._ended(namespace, "")
-        return ended.intersection(self._listings.keys(encode_namespace(namespace), "")) if ended else ended
+        listed = self._listings.keys(encode_namespace(namespace), "") if ended else []
+        return {key for key in listed if key in ended and not self._is_outlived(self._places.find(namespace, key))}
+
+    def _is_outlived(self, place: Place) -> bool:
+        try:
+            return self._sidecars.is_outlived(place, os.stat(place.absolute, follow_symlinks=False))
+        except OSError:
+            return False
 
     def keys(self, namespace: str, prefix: str = "") -> list[str]:
         """The sorted keys, from directories listed again only where they changed."""

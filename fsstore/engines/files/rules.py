@@ -19,6 +19,7 @@ from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.durable import sync_files
 from fsstore.errors import BadValue, StoreError
+from fsstore.keys import encode_namespace
 from fsstore.records import NO_RULES, Rules
 from fsstore.revisions import revision as revision_of
 
@@ -160,6 +161,8 @@ class NamespaceRules:
                 if time.monotonic() > until or not self._is_young(path):
                     raise self._bad(namespace, path, error) from None
             except OSError as error:
+                if os.path.islink(self._tree.absolute(encode_namespace(namespace))):
+                    return None, NO_RULES  # no key can be read or written there, and that error says why
                 raise self._bad(namespace, path, error) from None
             time.sleep(0.002)
 

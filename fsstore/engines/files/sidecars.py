@@ -22,6 +22,7 @@ from fsstore.records import seconds_of, timestamp
 _BELIEVED = 0.05  # seconds
 _NONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _NAMESPACES = 10_000
+_TOGETHER = 1.0  # seconds: more than lie between the two files of one write
 # Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
 # so that what one handle writes the others see at once.
 _bare: dict[bytes, float] = {}
@@ -139,6 +140,20 @@ class Sidecars:
         """Whether the key has ended by itself."""
         end = self.expires(place, overlay)
         return end is not None and time.time() >= end
+
+    def is_outlived(self, place: Place, status: os.stat_result) -> bool:
+        """Whether the file of a key that has ended was written after its end, by somebody who did not know of that.
+
+        What fsstore sets anew has its sidecar written anew, or removed, at the same time.
+        """
+        end = self.expires(place)
+        if end is None or status.st_mtime <= end:
+            return False
+        try:
+            beside = os.stat(place.sidecar, follow_symlinks=False)
+        except OSError:
+            return False
+        return status.st_mtime > beside.st_mtime + _TOGETHER
 
     def merged(
         self, place: Place, given: Mapping[str, Any] | None, expires: float | Keep | None, *, exists: bool
