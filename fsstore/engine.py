@@ -7,176 +7,17 @@ file never hides the others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from fsstore.errors import Conflict, NestedWrite, StoreError, TooLarge, Unsupported
+from fsstore.errors import Conflict, NestedWrite, StoreError, Unsupported
+from fsstore.ops import Op, Outcome
 from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Run, Undone, Usage
+from fsstore.traces import Traces
 
 if TYPE_CHECKING:
     from fsstore.events import Event, Told, WatchStatus
-
-
-class Expect(Enum):
-    """What a write may demand of its key beside a revision (a plain ``str``)."""
-
-    ANYTHING = "anything"
-    ABSENT = "absent"
-
-
-class Put(NamedTuple):
-    """Store ``raw`` under the key; ``metadata`` is merged over what the record had."""
-
-    namespace: str
-    key: str
-    raw: bytes
-    metadata: Mapping[str, Any] | None = None
-    expect: Expect | str = Expect.ANYTHING
-    anew: bool = False
-    """Whether the record begins anew: nothing is merged."""
-    exact: bool = False
-    """Whether the very bytes are wanted, though the value be the same."""
-    expires: float | None = None
-    """When the key ends by itself, in seconds since the epoch; ``None``: never, whatever was said of it before."""
-    keeps: bool = False
-    """Whether a key that is there ends when it would have; ``expires`` is for one that is not."""
-    by_file: bool = False
-    """Whether the expected revision is that of the file, also where its key has ended by itself."""
-
-
-class Delete(NamedTuple):
-    """Remove the key and its metadata."""
-
-    namespace: str
-    key: str
-    expect: Expect | str = Expect.ANYTHING
-    ended: bool = False
-    """Whether only a key that has ended by itself is meant, so that nothing of it remains."""
-    by_file: bool = False
-    """As of a `Put`."""
-
-
-class Verdict(Enum):
-    """What an `Update` decides instead of a new content."""
-
-    KEEP = "keep"
-    REMOVE = "remove"
-
-
-class Update(NamedTuple):
-    """Replace the key's value by what ``change`` makes of it, in one step.
-
-    ``change`` gets the value, or `MISSING`, while the key is locked, and returns the new content or a `Verdict`.
-    What it raises is raised, and nothing changes. It is called again if a person changed the file meanwhile.
-    """
-
-    namespace: str
-    key: str
-    change: Callable[[Any], bytes | Verdict]
-    expires: float | None = None
-    """When the key ends by itself, if this makes it; one that is there ends when it would have."""
-
-
-class Expire(NamedTuple):
-    """Say anew when the key ends by itself, in seconds since the epoch; ``None``: never. A missing key stays so."""
-
-    namespace: str
-    key: str
-    expires: float | None
-
-
-class Check(NamedTuple):
-    """The key must have this revision (``None``: must not exist), and this metadata if any is named."""
-
-    namespace: str
-    key: str
-    revision: str | None
-    metadata: Mapping[str, Any] | None = None
-    ends: bool = False
-    """Whether it must end by itself when ``expires`` says."""
-    expires: float | None = None
-
-
-class CheckScan(NamedTuple):
-    """The keys that start with ``prefix`` must be these, sorted: no other may have come or gone.
-
-    Without a namespace it is about the namespaces that hold a key.
-    """
-
-    namespace: str | None
-    prefix: str
-    names: tuple[str, ...]
-
-
-Op = Put | Delete | Update | Expire | Check | CheckScan
-Change = Put | Delete | Update | Expire
-
-MISSING: Any = object()
-"""No value, where ``None`` is one."""
-
-
-def require_expected(namespace: str, key: str, expected: Expect | str | None, actual: str | None) -> None:
-    """Raise `Conflict` unless the key's revision (``None``: no such key) is what is expected."""
-    if expected is Expect.ANYTHING:
-        return
-    wanted = expected if isinstance(expected, str) else None
-    if actual == wanted:
-        return
-    found, way_out = f"has revision {actual}", "Read it again, and decide anew."
-    if actual is None:
-        found = "does not exist"
-    elif wanted is None:
-        found, way_out = "exists already", "Choose another key; copy and move replace it with overwrite=True."
-    raise Conflict(
-        f"key {key!r} of namespace {namespace!r} {found}. {way_out}",
-        namespace=namespace,
-        key=key,
-        expected=wanted,
-        actual=actual,
-    )
-
-
-def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
-    """Raise `Conflict` if the metadata beside a value is not what it was."""
-    if check.metadata is not None and dict(actual) != dict(check.metadata):
-        raise Conflict(
-            f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
-            "decide anew.",
-            namespace=check.namespace,
-            key=check.key,
-            expected=check.revision,
-            actual=check.revision,
-        )
-
-
-def require_end(check: Check, actual: float | None) -> None:
-    """Raise `Conflict` if a key does not end by itself when it did."""
-    if check.ends and actual != check.expires:
-        raise Conflict(
-            f"the end of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
-            "anew.",
-            namespace=check.namespace,
-            key=check.key,
-            expected=check.revision,
-            actual=check.revision,
-        )
-
-
-def require_names(check: CheckScan, names: Sequence[str]) -> None:
-    """Raise `Conflict` if the keys that start with a prefix are others than they were."""
-    changed = sorted(set(names).symmetric_difference(check.names))
-    if changed:
-        happened = "came into being" if changed[0] in names else "went"
-        what = "namespace" if check.namespace is None else f"namespace {check.namespace!r}: key"
-        raise Conflict(
-            f"{what} {changed[0]!r} {happened} after it was listed which there are. Read again, and decide anew.",
-            namespace=check.namespace or changed[0],
-            key="" if check.namespace is None else changed[0],
-            expected=None,
-            actual=None,
-        )
 
 
 def nested(what: str) -> NestedWrite:
@@ -207,39 +48,6 @@ def cursor_in_use(name: str) -> Conflict:
         expected=None,
         actual=None,
     )
-
-
-MAX_VALUE_BYTES = 64 * 1024 * 1024
-"""The largest value an engine stores unless it is told otherwise, in bytes of JSON."""
-
-
-def require_size(namespace: str, key: str, raw: bytes, limit: int) -> None:
-    """Raise `TooLarge` for a value of more than ``limit`` bytes."""
-    if len(raw) > limit:
-        raise too_large(len(raw), limit, f"key {key!r} of namespace {namespace!r}")
-
-
-def too_large(size: int, limit: int, what: str) -> TooLarge:
-    """The error for content that is over the limit."""
-    return TooLarge(
-        f"{what}: {size:,} bytes, over the store's limit of {limit:,}. Split the value over several keys, or raise "
-        f'"max_value_bytes" in the settings of fsstore.json.',
-        size=size,
-        limit=limit,
-    )
-
-
-class Outcome(Enum):
-    """What an op found and did."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    """The value was there already; nothing was written."""
-    DELETED = "deleted"
-    MISSING = "missing"
-    HELD = "held"
-    """A check: it is as it was."""
 
 
 class Content(NamedTuple):
@@ -278,69 +86,6 @@ class Capabilities(NamedTuple):
         """Raise `Unsupported` for a mode that is not among them."""
         if mode not in self.durability:
             raise Unsupported(f"durability is one of: {', '.join(sorted(self.durability))}; not {mode!r}", path="")
-
-
-class Trace(NamedTuple):
-    """A key that is new, or whose value may be another one."""
-
-    key: str
-    group: str
-    """Keys of one group come and go together, as the engine sees it."""
-    state: bytes
-    """What the engine tells the key's next change by. Empty: it can not, and names the key again."""
-
-
-class Changed(NamedTuple):
-    """What may have changed in a namespace."""
-
-    mark: bytes
-    """Where to go on from; the one before if there is nothing to be kept."""
-    seen: list[Trace]
-    gone: list[str]
-    """Keys that are there no more."""
-
-
-class Kept(Protocol):
-    """What somebody has kept of the answers about one namespace, just as they were given."""
-
-    @property
-    def mark(self) -> bytes:
-        """That of the last one; empty before the first."""
-        ...
-
-    def group(self, name: str) -> dict[str, bytes]:
-        """The keys of a group, each with its state; the caller owns it."""
-        ...
-
-    def groups(self) -> dict[str, dict[str, bytes]]:
-        """All groups that have keys."""
-        ...
-
-
-class Traces(Protocol):
-    """How an index comes to know what has changed in one namespace, without reading its values."""
-
-    @property
-    def owner(self) -> str:
-        """What an index belongs to. With another owner it is worth nothing."""
-        ...
-
-    def place(self) -> str | None:
-        """The path of a file in which an index may be kept; ``None`` if there is no room for one.
-
-        It is the store's: lost where the store is, and never a part of what is told or kept of the store.
-        """
-        ...
-
-    def changed(self, kept: Kept, *, verify: bool = False) -> Changed:
-        """The keys that may have changed since what was kept was told; the first time: all there are.
-
-        Complete for every change that ended before the call, but for one: what a person wrote into a file in place
-        is found by an observer of this process, else by a look at every file, which is taken when the last
-        one is some time ago (a setting of the store), or to ``verify``. A value that is read after the call is not
-        older than its state.
-        """
-        ...
 
 
 class Reader(Protocol):

@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-from fsstore.engine import (
-    Check,
-    CheckScan,
-    Content,
-    Op,
-    Reader,
-    require_end,
-    require_expected,
-    require_metadata,
-    require_names,
-)
+from fsstore.engine import Content, Reader
 from fsstore.errors import Conflict
+from fsstore.ops import Check, CheckScan, Op, require_end, require_expected, require_metadata, require_names
 from fsstore.records import Record, seconds_of
 
 Name = tuple[str, str]

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import Engine, Op, Put, Reader, Update, Verdict
+from fsstore.engine import Engine, Reader
 from fsstore.errors import BadValue, CredentialRefused, InvalidValue, SchemaViolation, StoreError
 from fsstore.keys import encode_namespace
+from fsstore.ops import Op, Put, Update, Verdict
 from fsstore.records import Rules
 
 _log = logging.getLogger("fsstore")

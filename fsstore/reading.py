@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from fsstore import keys, values
-from fsstore.engine import MISSING, Reader
+from fsstore.engine import Reader
 from fsstore.errors import BadValues, InvalidName, NotFound, StoreError, UnsupportedType
+from fsstore.ops import MISSING
 from fsstore.records import Author, Record, Report, Usage
 
 if TYPE_CHECKING:

@@ -13,30 +13,26 @@ from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, NoReturn
 
 from fsstore import values
-from fsstore.engine import (
+from fsstore.engine import Capabilities, Content, Engine, Stored, nested
+from fsstore.errors import Closed, StoreError, Unsupported
+from fsstore.footprint import Footprint
+from fsstore.keys import path_of
+from fsstore.ops import (
     MISSING,
-    Capabilities,
     Check,
     CheckScan,
-    Content,
     Delete,
-    Engine,
     Expect,
     Expire,
     Op,
     Outcome,
     Put,
-    Stored,
     Update,
     Verdict,
-    nested,
     require_expected,
     require_metadata,
     require_names,
 )
-from fsstore.errors import Closed, StoreError, Unsupported
-from fsstore.footprint import Footprint
-from fsstore.keys import path_of
 from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 

@@ -10,28 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import (
-    MAX_VALUE_BYTES,
-    MISSING,
-    Capabilities,
-    Check,
-    CheckScan,
-    Content,
-    Delete,
-    Expire,
-    Op,
-    Outcome,
-    Put,
-    Stored,
-    Update,
-    Verdict,
-    nested,
-    require_end,
-    require_expected,
-    require_metadata,
-    require_names,
-    require_size,
-)
+from fsstore.engine import Capabilities, Content, Stored, nested
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
 from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
@@ -39,6 +18,24 @@ from fsstore.engines.memory_feed import Cell, MemoryFeed, has_ended
 from fsstore.engines.memory_runs import MemoryRuns
 from fsstore.errors import Closed, InvalidValue, StoreError, Unsupported
 from fsstore.keys import path_of
+from fsstore.ops import (
+    MAX_VALUE_BYTES,
+    MISSING,
+    Check,
+    CheckScan,
+    Delete,
+    Expire,
+    Op,
+    Outcome,
+    Put,
+    Update,
+    Verdict,
+    require_end,
+    require_expected,
+    require_metadata,
+    require_names,
+    require_size,
+)
 from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Record, Rules, Run, Undone, Usage, timestamp
 from fsstore.revisions import revision as revision_of
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 
-from fsstore.engine import Engine, Trace, Traces
+from fsstore.engine import Engine
 from fsstore.errors import StoreError
 from fsstore.finding import paths, words
 from fsstore.finding.declaring import Declared
 from fsstore.finding.entries import entries
 from fsstore.finding.index import Index, Noted, Space, pieces
 from fsstore.finding.selecting import Selection, keys_query
+from fsstore.traces import Trace, Traces
 
 _PIECE = 500
 _ATTEMPTS = 3

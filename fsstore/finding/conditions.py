@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from fsstore import values
-from fsstore.engine import MISSING
 from fsstore.errors import InvalidValue, UnsupportedType
 from fsstore.finding import paths
+from fsstore.ops import MISSING
 
 
 class Condition(NamedTuple):

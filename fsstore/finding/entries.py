@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from fsstore.engine import MISSING
+from fsstore.ops import MISSING
 
 NULL, BOOLEAN, NUMBER, TEXT, LIST, OBJECT = range(6)
 ELEMENT = 16

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from fsstore.engine import Trace
 from fsstore.finding.entries import Entry
+from fsstore.traces import Trace
 
 _VERSION = 1
 _PATIENCE = 1.0  # seconds to wait for another process that writes it

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from fsstore.engine import MISSING
 from fsstore.errors import InvalidValue, UnsupportedType
+from fsstore.ops import MISSING
 
 Steps = tuple[str, ...]
 

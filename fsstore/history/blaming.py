@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsstore.commits import Blame
-from fsstore.engine import MAX_VALUE_BYTES, MISSING
 from fsstore.errors import NotFound, StoreError
 from fsstore.history.compare import same
 from fsstore.history.contents import File, value_of
 from fsstore.history.log import Log, commit_of
 from fsstore.history.objects import Entry, Objects, RawCommit
 from fsstore.keys import path_of
+from fsstore.ops import MAX_VALUE_BYTES, MISSING
 
 _Step = tuple[RawCommit, Any, list[Any]]
 """A commit, the value there and those of its parents; `MISSING` where there is none, an error where it is bad."""

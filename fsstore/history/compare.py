@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsstore.commits import Change, Difference, Kind
-from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files import layout
 from fsstore.errors import StoreError
 from fsstore.history.contents import File, value_of
 from fsstore.history.objects import Objects, RawCommit
 from fsstore.history.trees import differences
+from fsstore.ops import MAX_VALUE_BYTES
 
 
 def same(old: Any, new: Any) -> bool:

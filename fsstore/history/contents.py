@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from fsstore import values
-from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import IrregularFile
 from fsstore.errors import BadValue, StoreError, TooLarge
 from fsstore.history.objects import DIRECTORY, FILE, LINK, PROGRAM, Entry, Objects
+from fsstore.ops import MAX_VALUE_BYTES
 
 _WAY_OUT = "History stays as it is; a later commit may hold a value."
 _PLAIN = (FILE, PROGRAM)

@@ -11,7 +11,6 @@ from datetime import datetime
 from itertools import islice
 
 from fsstore.commits import Commit, Version, make_commit
-from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.history.changes import Changes, View
 from fsstore.history.compare import kind_of
 from fsstore.history.contents import File, value_of
@@ -19,6 +18,7 @@ from fsstore.history.objects import FILE, Entry, Objects, RawCommit
 from fsstore.history.table import REMOVED, UNKNOWN
 from fsstore.history.walking import newest_first, not_in
 from fsstore.keys import encode_namespace, path_of
+from fsstore.ops import MAX_VALUE_BYTES
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fsstore import values
 from fsstore.commits import Commit
-from fsstore.engine import MAX_VALUE_BYTES, UNREADABLE, Capabilities, Content
+from fsstore.engine import UNREADABLE, Capabilities, Content
 from fsstore.engines.files import layout
 from fsstore.engines.files.doctor import bad_content, not_regular, too_large
 from fsstore.engines.files.rules import parse_rules
@@ -21,6 +21,7 @@ from fsstore.history.objects import DIRECTORY, Entry, Objects
 from fsstore.history.table import REMOVED
 from fsstore.history.treekeys import keys_in, namespaces_in
 from fsstore.keys import encode_namespace, path_of
+from fsstore.ops import MAX_VALUE_BYTES
 from fsstore.records import NO_RULES, Finding, Record, Rules, Usage, timestamp
 
 

@@ -6,12 +6,12 @@ import os
 from typing import Any
 
 from fsstore.commits import Restored
-from fsstore.engine import Delete, Expect, Op, Put
 from fsstore.engines.files import layout
 from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.history.objects import DIRECTORY, FILE, PROGRAM, Entry, Objects, RawCommit
 from fsstore.history.trees import differences
 from fsstore.keys import encode_namespace, path_of
+from fsstore.ops import Delete, Expect, Op, Put
 from fsstore.values import Malformed
 
 _PLAIN = (FILE, PROGRAM)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import Expect, Put, Stored
+from fsstore.engine import Stored
 from fsstore.engines.files.rules import parse_rules
 from fsstore.errors import Conflict, InvalidValue, StoreError
 from fsstore.moving.lines import Entry
+from fsstore.ops import Expect, Put
 from fsstore.records import timestamp
 from fsstore.revisions import revision as revision_of
 from fsstore.values import Malformed

@@ -9,13 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn
 
-from fsstore.engine import Engine, Outcome, Put, Stored
+from fsstore.engine import Engine, Stored
 from fsstore.errors import BadLine, Conflict, StoreError, UnsupportedType
 from fsstore.keys import path_of
 from fsstore.moving.counts import Imported, Progress
 from fsstore.moving.fitting import has_rules, is_same, is_there, put, require_sense
 from fsstore.moving.framing import Framing
 from fsstore.moving.lines import End, Entry, Header, Ruling, read_line
+from fsstore.ops import Outcome, Put
 from fsstore.records import Author
 from fsstore.values import Malformed
 

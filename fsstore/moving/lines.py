@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from fsstore import values
-from fsstore.engine import MISSING, Stored
+from fsstore.engine import Stored
 from fsstore.errors import StoreError
 from fsstore.keys import path_of
+from fsstore.ops import MISSING
 from fsstore.records import seconds_of, timestamp
 from fsstore.values import Malformed
 

@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fsstore.engine import Check, CheckScan, Delete, Engine, Expect, Op, Put, Stored
+from fsstore.engine import Engine, Stored
 from fsstore.errors import Conflict, InvalidName, NotFound, StoreError
 from fsstore.keys import path_of
+from fsstore.ops import Check, CheckScan, Delete, Expect, Op, Put
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 

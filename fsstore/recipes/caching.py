@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore.errors import Closed, Conflict, LockTimeout, NotFound, StoreError
-from fsstore.namespace import require_lasting
 from fsstore.recipes.flights import Computing, Flight, outside
 from fsstore.records import seconds_of
 from fsstore.steps import Entering, Steps, Waiting, arun, run
+from fsstore.writing import require_lasting
 
 if TYPE_CHECKING:
     from fsstore.locks import Lock

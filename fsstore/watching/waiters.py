@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from fsstore.engine import MISSING
 from fsstore.errors import BadValue, Closed, StoreError, WaitTimeout
+from fsstore.ops import MISSING
 from fsstore.waits import Deadline
 from fsstore.watching.waking import Alarm, Wake
 

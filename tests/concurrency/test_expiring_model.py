@@ -17,13 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 import fsstore
 from fsstore import Store
-from fsstore.engine import Outcome
 from fsstore.engines import memory
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.sidecars import Keep
 from fsstore.engines.files.work import Work
 from fsstore.namespace import Handle
+from fsstore.ops import Outcome
 from fsstore.records import seconds_of
 from fsstore.transaction import TransactionEngine
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from fsstore.engine import Check, CheckScan, Content, Delete, Expect, Op, Outcome, Put
+from fsstore.engine import Content
 from fsstore.footprint import Footprint
 from fsstore.namespace import Handle
+from fsstore.ops import Check, CheckScan, Delete, Expect, Op, Outcome, Put
 from fsstore.records import Author
 from fsstore.transaction import TransactionEngine
 

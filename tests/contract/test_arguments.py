@@ -9,7 +9,7 @@ import pytest
 
 import fsstore
 from fsstore import InvalidName, Operation, Store, TooLarge, UnsupportedType, run_agent
-from fsstore.engine import MAX_VALUE_BYTES
+from fsstore.ops import MAX_VALUE_BYTES
 
 NO_TEXT: dict[str, Callable[[Any], object]] = {
     "list_keys": lambda store: store.list_keys(5),

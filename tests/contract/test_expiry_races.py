@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from fsstore import Conflict, Event, Store, StoreError, Unsupported
-from fsstore.engine import Put
 from fsstore.engines import memory
 from fsstore.engines.files import preparing
 from fsstore.namespace import Handle
+from fsstore.ops import Put
 from fsstore.transaction import TransactionEngine
 
 from .test_expiry import Pass, let_pass

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fsstore import InvalidValue, Store, UnsupportedType
-from fsstore.engine import MISSING
 from fsstore.finding import conditions, paths
 from fsstore.finding.conditions import same
+from fsstore.ops import MISSING
 
 BIG = 10**30
 

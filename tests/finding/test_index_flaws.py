@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from fsstore import Store
-from fsstore.engine import Trace
 from fsstore.engines.files import traces
 from fsstore.engines.files.intents import Intents
 from fsstore.engines.files.traces import FileTraces, _Look
 from fsstore.finding import candidates
 from fsstore.finding.conditions import Condition
 from fsstore.finding.index import Index, Space
+from fsstore.traces import Trace
 
 from .asking import saved, written
 from .conftest import make

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from fsstore.engine import Delete, Expect, Put
 from fsstore.engines.files.engine import FileEngine
 from fsstore.errors import Conflict
 from fsstore.history import restoring
+from fsstore.ops import Delete, Expect, Put
 
 from .stores import StoreRepo
 

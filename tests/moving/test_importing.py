@@ -14,9 +14,9 @@ from files.mounts import small_disk
 
 import fsstore
 from fsstore import BadLine, Conflict, DiskFull, Imported, Store
-from fsstore.engine import Expect
 from fsstore.moving import fitting, framing, importing
 from fsstore.moving.importing import Import
+from fsstore.ops import Expect
 from fsstore.values import encode
 
 from .conftest import files_of

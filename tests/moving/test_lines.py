@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fsstore import values
-from fsstore.engine import MISSING, Stored
+from fsstore.engine import Stored
 from fsstore.moving.lines import Entry, Header, Ruling, header_line, key_line, read_line, rules_line
+from fsstore.ops import MISSING
 from fsstore.values import Malformed
 
 JSON = st.recursive(

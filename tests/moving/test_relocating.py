@@ -12,9 +12,9 @@ import pytest
 
 import fsstore
 from fsstore import Conflict, InvalidName, NotFound, Store
-from fsstore.engine import Check, CheckScan
 from fsstore.engines.files.placing import Placing
 from fsstore.moving.relocating import Relocation
+from fsstore.ops import Check, CheckScan
 
 from .conftest import ODD, files_of, put
 from .test_interrupted import at_call, killed

@@ -13,7 +13,7 @@ import pytest
 import fsstore
 from fsstore import InvalidValue, Namespace, ReadOnly, SchemaViolation, Store, guards, namespace
 from fsstore.alternatives import multiply
-from fsstore.engine import Put
+from fsstore.ops import Put
 from fsstore.shape import violation
 
 SCHEMA = {

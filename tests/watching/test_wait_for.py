@@ -11,6 +11,7 @@ import pytest
 
 import fsstore
 from fsstore import BadValue, Closed, Event, Store, WaitTimeout
+from fsstore.ops import MISSING
 from fsstore.watching.waiters import Name, Waiters, Wanted
 
 from .helpers import PATIENCE, wait_until
@@ -176,7 +177,7 @@ class ChecksTooEarly(Waiters):
         gate = threading.Lock()
         gate.acquire()
         try:
-            while (found := wanted.look()) is fsstore.engine.MISSING:
+            while (found := wanted.look()) is MISSING:
                 self.add(wanted.name, gate.release)
                 if not gate.acquire(timeout=-1 if timeout is None else timeout):
                     raise wanted.timed_out(timeout)

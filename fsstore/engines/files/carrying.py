@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Callable
 
-from fsstore.engine import Check
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
@@ -25,6 +24,7 @@ from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
+from fsstore.ops import Check
 from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")

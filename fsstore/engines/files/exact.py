@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from fsstore import values
-from fsstore.engine import MISSING, Stored
+from fsstore.engine import Stored
 from fsstore.engines.files.access import MISSING_FILE, FileAccess
 from fsstore.engines.files.intents import Overlay
 from fsstore.engines.files.places import Place
 from fsstore.errors import StoreError
 from fsstore.keys import encode_namespace
+from fsstore.ops import MISSING
 
 _PIECE = 256
 """So many keys of a stream are read at one instant."""

@@ -7,7 +7,6 @@ import errno
 import os
 from collections.abc import Iterator
 
-from fsstore.engine import too_large
 from fsstore.engines.files.atomic import IrregularFile
 from fsstore.errors import (
     AccessDenied,
@@ -18,6 +17,7 @@ from fsstore.errors import (
     StorageFailure,
     StoreError,
 )
+from fsstore.ops import too_large
 from fsstore.values import Malformed
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})

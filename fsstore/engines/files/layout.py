@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
 from fsstore.credentials import OFF, POLICIES
-from fsstore.engine import MAX_VALUE_BYTES
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.durable import sync_files
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
+from fsstore.ops import MAX_VALUE_BYTES
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -11,22 +11,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from fsstore import values
-from fsstore.engine import (
-    MISSING,
-    UNREADABLE,
-    Check,
-    Delete,
-    Expect,
-    Expire,
-    Outcome,
-    Put,
-    Update,
-    Verdict,
-    require_end,
-    require_expected,
-    require_metadata,
-    require_size,
-)
+from fsstore.engine import UNREADABLE
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.access import MISSING_FILE
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
@@ -40,6 +25,21 @@ from fsstore.engines.files.sidecars import REMOVE, Keep
 from fsstore.engines.files.stripes import Stripe, Stripes
 from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
+from fsstore.ops import (
+    MISSING,
+    Check,
+    Delete,
+    Expect,
+    Expire,
+    Outcome,
+    Put,
+    Update,
+    Verdict,
+    require_end,
+    require_expected,
+    require_metadata,
+    require_size,
+)
 from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 

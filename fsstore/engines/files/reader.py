@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from fsstore import values
-from fsstore.engine import Content, Traces
+from fsstore.engine import Content
 from fsstore.engines.files import layout
 from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY, NOTHING
 from fsstore.engines.files.atomic import DIRECTORY, READ, read_descriptor
@@ -23,6 +23,7 @@ from fsstore.engines.files.places import Place
 from fsstore.keys import ROOT, Level, encode_namespace
 from fsstore.records import Finding, Record, Rules, Usage, timestamp
 from fsstore.revisions import revision as revision_of
+from fsstore.traces import Traces
 
 _ALL = range(COUNT)
 _T = TypeVar("_T")

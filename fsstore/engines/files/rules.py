@@ -14,12 +14,12 @@ from contextlib import suppress
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import too_large
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.durable import sync_files
 from fsstore.errors import BadValue, StoreError
 from fsstore.keys import encode_namespace
+from fsstore.ops import too_large
 from fsstore.records import NO_RULES, Rules
 from fsstore.revisions import revision as revision_of
 

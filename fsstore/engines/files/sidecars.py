@@ -11,12 +11,12 @@ from enum import Enum
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import too_large
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.atomic import DIRECTORY, Tree, read_descriptor
 from fsstore.engines.files.intents import NOTHING_OPEN, Overlay
 from fsstore.engines.files.places import Place
 from fsstore.errors import BadValue
+from fsstore.ops import too_large
 from fsstore.records import seconds_of, timestamp
 
 _BELIEVED = 0.05  # seconds

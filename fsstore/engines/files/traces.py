@@ -18,7 +18,6 @@ from typing import NamedTuple
 import orjson
 
 from fsstore import keys
-from fsstore.engine import Changed, Kept, Trace
 from fsstore.engines.files import failures, layout
 from fsstore.engines.files.access import MISSING_FILE, NO_DIRECTORY
 from fsstore.engines.files.atomic import DIRECTORY, Tree
@@ -28,6 +27,7 @@ from fsstore.engines.files.sweeping import is_sweep_due
 from fsstore.engines.files.watching import touched
 from fsstore.keys import ROOT, Level, encode_namespace
 from fsstore.leases import boot_id
+from fsstore.traces import Changed, Kept, Trace
 
 _FILE = "find.sqlite"
 _LATER = 1.0  # seconds that a hub's hints may go back without a new mark

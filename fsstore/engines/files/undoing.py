@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fsstore.engine import Delete, Expect, Put
 from fsstore.engines.files.journal import Line
 from fsstore.engines.files.runs import Image, Runs
 from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.errors import Conflict
 from fsstore.keys import path_of
+from fsstore.ops import Delete, Expect, Put
 from fsstore.records import Author, Run, Undone
 from fsstore.values import Malformed
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from fsstore.engine import Check, Delete, Expect, Expire, Outcome, Put, Update
 from fsstore.engines.files.places import Place
+from fsstore.ops import Check, Delete, Expect, Expire, Outcome, Put, Update
 
 _LOOKING = (Update, Expire, Check)
 _LARGE = 64 * 1024  # bytes: staging more takes long enough for a person to move the directory

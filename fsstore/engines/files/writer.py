@@ -10,15 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from fsstore.engine import (
-    CheckScan,
-    Expire,
-    Op,
-    Outcome,
-    Put,
-    Update,
-    require_names,
-)
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import Tree
@@ -34,6 +25,7 @@ from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
 from fsstore.errors import Conflict, StoreError
 from fsstore.keys import encode_namespace
+from fsstore.ops import CheckScan, Expire, Op, Outcome, Put, Update, require_names
 from fsstore.records import Author, Backup, Claim, Finding, Rules
 
 _log = logging.getLogger("fsstore")
