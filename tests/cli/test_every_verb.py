@@ -114,8 +114,8 @@ CASES: dict[str, Case] = {
     "backup": same(("backup", "../saved"), "", "fsstore: copied .* files, .*\nfsstore: not copied: .git\n", 1),
     "export": Case(
         ("export", "-n", "a:b"),
-        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n',
-        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n',
+        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n{"end":{"keys":1}}\n',
+        r'{"fsstore":"export",.*}\n{"namespace":"a:b","key":"x y",.*}\n{"end":{"keys":1}}\n',
         "fsstore: exported 1 keys, .* bytes\n",
     ),
     "import": same(("import", "../lines"), "", "fsstore: 1 keys created, .*\n", 1),
@@ -142,7 +142,9 @@ def prepared(past: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         store.use_namespace("work").queue("mail").put({"to": "ada"}, id="one")
     (past / "stray.txt").write_text("a note")
     (place / "agent.py").write_text("def run(input_dict, tools): return input_dict")
-    (place / "lines").write_text('{"fsstore":"export","version":1}\n{"namespace":"new","key":"k","value":1}\n')
+    (place / "lines").write_text(
+        '{"fsstore":"export","version":1}\n{"namespace":"new","key":"k","value":1}\n{"end":{"keys":1}}\n'
+    )
     monkeypatch.setenv("EDITOR", "echo 5 >")
     return past
 
