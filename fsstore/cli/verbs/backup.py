@@ -8,6 +8,7 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output, quoted
+from fsstore.cli.progress import waiting
 
 EXAMPLE = "fsstore backup ../saved"
 
@@ -22,7 +23,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Copy, and say what was left out."""
     if args.where == "":
         raise UsageError("DIR is empty; name a directory")
-    with open_store(args) as store:
+    with open_store(args) as store, waiting(output, "copying"):
         copied = store.backup(args.where, new_id=args.new_id)
     if output.json:
         output.documents([copied._asdict()])

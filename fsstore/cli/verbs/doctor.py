@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fsstore.cli import exits
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output, escape, quoted
+from fsstore.cli.progress import waiting
 from fsstore.records import Finding
 
 EXAMPLE = "fsstore doctor"
@@ -23,7 +24,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, output: Output) -> int:
     """Report; nothing is changed but with ``--fix``, and nothing at all in a healthy store."""
     count = mended = wrong = 0
-    for finding in _mended(args) if args.fix else _found(args):
+    for finding in _waited_for(_mended(args) if args.fix else _found(args), output):
         count += 1
         mended += bool(finding.repair)
         wrong += not finding.repair and finding.problem not in HARMLESS
@@ -36,6 +37,14 @@ def run(args: argparse.Namespace, output: Output) -> int:
     output.talk(f"{told}, {mended} mended" if args.fix and count else told)
     _tell_cost(args, output)
     return exits.DATA if wrong else exits.OK
+
+
+def _waited_for(findings: Iterator[Finding], output: Output) -> Iterator[Finding]:
+    """The same, with a bar until the first one comes."""
+    with waiting(output, "reading everything") as stop:
+        for finding in findings:
+            stop()
+            yield finding
 
 
 def _tell_cost(args: argparse.Namespace, output: Output) -> None:

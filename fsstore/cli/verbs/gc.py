@@ -7,6 +7,7 @@ import argparse
 from fsstore.cli import exits
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
+from fsstore.cli.progress import waiting
 
 EXAMPLE = "fsstore gc"
 
@@ -17,7 +18,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, output: Output) -> int:
     """Pack it, and say what that brought. No commit is lost by it."""
-    with open_store(args) as store:
+    with open_store(args) as store, waiting(output, "packing"):
         packed = store.gc()
     if output.json:
         output.documents([{"before": packed.before._asdict(), "after": packed.after._asdict()}])

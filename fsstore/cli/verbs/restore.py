@@ -9,6 +9,7 @@ from fsstore.cli import commits, exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import namespace_of, open_store
 from fsstore.cli.output import Output, quoted
+from fsstore.cli.progress import waiting
 from fsstore.commits import Restored
 from fsstore.store import Store
 
@@ -32,7 +33,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
         raise UsageError("--whole-store goes with no namespace; --all restores the one that -n names")
     namespace = None if args.whole_store else namespace_of(args)
     with open_store(args, read_only=args.dry_run) as store:
-        restored = store.restore(args.revision, namespace, args.key, dry_run=args.dry_run)
+        with waiting(output, "restoring"):
+            restored = store.restore(args.revision, namespace, args.key, dry_run=args.dry_run)
         if not (restored.set or restored.deleted):
             _require_there(store, args.revision, args.key)
     if output.json:

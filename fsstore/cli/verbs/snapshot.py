@@ -7,6 +7,7 @@ import argparse
 from fsstore.cli import commits, exits
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
+from fsstore.cli.progress import waiting
 
 EXAMPLE = "fsstore snapshot -m 'before the cleaning'"
 
@@ -20,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, output: Output) -> int:
     """Make it, and show the newest commit it made; if nothing has changed there is none, which is no failure."""
     message = args.message if args.message and args.message.strip() else None  # a blank one says nothing
-    with open_store(args) as store:
+    with open_store(args) as store, waiting(output, "looking for changes"):
         commit = store.snapshot(message, verify=args.verify)
     if commit is None:
         output.talk("nothing has changed since the last snapshot")

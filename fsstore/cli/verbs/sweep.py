@@ -7,6 +7,7 @@ import argparse
 from fsstore.cli import exits
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
+from fsstore.cli.progress import waiting
 
 EXAMPLE = "fsstore sweep --dry-run"
 
@@ -21,7 +22,8 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Sweep, and say how many there were; none is no failure."""
     with open_store(args, read_only=args.dry_run) as store:
         space = store if args.namespace is None else store.use_namespace(args.namespace)
-        count = space.sweep(dry_run=args.dry_run)
+        with waiting(output, "sweeping"):
+            count = space.sweep(dry_run=args.dry_run)
     if output.json:
         output.documents([{"swept": count}])
     done = "would remove" if args.dry_run else "removed"

@@ -1,0 +1,57 @@
+"""A bar for what takes long and cannot say how far it is: on a terminal alone, and gone before anything is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+
+CODE = """
+import sys
+from fsstore.cli import progress
+from fsstore.cli.output import Output
+progress._AFTER = float(sys.argv[1])
+with progress.waiting(Output(), "copying") as stop:
+    if sys.argv[2] == "long":
+        sys.stdin.readline()
+    stop()
+    print("done", file=sys.stderr)
+"""
+
+
+def on_terminal(after: str, kind: str) -> bytes:
+    """All that the terminal gets; whoever waits goes on when the bar has been seen."""
+    master, slave = os.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80", "NO_COLOR": "1"}
+    command = [sys.executable, "-c", CODE, after, kind]
+    seen = b""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=slave, stderr=slave, env=environment) as child:
+        os.close(slave)
+        assert child.stdin is not None
+        with contextlib.suppress(OSError):  # EIO: it has ended
+            while piece := os.read(master, 4096):
+                if b"copying" in seen + piece and b"copying" not in seen:
+                    child.stdin.write(b"go on\n")
+                    child.stdin.flush()
+                seen += piece
+    os.close(master)
+    assert child.returncode == 0
+    return seen
+
+
+def test_what_takes_long_shows_a_bar_that_is_gone_before_the_next_line() -> None:
+    seen = on_terminal("0", "long")
+    bar, _, rest = seen.rpartition(b"copying")
+    assert bar or rest
+    assert b"\x1b[2K" in rest  # the line is erased
+    assert rest.rstrip().endswith(b"done")
+
+
+def test_what_is_quick_shows_none() -> None:
+    assert on_terminal("1000", "quick").strip() == b"done"
+
+
+def test_there_is_none_in_a_pipe() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE, "0", "quick"], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"done\n")
