@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -42,3 +44,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell how many cases there were."""
     for name, count in sorted(TALLY.items()):
         terminalreporter.write_line(f"{name}: {count:,} cases")
+
+
+@pytest.fixture
+def let_pass(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Let so many seconds pass at once."""
+    real, passed = time.time, [0.0]
+    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+
+    def let(seconds: float) -> None:
+        passed[0] += seconds
+
+    return let

@@ -14,18 +14,6 @@ from fsstore import Conflict, NotFound, Store
 Pass = Callable[[float], None]
 
 
-@pytest.fixture
-def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
-    """Let so many seconds pass at once."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
-
-    def let(seconds: float) -> None:
-        passed[0] += seconds
-
-    return let
-
-
 READS: dict[str, tuple[Callable[[Store], Any], Any]] = {
     "get": (lambda store: store.get("k", "none"), "none"),
     "exists": (lambda store: store.exists("k"), False),

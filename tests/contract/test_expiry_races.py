@@ -16,9 +16,7 @@ from fsstore.namespace import Handle
 from fsstore.ops import Put
 from fsstore.transaction import TransactionEngine
 
-from .test_expiry import Pass, let_pass
-
-__all__ = ["let_pass"]
+Pass = Callable[[float], None]
 
 
 def once_after(patch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:

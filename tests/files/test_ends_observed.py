@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -50,18 +49,6 @@ class Clock:
 def store(tmp_path: Path) -> Iterator[Store]:
     with fsstore.open(tmp_path / "store") as opened:
         yield opened
-
-
-@pytest.fixture
-def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
-    """Let so many seconds pass at once, for all."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
-
-    def let(seconds: float) -> None:
-        passed[0] += seconds
-
-    return let
 
 
 @pytest.fixture

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from fsstore import Store
 
 from .asking import check
 
 Pass = Callable[[float], None]
-
-
-@pytest.fixture
-def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
-    """Let so many seconds pass at once."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
-
-    def let(seconds: float) -> None:
-        passed[0] += seconds
-
-    return let
 
 
 def test_what_has_ended_is_not_found(store: Store, let_pass: Pass) -> None:

@@ -1,13 +1,15 @@
-"""Every test that takes ``store`` runs on each engine; time passes when a test says so."""
+"""Every test that takes ``store`` runs on each engine; those that take ``disk`` have a store for several processes."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from files.children import end_all
 
-Pass = Callable[[float], None]
+import fsstore
+from fsstore import Store
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -17,12 +19,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def let_pass(monkeypatch: pytest.MonkeyPatch) -> Pass:
-    """Let so many seconds pass at once."""
-    real, passed = time.time, [0.0]
-    monkeypatch.setattr(time, "time", lambda: real() + passed[0])
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
 
-    def let(seconds: float) -> None:
-        passed[0] += seconds
 
-    return let
+@pytest.fixture
+def disk(root: Path) -> Iterator[Store]:
+    with fsstore.open(root, agent="tester") as opened:
+        yield opened
+    end_all()

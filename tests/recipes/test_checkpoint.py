@@ -24,18 +24,6 @@ from fsstore.recipes.progress import chained
 PATIENCE = 60.0
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def disk(root: Path) -> Iterator[Store]:
-    with fsstore.open(root, agent="tester") as opened:
-        yield opened
-    end_all()
-
-
 def stopped_at(one: Checkpoint, stop: Any) -> list[Any]:
     """The items up to the one in the middle of which it is stopped."""
     found = []

@@ -9,8 +9,8 @@ import pytest
 
 from fsstore import Store
 from fsstore.recipes.recipe import Recipe
-from recipes.conftest import Pass
 
+Pass = Callable[[float], None]
 WAYS = {"a": ["b"], "b": ["a"]}
 
 

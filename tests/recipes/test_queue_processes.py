@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from files.children import end_all, finish, fork, in_child, line, start, tell
+from files.children import finish, fork, in_child, line, start, tell
 
 import fsstore
 from fsstore import Store
@@ -18,18 +18,6 @@ from fsstore.recipes.jobs import Keys
 
 PATIENCE = 60.0
 ITEMS = 60
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def disk(root: Path) -> Iterator[Store]:
-    with fsstore.open(root, agent="tester") as opened:
-        yield opened
-    end_all()
 
 
 # Those that end in 7 always fail; what was done is noted where nothing of the store can take it back.

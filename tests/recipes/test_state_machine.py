@@ -5,30 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from files.children import end_all, finish, line, start, tell
+from files.children import finish, line, start, tell
 
 import fsstore
 from fsstore import StateMachine, Store
 
 JOB = {"pending": ["running"], "running": ["done", "failed", "pending"], "failed": ["pending"], "done": []}
 PATIENCE = 60.0
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-@pytest.fixture
-def disk(root: Path) -> Iterator[Store]:
-    with fsstore.open(root, agent="tester") as opened:
-        yield opened
-    end_all()
 
 
 def test_it_goes_where_it_may(store: Store) -> None:
