@@ -39,9 +39,10 @@ from fsstore.errors import (
     UnsupportedType,
     WaitTimeout,
 )
+from fsstore.opening import open
 from fsstore.reading import Operation
 from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, Usage
-from fsstore.store import Namespace, Store, open
+from fsstore.store import Namespace, Store
 
 if typing.TYPE_CHECKING:
     from fsstore.commits import Blame, Change, Collected, Commit, Cost, Difference, Restored, Version

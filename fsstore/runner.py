@@ -19,10 +19,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from fsstore.errors import NoRun
+from fsstore.opening import open as open_store
 from fsstore.reading import OpsHook, current
 from fsstore.running import OnError, Running
 from fsstore.store import Namespace
-from fsstore.store import open as open_store
 
 Agent = Callable[[dict[str, Any], dict[str, Any]], Any]
 

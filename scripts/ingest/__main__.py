@@ -12,7 +12,7 @@ import time
 import warnings
 
 import fsstore
-from fsstore.store import init_git
+from fsstore.opening import init_git
 
 from .progress import shown
 from .watcher import lines, watched

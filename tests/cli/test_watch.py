@@ -225,7 +225,7 @@ def test_a_full_disk_is_status_5(directory: Path) -> None:
 
 
 def test_that_changes_have_to_be_looked_for_is_told_once(directory: Path) -> None:
-    fsstore.store.configure(directory, "watch", "polling")
+    fsstore.opening.configure(directory, "watch", "polling")
     with Live("watch", "--replay") as watching:
         watching.until_ready()
         assert process("set", "k", "1").status == 0

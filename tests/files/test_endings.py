@@ -25,7 +25,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     if request.param == "polling":
         fsstore.open(tmp_path / "store").close()
-        from fsstore.store import configure
+        from fsstore.opening import configure
 
         configure(tmp_path / "store", "watch", "polling")
     elif not sys.platform.startswith("linux"):

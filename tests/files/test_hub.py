@@ -18,8 +18,8 @@ from fsstore.engines.files.watching import held, inotify
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.errors import BadValue
 from fsstore.events import Event
+from fsstore.opening import configure
 from fsstore.revisions import revision
-from fsstore.store import configure
 
 from . import children
 from .needs import need_root

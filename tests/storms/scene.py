@@ -12,7 +12,7 @@ from typing import Any
 from faults.tally import TALLY
 
 import fsstore
-from fsstore.store import configure
+from fsstore.opening import configure
 
 from .orders import Process
 

@@ -13,7 +13,7 @@ from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import is_store, working_directory
 from fsstore.cli.output import Output, quoted
 from fsstore.errors import HistoryUnavailable
-from fsstore.store import adopt, configure, init_git
+from fsstore.opening import adopt, configure, init_git
 
 EXAMPLE = "fsstore init notes"
 
