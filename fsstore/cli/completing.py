@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fsstore.cli import verbs
 from fsstore.cli.arguments import general_parser, parser_of
 from fsstore.cli.location import open_store
+from fsstore.cli.verbs import ns
 from fsstore.store import Store
 
 _MOST = 200
@@ -121,12 +122,15 @@ def _attached(current: str, place: _Place) -> tuple[str, argparse.Action | None]
 
 def _values(action: argparse.Action, current: str, place: _Place) -> Iterator[str]:
     kind = action.metavar if isinstance(action.metavar, str) else ""
+    is_first_of_ns = kind == "PREFIX" and place.verb == "ns" and not action.option_strings
+    if is_first_of_ns:
+        yield from (name for name in ns.ACTIONS if name.startswith(current))
     if action.choices is not None:
         yield from (choice for choice in map(str, action.choices) if choice.startswith(current))
     elif kind in _FILES or (current.startswith("@") and kind not in _KEYS | _NAMESPACES):
         raise File
     elif kind in _KEYS or kind in _NAMESPACES:
-        is_namespace = kind in _NAMESPACES or (kind == "PREFIX" and place.verb == "ns")
+        is_namespace = is_first_of_ns or kind in _NAMESPACES
         with open_store(place.general, read_only=True) as store:
             found = store.list_namespaces(current) if is_namespace else _keys(store, current)
         is_exposed = not (place.literal or action.option_strings)

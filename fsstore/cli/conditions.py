@@ -33,4 +33,4 @@ def _one(word: str) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{word!r} is no condition; one is PATH=JSON, such as state='\"done\"' or size>=3")
     path, operator, text = parts.groups()
     way_out = f"A string wants its quotes: '{path}{operator}\"done\"'."
-    return {path: {_OPERATORS[operator]: inputs.json_of(text, path, way_out)}}
+    return {path: {_OPERATORS[operator]: inputs.json_of(text, f"what follows {path}{operator}", way_out)}}

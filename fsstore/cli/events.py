@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fsstore.cli import colours
 from fsstore.cli.output import Output, compact, escape, quoted
+from fsstore.errors import BadValue, SchemaViolation, StoreError
 from fsstore.events import GONE, Event
 from fsstore.records import Author
 
@@ -55,8 +56,17 @@ def _about(event: Event) -> str:
     """What the last column is to say."""
     if event.kind in GONE:
         return ""
-    text = str(event.error) if event.kind == "invalid" else compact(event.value)
+    text = compact(event.value) if event.error is None else _reason(event.error)
     return escape(text[: _LONGEST + 1])
+
+
+def _reason(error: StoreError) -> str:
+    """Where and why, without the names, which have columns of their own."""
+    if isinstance(error, BadValue):
+        return error.reason if error.line is None else f"line {error.line}, column {error.column}: {error.reason}"
+    if isinstance(error, SchemaViolation):
+        return f"{error.json_path}: {error.reason}"
+    return str(error)
 
 
 def _fitted(cells: Sequence[str]) -> list[str]:

@@ -90,7 +90,9 @@ def _work(queue: Queue, args: argparse.Namespace, output: Output) -> int:
         status = _run(args.words, item)
         if status:
             failed += 1
-            output.talk(f"the command failed with status {status}; the job is given back to queue {queue.name!r}")
+            output.talk(
+                f"the command failed with status {status}; the job is tried again, or dead after its last attempt"
+            )
             raise CommandFailed(f"exit status {status}")
 
     try:
@@ -98,7 +100,9 @@ def _work(queue: Queue, args: argparse.Namespace, output: Output) -> int:
             done = queue.work(do, limit=args.limit, timeout=_timeout(args.timeout, 0))
     except Terminated as error:
         return exits.SIGNALLED + error.number
-    output.talk(f"{done} {'job' if done == 1 else 'jobs'} done, {failed} failed")
+    output.talk(
+        f"{done} {'job' if done == 1 else 'jobs'} done, {failed} {'attempt' if failed == 1 else 'attempts'} failed"
+    )
     return exits.NO if failed else exits.OK
 
 

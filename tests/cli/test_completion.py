@@ -63,6 +63,8 @@ def found(cli: Command, line: str) -> list[str]:
         ("get --namespace=fr", ["--namespace=fruit"]),
         ("get ap --namespace fr", ["fruit"]),
         ("ns f", ["files:apache/x", "fruit"]),
+        ("ns ", ["copy", "move", "rename", "default", "files:apache/x", "fruit"]),
+        ("ns re", ["rename"]),
         ("ns copy fr", ["fruit"]),
         ("ns move fruit fi", ["files:apache/x"]),
         ("--js", ["--json"]),

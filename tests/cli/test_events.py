@@ -9,7 +9,7 @@ import pytest
 
 from fsstore.cli import events
 from fsstore.cli.output import Output
-from fsstore.errors import BadValue
+from fsstore.errors import BadValue, SchemaViolation
 from fsstore.events import Event, Kind
 from fsstore.records import Author
 
@@ -33,13 +33,17 @@ def width(text: str) -> int:
 
 
 def test_a_table(output: Output) -> None:
-    error = BadValue("box/k.json: line 1, column 3: no", line=1, column=3)
+    broken = BadValue("key 'k' of namespace 'box' holds ...", reason="no", line=1, column=3)
+    link = BadValue("key 'k' of namespace 'box' holds ...", reason="a link", line=None, column=None)
+    wrong = SchemaViolation("key 'k' of namespace 'box' is not ...", json_path="$.n", reason="no number")
     assert [
         events.header(output).rstrip(),
         line(Event("created", "box", "k", {"a": [1, "é"]}, source=Author("planner", "r1"), at=AT), output),
         line(Event("updated", "box", "k", None, source=PERSON, at=AT), output),
         line(Event("deleted", "box", "k", at=AT), output),
-        line(Event("invalid", "box", "k", source=PERSON, at=AT, error=error), output),
+        line(Event("invalid", "box", "k", source=PERSON, at=AT, error=broken), output),
+        line(Event("invalid", "box", "k", source=PERSON, at=AT, error=link), output),
+        line(Event("invalid", "box", "k", "x", source=PERSON, at=AT, error=wrong), output),
         line(Event("ready"), output),
         line(Event("resync"), output),
     ] == [
@@ -47,7 +51,9 @@ def test_a_table(output: Output) -> None:
         '14:53:45    planner       created  box           k                         {"a":[1,"é"]}',
         "14:53:45    (by hand)     updated  box           k                         null",
         "14:53:45    -             deleted  box           k",
-        "14:53:45    (by hand)     invalid  box           k                         box/k.json: line 1, colu…",
+        "14:53:45    (by hand)     invalid  box           k                         line 1, column 3: no",
+        "14:53:45    (by hand)     invalid  box           k                         a link",
+        "14:53:45    (by hand)     invalid  box           k                         $.n: no number",
         "                          ready    that is all there was; what follows happens now",
         "                          resync   more was changed than could be told: read it anew",
     ]
@@ -71,7 +77,7 @@ def test_a_wide_letter_moves_no_column(output: Output) -> None:
 
 def test_nothing_moves_the_cursor(output: Output) -> None:
     evil = "\x1b[2J\x07\u202e\x9b\n"
-    error = BadValue(evil, line=1, column=1)
+    error = BadValue(evil, reason=evil, line=1, column=1)
     for kind, found in (("updated", None), ("invalid", error)):
         event = Event(kind, evil, evil, {evil: evil}, source=Author(evil), at=AT, error=found)  # type: ignore[arg-type]
         assert events.line(event, output).isprintable()

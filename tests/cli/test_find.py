@@ -96,7 +96,9 @@ def test_a_condition_that_makes_no_sense_is_bad_data(cli: Command, word: str) ->
 
 
 def test_a_string_wants_its_quotes(cli: Command) -> None:
-    assert cli("find", "state=done").err.endswith("A string wants its quotes: 'state=\"done\"'.\n")
+    result = cli("find", "state=done")
+    assert result.err.startswith("fsstore: what follows state= is no JSON value: line 1, column 1: ")
+    assert result.err.endswith("A string wants its quotes: 'state=\"done\"'.\n")
 
 
 def test_in_a_pipe_documents_and_on_a_terminal_lines(cli: Command) -> None:

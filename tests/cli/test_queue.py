@@ -94,9 +94,13 @@ def test_who_is_too_late_is_told_with_status_3(cli: Command) -> None:
 def test_a_command_does_the_work(cli: Command, directory: Path) -> None:
     for item in ('{"n": 1}', '"two"'):
         cli.ok("queue", "put", "mail", item)
-    assert process("queue", "work", "mail", "--", "cat") == (0, '{"n":1}\n"two"\n', "fsstore: 2 jobs done, 0 failed\n")
+    assert process("queue", "work", "mail", "--", "cat") == (
+        0,
+        '{"n":1}\n"two"\n',
+        "fsstore: 2 jobs done, 0 attempts failed\n",
+    )
     assert stats(cli) == {}
-    assert process("queue", "work", "mail", "--", "false") == (0, "", "fsstore: 0 jobs done, 0 failed\n")
+    assert process("queue", "work", "mail", "--", "false") == (0, "", "fsstore: 0 jobs done, 0 attempts failed\n")
 
 
 def test_a_command_that_fails(cli: Command) -> None:
@@ -104,8 +108,8 @@ def test_a_command_that_fails(cli: Command) -> None:
     result = process("queue", "work", "mail", "--max-attempts", "2", "--", "sh", "-c", "exit 3")
     assert (result.status, result.out) == (1, "")
     assert result.err == (
-        "fsstore: the command failed with status 3; the job is given back to queue 'mail'\n" * 2
-        + "fsstore: 0 jobs done, 2 failed\n"
+        "fsstore: the command failed with status 3; the job is tried again, or dead after its last attempt\n" * 2
+        + "fsstore: 0 jobs done, 2 attempts failed\n"
     )
     assert cli("queue", "dead", "mail").document["error"] == "CommandFailed: exit status 3"
 
@@ -191,3 +195,7 @@ def test_what_is_no_job_is_bad_data(cli: Command, job: str) -> None:
         result = cli("queue", "ack", "mail", json.dumps({**given, name: []}))
         assert (result.status, name in result.err) == (4, True)
     assert stats(cli) == {"leased": 1}
+
+
+def test_a_missing_name_is_all_that_is_missing(cli: Command) -> None:
+    assert cli("queue", "get").err.startswith("fsstore: the following arguments are required: NAME (see ")

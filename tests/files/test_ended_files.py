@@ -309,7 +309,11 @@ def test_nonsense_ends_nothing_is_told_of_and_is_mended_by_the_next_call(store: 
     assert (store.get("k"), store.list_keys(), store.sweep()) == (1, ["k"], 0)
     with pytest.raises(fsstore.BadValue, match='"expires" is a time such as'):
         store.expires("k")
-    assert [finding.problem for finding in store.doctor()] == ["bad-value"]
+    (finding,) = store.doctor()
+    assert (finding.problem, finding.detail.partition(". ")[2]) == (
+        "bad-value",
+        "Mend the file, or remove it: then the key has no metadata, and no end.",
+    )
     assert store.delete("k") is True
     assert list(store.doctor()) == []
 

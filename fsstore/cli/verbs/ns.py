@@ -11,7 +11,8 @@ from fsstore.cli.output import Output, quoted
 
 EXAMPLE = "fsstore ns -l"
 
-_DONE = {"copy": "copied", "move": "moved", "rename": "renamed"}
+ACTIONS = {"copy": "copied", "move": "moved", "rename": "renamed"}
+"""What may be done to a namespace, and what is said then."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
 def _relocate(args: argparse.Namespace, output: Output) -> int:
     """Copy, move or rename, and say how many keys that were."""
     verb, source, target, dry_run = args.prefix, args.source, args.target, args.dry_run
-    if verb not in _DONE or target is None:
+    if verb not in ACTIONS or target is None:
         raise UsageError("ns takes a PREFIX, or: copy|move|rename SOURCE TARGET")
     if verb == "rename" and args.overwrite:
         raise UsageError("rename replaces nothing; ns move --overwrite does")
@@ -65,8 +66,8 @@ def _relocate(args: argparse.Namespace, output: Output) -> int:
         else:
             count = store.copy_namespace(source, target, overwrite=args.overwrite, dry_run=dry_run)
     if output.json:
-        output.documents([{_DONE[verb]: count}])
+        output.documents([{ACTIONS[verb]: count}])
     keys = "key" if count == 1 else "keys"
-    done = f"would be {_DONE[verb]}" if dry_run else _DONE[verb]
+    done = f"would be {ACTIONS[verb]}" if dry_run else ACTIONS[verb]
     output.talk(f"{count:,} {keys} {done} from {quoted(source)} to {quoted(target)}")
     return exits.OK

@@ -44,7 +44,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.description = f"{parser.description}\n\nactions:\n{_HELP}"
     parser.add_argument("action", metavar="ACTION", choices=[*queues.ACTIONS], help="one of those above")
     parser.add_argument("name", metavar="NAME", help="of the queue: its keys begin with it")
-    parser.add_argument("words", metavar="ITEM", nargs="*", help="JSON; - reads standard input, @FILE a file")
+    parser.add_argument(
+        "words", metavar="ITEM", nargs="*", default=[], help="JSON; - reads standard input, @FILE a file"
+    )
     parser.add_argument("--string", action="store_true", help="put: ITEM is text, not JSON")
     parser.add_argument("--delay", metavar="SECONDS", type=float, help="put, nack: not before that")
     parser.add_argument("--priority", metavar="N", type=int, help="put: from -499 to 499, higher goes first")

@@ -161,8 +161,16 @@ def _as_rules(raw: bytes) -> None:
 def bad_content(path: str, error: values.Malformed) -> Finding:
     """A file that holds no JSON value, or none that can be metadata."""
     where = "" if error.line is None else f"line {error.line}, column {error.column}: "
-    way_out = "or remove it: then there are no rules" if layout.is_rules(path) else "or set the key anew"
-    return Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, {way_out}.")
+    return Finding(path, _malady(error), f"{where}{error.reason}. Mend the file, {_way_out(path)}.")
+
+
+def _way_out(path: str) -> str:
+    """What mends a file of this kind, if not an editor."""
+    if layout.is_rules(path):
+        return "or remove it: then there are no rules"
+    if layout.record_of(path)[2]:
+        return "or remove it: then the key has no metadata, and no end"
+    return "or set the key anew"
 
 
 def not_regular(path: str, kind: str) -> Finding:
