@@ -34,7 +34,8 @@ EXPECTED = {
     "sweep": "",
     "completion": "",
     "export": '{"fsstore":"export","version":1,"prefix":"cache:"}\n'
-    '{"namespace":"default","key":"cache:a","value":1}\n{"namespace":"default","key":"cache:b","value":2}',
+    '{"namespace":"default","key":"cache:a","value":1}\n{"namespace":"default","key":"cache:b","value":2}\n'
+    '{"end":{"keys":2}}',
     "import": "",
 }
 
