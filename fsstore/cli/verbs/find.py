@@ -36,7 +36,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Print key and value of each; a document a line in a pipe. Status 1 if there is none."""
     require_limit(args.limit)
     where = conditions.parse(args.conditions)
-    with open_store(args, read_only=True) as store:
+    with open_store(args) as store:
         found = store.find(
             where, text=args.text, prefix=args.prefix, limit=args.limit, after=args.after, verify=args.verify
         )
