@@ -166,3 +166,12 @@ def test_a_pattern_that_is_none_is_bad_data(cli: Command) -> None:
 @pytest.mark.parametrize("words", [("find", "--limit", "0"), ("grep", "a", "--limit", "0"), ("grep",)])
 def test_what_cannot_be_meant_is_usage(cli: Command, words: tuple[str, ...]) -> None:
     assert cli(*words).status == 2
+
+
+def test_what_is_declared_is_asked_of_the_index(cli: Command, directory: Path) -> None:
+    with fsstore.open(directory) as store:
+        store.index("n")
+    index = directory / ".fsstore/index/find.sqlite"
+    assert not index.exists()
+    cli("find", "n=1")
+    assert index.exists()
