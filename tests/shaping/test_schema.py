@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import InvalidValue, Namespace, ReadOnly, SchemaViolation, Store, guards, namespace
+from fsstore import InvalidValue, Namespace, ReadOnly, SchemaViolation, Store, guards, writing
 from fsstore.alternatives import multiply
 from fsstore.ops import Put
 from fsstore.shape import violation
@@ -177,7 +177,7 @@ def test_the_transaction_is_where_a_check_at_the_last_commit_alone_would_be_late
     def flawed(engine: Any, ops: Any) -> Any:
         return ops if type(engine).__name__ == "TransactionEngine" else guards.guarded(engine, ops)
 
-    monkeypatch.setattr(namespace, "guarded", flawed)
+    monkeypatch.setattr(writing, "guarded", flawed)
     seen = []
     for name in WRITES:
         try:
