@@ -18,9 +18,6 @@ from fsstore.shape import json_path
 if TYPE_CHECKING:
     from detect_secrets.plugins.base import BasePlugin
 
-OFF, WARN, REFUSE = POLICIES = ("off", "warn", "refuse")
-"""What is done about it."""
-
 _DETECTORS = {
     "aws": "AWSKeyDetector",
     "azure_storage_key": "AzureStorageKeyDetector",

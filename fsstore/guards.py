@@ -5,7 +5,6 @@ It knows the seam, and no verb. Where there is no schema and no policy, it costs
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +14,6 @@ from fsstore.errors import BadValue, CredentialRefused, InvalidValue, SchemaViol
 from fsstore.keys import encode_namespace
 from fsstore.ops import Op, Put, Update, Verdict
 from fsstore.records import Rules
-
-_log = logging.getLogger("fsstore")
 
 _STORING = (Put, Update)  # a union would be made anew for every op
 _TOLD = 10_000
@@ -149,7 +146,8 @@ class _CredentialCheck:
             self._look(key, values.encode(dict(metadata)), "the metadata")
 
     def _look(self, key: str, raw: bytes, where: str) -> None:
-        from fsstore.credentials import REFUSE, suspicion
+        from fsstore.credentials import suspicion
+        from fsstore.records import REFUSE
 
         found = suspicion(key, raw, meaning)
         if found is None:
@@ -188,4 +186,8 @@ def warn_once(name: tuple[str, ...], told: str) -> None:
     if len(_told) >= _TOLD:
         _told.clear()
     _told.add(name)
-    _log.warning("%s; git's history never forgets. Keep it in an environment variable or a secret manager.", told)
+    import logging
+
+    logging.getLogger("fsstore").warning(
+        "%s; git's history never forgets. Keep it in an environment variable or a secret manager.", told
+    )

@@ -6,10 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from fsstore.credentials import OFF, POLICIES
 from fsstore.errors import Unsupported
 from fsstore.reading import OpsHook
-from fsstore.records import Adoption, Author
+from fsstore.records import OFF, POLICIES, Adoption, Author
 from fsstore.store import Store
 
 if TYPE_CHECKING:

@@ -76,6 +76,10 @@ class Record(NamedTuple):
         return self._asdict()
 
 
+OFF, WARN, REFUSE = POLICIES = ("off", "warn", "refuse")
+"""What is done about a value that looks like a credential."""
+
+
 class Rules(NamedTuple):
     """What holds for all keys of a namespace, for everybody who writes there: its tracked ``.meta/.namespace.json``."""
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from fsstore import values
-from fsstore.credentials import OFF, suspicion
+from fsstore.credentials import suspicion
 from fsstore.engine import Engine, Reader
 from fsstore.errors import BadValue, InvalidValue, StoreError
 from fsstore.guards import violation_in
 from fsstore.keys import path_of
-from fsstore.records import Author, Finding
+from fsstore.records import OFF, Author, Finding
 from fsstore.shape import require_schema
 
 

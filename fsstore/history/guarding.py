@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from fsstore.credentials import OFF, REFUSE, suspicion
+from fsstore.credentials import suspicion
 from fsstore.engines.files import layout
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.guards import meaning, warn_once
 from fsstore.history.capture import Captured, Unreadable
+from fsstore.records import OFF, REFUSE
 
 
 def guard(work: WorkTree, path: str, found: Captured) -> None:

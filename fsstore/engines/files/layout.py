@@ -9,12 +9,12 @@ import uuid
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fsstore import keys, values
-from fsstore.credentials import OFF, POLICIES
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.durable import sync_files
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.errors import NotAStore, StoreMissing
 from fsstore.ops import MAX_VALUE_BYTES
+from fsstore.records import OFF, POLICIES
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -210,7 +210,9 @@ class FileReader(ExactReading):
         with self._failing(root):
             found = False
             for key, path in self._walk(root, prefix, after):
-                has_ended = self._has_ended(self._places.find(namespace, key))  # first: its end is removed last
+                has_ended = self._rules.may_expire(namespace) and self._sidecars.is_over(
+                    self._places.find(namespace, key)
+                )  # first: its end is removed last
                 value = NOTHING if has_ended else self._late(namespace, key, path, values.decode)
                 if value is not NOTHING:
                     found = True
