@@ -132,27 +132,24 @@ def require_expected(namespace: str, key: str, expected: Expect | str | None, ac
 def require_metadata(check: Check, actual: Mapping[str, Any]) -> None:
     """Raise `Conflict` if the metadata beside a value is not what it was."""
     if check.metadata is not None and dict(actual) != dict(check.metadata):
-        raise Conflict(
-            f"the metadata of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and "
-            "decide anew.",
-            namespace=check.namespace,
-            key=check.key,
-            expected=check.revision,
-            actual=check.revision,
-        )
+        raise _changed_beside(check, "metadata")
 
 
 def require_end(check: Check, actual: float | None) -> None:
     """Raise `Conflict` if a key does not end by itself when it did."""
     if check.ends and actual != check.expires:
-        raise Conflict(
-            f"the end of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
-            "anew.",
-            namespace=check.namespace,
-            key=check.key,
-            expected=check.revision,
-            actual=check.revision,
-        )
+        raise _changed_beside(check, "end")
+
+
+def _changed_beside(check: Check, what: str) -> Conflict:
+    return Conflict(
+        f"the {what} of key {check.key!r} of namespace {check.namespace!r} was changed. Read it again, and decide "
+        "anew.",
+        namespace=check.namespace,
+        key=check.key,
+        expected=check.revision,
+        actual=check.revision,
+    )
 
 
 def require_names(check: CheckScan, names: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ from fsstore.recipes.claims import Claiming
 from fsstore.recipes.jobs import Record
 
 PATIENCE = 60.0
+Pass = Callable[[float], None]
 SOON = 0.05
 
 
@@ -190,21 +191,21 @@ def test_a_job_that_is_done_is_nobodys(store: Store, act: str) -> None:
     assert store.list_keys() == []
 
 
-def test_who_is_late_and_alone_is_in_time(store: Store) -> None:
+def test_who_is_late_and_alone_is_in_time(store: Store, let_pass: Pass) -> None:
     queue = store.queue("q", lease=0.001)
     queue.put("item")
     job = taken(queue)
-    time.sleep(0.01)
+    let_pass(1)
     queue.ack(job)
     assert drained(queue) == []
 
 
-def test_a_lease_that_is_extended_holds(store: Store) -> None:
+def test_a_lease_that_is_extended_holds(store: Store, let_pass: Pass) -> None:
     queue = store.queue("q")
     queue.put("item")
     job = taken(store.queue("q", lease=SOON))
     queue.extend(job, 3600)
-    time.sleep(2 * SOON)
+    let_pass(2 * SOON)
     assert queue.get() is None
     queue.extend(job)
     queue.ack(job)

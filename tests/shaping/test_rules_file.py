@@ -14,6 +14,7 @@ import pytest
 from faults import traced
 from faults.conftest import _same_calls
 from files.children import finish, start
+from files.needs import need_program, need_root
 
 import fsstore
 from fsstore import BadValue, SchemaViolation, Store, TooLarge
@@ -257,8 +258,8 @@ def test_a_write_in_place_is_seen(scratch: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_it_is_durable_before_it_counts(path: Path, scratch: Path) -> None:
     """The content is on the disk before the name is, and the name before the call returns."""
-    if shutil.which("strace") is None or os.geteuid() != 0:
-        pytest.skip("strace, and root for it, are needed")
+    need_root()
+    need_program("strace")
     with fsstore.open(path) as store:
         calls = traced.trace(lambda: store.schema("default", NEW), scratch / "log")
     names = [call.name for call in calls]

@@ -54,21 +54,11 @@ class FileReader(ExactReading):
 
     def _get_mortal(self, place: Place) -> dict[str, Any]:
         """The value of a key that may have ended by itself: file and sidecar as they belong together."""
-        gate, stripe = self._gate, place.stripe
-        before = gate.counter(stripe)
+        before = self._gate.counter(place.stripe)
         if not before or not before[0] & 1:
-            try:
-                fd = self._tree.open_file(place.absolute)
-                try:
-                    raw = read_descriptor(fd, self._limit)
-                finally:
-                    os.close(fd)
-                value = values.decode(raw)
-            except (OSError, values.Malformed):
-                return self._view(place.namespace, [place.key], values.decode)
-            is_over = self._sidecars.is_over(place)
-            if gate.counter(stripe) == before:
-                return {} if is_over or self._is_others(place.path) else {place.key: value}
+            found = self._read(place.namespace, (place,), values.decode, NOTHING_OPEN)
+            if self._gate.counter(place.stripe) == before:
+                return found
         return self._view(place.namespace, [place.key], values.decode)
 
     def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
