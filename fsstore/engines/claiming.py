@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from fsstore.engine import nested
+from fsstore.errors import Closed
 from fsstore.records import Author, Claim, Holder
 
 
@@ -48,11 +49,17 @@ class Claiming(ABC):
         """Whether this thread is inside a write."""
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """Lock a name, for at most ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds."""
+        """Lock a name, for at most ``ttl`` seconds if given. Raises `Closed`, `LockTimeout` after ``timeout`` seconds."""
         self._require_open()
         if self._is_writing():
             raise nested(f"the lock {name!r}")
-        return self._locks.acquire(name, timeout, ttl, author)
+        claim = self._locks.acquire(name, timeout, ttl, author)
+        try:
+            self._require_open()  # it may have been closed while this thread waited
+        except Closed:
+            self._locks.release(claim)
+            raise
+        return claim
 
     def release(self, claim: Claim) -> None:
         """Unlock. Nothing, if it is lost already."""

@@ -22,7 +22,7 @@ from fsstore.engines.files.rules import NamespaceRules
 from fsstore.engines.files.runs import Runs
 from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.stripes import Stripes
-from fsstore.errors import Closed, StoreError, StoreMissing
+from fsstore.errors import StoreError, StoreMissing
 from fsstore.revisions import revision as revision_of
 
 MISSING_FILE = (FileNotFoundError, NotADirectoryError)
@@ -133,7 +133,7 @@ class FileAccess:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise Closed(f"the store {self._tree.root} is closed. Open it again with fsstore.open().")
+            raise failures.closed(self._tree.root)
 
     def _require_store(self) -> None:
         """Tell a key that is not there from a store that is not there (moved, unmounted, deleted)."""

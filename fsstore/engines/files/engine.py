@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class FileEngine(FileWriter):
             stripes = Stripes.shared(tree, layout.JOURNAL)
             self._marker = marker
             self._feed: FileFeed | None = None
+            self._closing = threading.Lock()
             try:
                 super().__init__(tree, marker, stripes, durability=durability or marker.durability)
                 reason = _why_read_only(tree.root, marker, read_only=read_only)
@@ -152,11 +154,11 @@ class FileEngine(FileWriter):
 
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
-        if not self._closed:
+        if self._closing.acquire(blocking=False):  # once, whichever thread is the first
             if self._feed is not None:
                 self._feed.close()
-            self._locks.close()
             super().close()
+            self._locks.close()
             self._stripes.leave()
 
 

@@ -12,6 +12,7 @@ from fsstore.errors import (
     AccessDenied,
     BadValue,
     Blocked,
+    Closed,
     DiskFull,
     ReadOnly,
     StorageFailure,
@@ -34,6 +35,11 @@ def told(path: str) -> Iterator[None]:
         if isinstance(error, StoreError):
             raise
         raise other(error, path) from error
+
+
+def closed(root: str) -> Closed:
+    """The error for a store that was closed."""
+    return Closed(f"the store {root} is closed. Open it again with fsstore.open().")
 
 
 _MEND_VALUE = "Mend the file, or set the key anew."

@@ -29,7 +29,7 @@ class Gate:
     """The counters of one store."""
 
     def __init__(self, tree: Tree, path: str) -> None:
-        self._file = KeptFile(tree, path)
+        self._file = KeptFile(tree, tree.absolute(path))
         self._quiet = _NO_COUNTERS
 
     def is_open(self, stripe: int) -> bool:
@@ -88,21 +88,23 @@ class Gate:
             self._write(first * _WIDTH, b"".join(steps))
 
     def _write(self, offset: int, raw: bytes) -> None:
+        file = self._file
         try:
-            os.pwrite(self._file.fd, raw, offset)
+            os.pwrite(file.fd, raw, offset)
         except OSError:  # not open yet, or only for reading
-            self._file.open()
-            os.pwrite(self._file.fd, raw, offset)
+            file.open()
+            os.pwrite(file.fd, raw, offset)
 
     def make(self) -> None:
         """Have the file made and whole, so that marking a commit needs no room on a full disk."""
-        self._file.open()
-        if os.fstat(self._file.fd).st_size < _SIZE:
-            os.pwrite(self._file.fd, b"\0", _SIZE - 1)
+        file = self._file
+        file.open()
+        if os.fstat(file.fd).st_size < _SIZE:
+            os.pwrite(file.fd, b"\0", _SIZE - 1)
 
     def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
-        self._file.close()
+        """Close the file, once the threads that are just reading it have done so; it is opened again when needed."""
+        self._file = self._file.successor()
 
     def start_over(self) -> None:
         """In a forked child."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -12,17 +13,22 @@ _RECHECK = 0.05  # seconds
 
 
 class KeptFile:
-    """One file, shared by the threads of a process; opened for reading when looked at, for writing when asked to."""
+    """One file, shared by the threads of a process; opened for reading when looked at, for writing when asked to.
+
+    It is closed when the last thread lets go of the object, never before: the number of a closed file is soon that
+    of another, which a thread in the middle of a call would read or, worse, write. So keep the object while you use
+    its number, and put a `successor` in its place to have it closed.
+    """
 
     __slots__ = ("_mutex", "_path", "_tree", "fd", "until")
 
-    def __init__(self, tree: Tree, path: str) -> None:
+    def __init__(self, tree: Tree, path: bytes) -> None:
+        self.fd = -1
         self._tree = tree
-        self._path = tree.absolute(path)
+        self._path = path
         self._mutex = threading.Lock()
         self.until = 0.0
         """When it is to be looked for again, on the monotonic clock."""
-        self.fd = -1
 
     def look(self) -> None:
         """Open the file, or open it again if another lies in its place; what it finds counts for 50 ms."""
@@ -52,14 +58,20 @@ class KeptFile:
             finally:
                 os.close(fd)
 
-    def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
-        with self._mutex:
-            fd, self.fd = self.fd, -1
-        if fd >= 0:
-            os.close(fd)
+    def successor(self) -> KeptFile:
+        """The same file, not open yet."""
+        return KeptFile(self._tree, self._path)
 
     def start_over(self) -> None:
         """In a forked child: the thread that held the mutex may not be here; the file itself is the parent's too."""
         self._mutex = threading.Lock()
-        self.close()
+        self._close()
+
+    def _close(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):  # the interpreter may be on its way out
+            self._close()

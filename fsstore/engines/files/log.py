@@ -67,7 +67,7 @@ class Log:
         self._tree = tree
         self._gate = gate
         self._directory, self._path = directory, f"{directory}/wal"
-        self._file = KeptFile(tree, self._path)
+        self._file = KeptFile(tree, tree.absolute(self._path))
         self._mutex = threading.Lock()
         self._presence = -1
         self._epoch = -1
@@ -264,8 +264,8 @@ class Log:
             self._end += found[2]
 
     def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
-        self._file.close()
+        """Close the file, which nobody uses any more; it is opened again when it is needed."""
+        self._file = self._file.successor()
         self._leave()
 
     def start_over(self) -> None:

@@ -369,7 +369,7 @@ class FileReader(ExactReading):
     def close(self) -> None:
         """Every later call raises `Closed`."""
         self._closed = True
-        self._known.clear()  # later calls have to find their places, and find out
+        self._known = {}  # later calls have to find their places, and find out
 
     def _read_directory(
         self,

@@ -18,6 +18,7 @@ import weakref
 from filelock import lock_descriptor, unlock_descriptor
 
 from fsstore.engine import nested
+from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import APPEND, Tree
 from fsstore.engines.files.gate import COUNT, Gate
 from fsstore.engines.files.log import Log
@@ -73,6 +74,7 @@ class Stripes:
         self._tree = tree
         self._directory = directory
         self._users = 0
+        self._is_left = False
         self._inside: set[int] = set()
         self._stripes = [Stripe(number, tree.absolute(f"{directory}/{number:02x}.ndjson")) for number in range(COUNT)]
 
@@ -87,13 +89,14 @@ class Stripes:
             return found
 
     def leave(self) -> None:
-        """One user less. The last one closes every file, once nobody holds it."""
+        """One user less. The last one closes every file, once nobody holds it; who still waits is told `Closed`."""
         with _registry_lock:
             self._users -= 1
             if self._users > 0:
                 return
             if _registry.get(self._tree.root) is self:
                 del _registry[self._tree.root]
+        self._is_left = True
         for stripe in self._stripes:
             with stripe.mutex:
                 stripe.close()
@@ -123,7 +126,7 @@ class Stripes:
         """Lock these stripes, given in ascending order and without repeats; returns them.
 
         ``into`` is a list of the caller's that each is put in before it is locked: whenever an interrupt
-        comes, the caller's ``finally`` can `release` what is held. Raises `LockTimeout`, and
+        comes, the caller's ``finally`` can `release` what is held. Raises `LockTimeout`, `Closed`, and
         `FileNotFoundError` where the directory of the stripes is gone.
         """
         held: list[Stripe] = [] if into is None else into
@@ -142,6 +145,8 @@ class Stripes:
         if not stripe.mutex.acquire(blocking=False) and not stripe.mutex.acquire(timeout=timeout):
             raise self._timeout(stripe, timeout)
         try:
+            if self._is_left:  # by its last user, while this thread was on its way here
+                raise failures.closed(self._tree.root)
             while True:
                 if stripe.fd < 0:
                     stripe.adopt(self._tree.open(stripe.path, APPEND))

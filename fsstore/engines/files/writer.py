@@ -23,7 +23,7 @@ from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.rules import SETTLED
 from fsstore.engines.files.stripes import Stripe, Stripes, release
 from fsstore.engines.files.work import Work
-from fsstore.errors import Conflict, StoreError
+from fsstore.errors import Closed, Conflict, StoreError
 from fsstore.keys import encode_namespace
 from fsstore.ops import CheckScan, Expire, Op, Outcome, Put, Update, require_names
 from fsstore.records import Author, Backup, Claim, Finding, Rules
@@ -223,7 +223,7 @@ class FileWriter(Preparing, Claiming):
     def _checkpoint(self) -> None:
         try:
             self._recovery.checkpoint(timeout=1.0)
-        except OSError as error:  # a stopped writer, or a failing disk: the log goes on growing until the next attempt
+        except (OSError, Closed) as error:  # a stopped writer or a failing disk: the log grows until the next attempt
             _log.warning("%s: no checkpoint now: %s", self._tree.root, error)
 
     def _never_still(self, place: Place) -> Conflict:

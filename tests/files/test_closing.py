@@ -1,0 +1,188 @@
+"""Closing a store while other threads use it: each is answered or told `Closed`, and touches no other file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import fsstore
+from fsstore import Closed, Store
+from fsstore.engines.files.kept import KeptFile
+from fsstore.engines.files.stripes import Stripes
+
+from .test_descriptors import count
+
+PATIENCE = 30.0
+
+
+# -- a reader, between the look at the number of a file and its use ---------------------------------
+
+
+def closed_before_a_read(root: Path, monkeypatch: pytest.MonkeyPatch, verb: Callable[[Store], Any]) -> Any:
+    """What the verb says whose store is closed before its first look at the counters, and other files are opened."""
+    store = fsstore.open(root, git=False)
+    store.set("k", 1)
+    store.get_all()
+    others = root.parent / "others"
+    others.write_bytes(b"\xff" * 4096)
+    opened: list[int] = []
+    real = os.pread
+
+    def pread(fd: int, size: int, offset: int) -> bytes:
+        if not opened:
+            opened.append(os.open(others, os.O_RDONLY))
+            store.close()
+            opened.extend(os.open(others, os.O_RDONLY) for _ in range(100))  # the lowest numbers that are free
+        assert fd not in opened, "the file of somebody else was read"
+        return real(fd, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    try:
+        return verb(store)
+    finally:
+        monkeypatch.undo()
+        assert opened
+        for fd in opened:
+            os.close(fd)
+        store.close()
+
+
+READS: dict[str, Callable[[Store], Any]] = {
+    "get": lambda store: store.get("k"),
+    "get_many": lambda store: store.get_many(["k"]).get("k"),
+    "get_all": lambda store: store.get_all().get("k"),
+    "exists": lambda store: int(store.exists("k")),
+}
+
+
+@pytest.mark.parametrize("verb", READS)
+def test_a_read_in_the_middle_of_close_reads_no_other_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    with contextlib.suppress(Closed):
+        assert closed_before_a_read(root, monkeypatch, READS[verb]) == 1
+
+
+def test_nothing_is_open_after_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = count()
+    closed_before_a_read(root, monkeypatch, READS["get"])
+    assert count() == before
+
+
+def closed_at_once(self: KeptFile) -> KeptFile:
+    """Closes the file now, not when the last thread is done with it."""
+    self._close()
+    return self
+
+
+def test_it_would_be_seen_if_the_file_was_closed_at_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.MonkeyPatch.context() as flawed:
+        flawed.setattr(KeptFile, "successor", closed_at_once)
+        with pytest.raises(AssertionError, match="somebody else"):
+            closed_before_a_read(root, monkeypatch, READS["get"])
+
+
+# -- a writer that waits for its key ----------------------------------------------------------------
+
+
+def waiting_for_its_key(root: Path) -> None:
+    """One thread is in the middle of an update, a second waits for the key, a third closes the store."""
+    before = count()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(value: int) -> int:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        return value + 1
+
+    store = fsstore.open(root, git=False)
+    stripes: Stripes = store._engine._stripes  # type: ignore[attr-defined]
+    store.set("k", 1)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(store.update, "k", slow)
+        assert inside.wait(PATIENCE)
+        second = pool.submit(store.set, "k", "late")
+        closing = pool.submit(store.close)
+        while stripes._users:
+            threading.Event().wait(0.001)
+        go_on.set()
+        assert first.result(PATIENCE) == 2
+        with pytest.raises(Closed):
+            second.result(PATIENCE)
+            raise AssertionError("it wrote to a store that is closed")
+        closing.result(PATIENCE)
+    del store, stripes
+    assert count() == before
+    with fsstore.open(root, git=False) as again:
+        assert again.get("k") == 2
+
+
+def test_who_waits_for_a_key_is_told(root: Path) -> None:
+    waiting_for_its_key(root)
+
+
+def test_it_would_be_seen_if_it_wrote(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stripes, "_is_left", property(lambda self: False, lambda self, value: None), raising=False)
+    with pytest.raises(AssertionError, match="it wrote"):
+        waiting_for_its_key(root)
+
+
+def test_who_waits_for_a_lock_is_told_and_does_not_keep_it(root: Path) -> None:
+    with fsstore.open(root, git=False) as other:
+        store = fsstore.open(root, git=False)
+        with ThreadPoolExecutor(1) as pool:
+            with other.lock("job"):
+                waiting = pool.submit(store.lock("job", timeout=PATIENCE).__enter__)
+                while not waiting.running():
+                    threading.Event().wait(0.001)
+                store.close()
+            with pytest.raises(Closed):
+                waiting.result(PATIENCE)
+        with other.lock("job", timeout=0):
+            pass
+
+
+# -- all together -----------------------------------------------------------------------------------
+
+
+def test_threads_that_do_everything(root: Path) -> None:
+    verbs: list[Callable[[Store, int], Any]] = [
+        lambda store, number: store.get(f"k{number % 7}"),
+        lambda store, number: store.set(f"k{number % 7}", number),
+        lambda store, number: store.set_many({"a": number, "b": number}),
+        lambda store, number: store.get_many(["a", "b"]),
+        lambda store, number: store.increment("n"),
+        lambda store, number: store.set("p", number, durability="power"),
+        lambda store, number: (store.delete("k1"), store.get_all(), store.list_keys()),
+    ]
+
+    def busy(store: Store, verb: Callable[[Store, int], Any], begun: threading.Semaphore) -> None:
+        begun.release()
+        number = 0
+        while True:
+            try:
+                verb(store, number)
+            except Closed:
+                return
+            number += 1
+
+    for _ in range(20):
+        store = fsstore.open(root, git=False)
+        begun = threading.Semaphore(0)
+        with ThreadPoolExecutor(len(verbs)) as pool:
+            made = [pool.submit(busy, store, verb, begun) for verb in verbs]
+            for _ in verbs:
+                assert begun.acquire(timeout=PATIENCE)
+            store.close()
+            for each in made:
+                each.result(PATIENCE)
+    with fsstore.open(root, git=False) as store:
+        assert list(store.doctor()) == []
+        assert store.get("a") == store.get("b")
