@@ -49,7 +49,7 @@ class Claiming(ABC):
         """Whether this thread is inside a write."""
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
-        """Lock a name, for at most ``ttl`` seconds if given. Raises `Closed`, `LockTimeout` after ``timeout`` seconds."""
+        """Lock a name, for ``ttl`` seconds if given. Raises `LockTimeout` after ``timeout`` seconds, `Closed`."""
         self._require_open()
         if self._is_writing():
             raise nested(f"the lock {name!r}")
