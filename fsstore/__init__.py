@@ -40,6 +40,7 @@ from fsstore.errors import (
     WaitTimeout,
 )
 from fsstore.opening import open
+from fsstore.ops import REMOVE
 from fsstore.reading import Operation
 from fsstore.records import Backup, Finding, Holder, Record, Replaced, Report, Usage
 from fsstore.store import Namespace, Store
@@ -69,6 +70,7 @@ if typing.TYPE_CHECKING:
     data_store: Namespace  # what stands for it has all its verbs
 
 __all__ = [
+    "REMOVE",
     "AccessDenied",
     "AsyncMemoized",
     "Backup",

@@ -37,9 +37,10 @@ class Handle(WriteHandle):
     def update(self, key: str, fn: Callable[[Any], Any], default: Any = None, *, durability: str | None = None) -> Any:
         """Replace the value by what ``fn`` makes of it, or of ``default``; returns the new value.
 
-        The key is locked meanwhile: no update is lost. ``fn`` may read; a write or lock inside it raises
-        `NestedWrite`. What it raises is raised, and nothing changes. If a person edits the file at the same time,
-        ``fn`` is called again with the new content. Raises `BadValue` for a file that holds no JSON.
+        If ``fn`` returns `fsstore.REMOVE`, the key is removed, and ``None`` returned. The key is locked meanwhile: no
+        update is lost. ``fn`` may read; a write or lock inside it raises `NestedWrite`. What it raises is raised, and
+        nothing changes. If a person edits the file at the same time, ``fn`` is called again with the new content.
+        Raises `BadValue` for a file that holds no JSON.
         """
         require_plain(fn)
         return self._update("update", key, fn, default, durability)
@@ -107,13 +108,16 @@ class Handle(WriteHandle):
                 new = fn(old)
             except (UnsupportedType, InvalidValue, Conflict) as error:
                 raise self._about(error, key) from None
+            if new is Verdict.REMOVE:
+                raw = b""
+                return Verdict.REMOVE
             raw = self._encode(new, "", key)
             return raw
 
         rules = self._engine.rules(self.name)
         op = Update(self.name, key, change, self._end(None, rules))
         self._commit(verb, [op], key=key, durability=durability, rules=rules)
-        return values.decode(raw)
+        return values.decode(raw) if raw else None
 
     def _made(self, key: str, make: Callable[..., updates.Change], *args: Any) -> updates.Change:
         """A change of that key's value; what is wrong with it is said of the key."""

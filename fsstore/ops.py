@@ -55,6 +55,10 @@ class Verdict(Enum):
     REMOVE = "remove"
 
 
+REMOVE = Verdict.REMOVE
+"""What a function given to ``update`` returns to have the key removed."""
+
+
 class Update(NamedTuple):
     """Replace the key's value by what ``change`` makes of it, in one step.
 

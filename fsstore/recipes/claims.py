@@ -23,6 +23,18 @@ class Spent(Exception):
     """Inside of a queue: this job was given to as many workers as it may be."""
 
 
+def available(value: Any, max_attempts: int, now: float) -> Record:
+    """The record of a job that is to be had now. Raises `Passed`, `Spent` or `Misshapen`."""
+    if value is None:  # done by another worker; or a person's null, which is nothing either
+        raise Passed(now + 1)
+    record = Record.of(value)
+    if record.until > now:
+        raise Passed(record.until)
+    if record.attempts >= max_attempts:
+        raise Spent
+    return record
+
+
 class Claiming:
     """The change of a record by which somebody takes the job. What became of it is known afterwards."""
 
@@ -37,13 +49,7 @@ class Claiming:
     def __call__(self, value: Any) -> dict[str, Any]:
         """The record with the lease in it. Raises `Passed`, `Spent` or `Misshapen`, and nothing is changed."""
         now = time.time()
-        if value is None:  # done by another worker; or a person's null, which is nothing either
-            raise Passed(now + 1)
-        record = Record.of(value)
-        if record.until > now:
-            raise Passed(record.until)
-        if record.attempts >= self._max_attempts:
-            raise Spent
+        record = available(value, self._max_attempts, now)
         self.ends = now + self._seconds
         self.until = timestamp(self.ends)
         lease = {"until": self.until, "agent": self._agent, "token": self.token}

@@ -17,7 +17,7 @@ _MIDDLE = 500
 
 
 class Job(NamedTuple):
-    """One item of a queue, leased to a worker. It may be handed to another thread or process, and back."""
+    """One item of a queue, leased to a worker, or given for good. It may be handed to another thread or process."""
 
     id: str
     item: Any
@@ -26,19 +26,19 @@ class Job(NamedTuple):
     priority: int
     put_at: str | None
     """ISO 8601, UTC; ``None`` for a job that a person put there without it."""
-    until: str
-    """When the lease ends unless it is extended: ISO 8601, UTC."""
     key: str
     """Where its record is."""
-    token: str
+    until: str = ""
+    """When the lease ends unless it is extended: ISO 8601, UTC. Empty, as what follows, of one for good."""
+    token: str = ""
     """Which lease this is; the record has it as long as no other has taken its place."""
-    revision: str
+    revision: str = ""
     """Of the record, as it was leased."""
 
     @property
     def has_key_of_its_own(self) -> bool:
         """Whether its id is that of its first place, where it still is: then there is no other key about it."""
-        return self.key.endswith(f":{self.id}")
+        return is_own(self.key, self.id)
 
 
 class DeadLetter(NamedTuple):
@@ -125,6 +125,11 @@ class Keys:
         """Whether a key that begins as those of jobs do has the rest of one: a rank and a leaf."""
         place = key[len(self.jobs) :]
         return place[3:4] == ":" and place[:3].isdecimal() and ":" not in place[4:] and "/" not in place
+
+
+def is_own(key: str, id: str) -> bool:
+    """Whether the key of a job is called by its id alone, which no user chose: then no marker tells where it is."""
+    return key.endswith(f":{id}")
 
 
 def is_due(key: str, bound: str) -> bool:

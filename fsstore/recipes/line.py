@@ -46,7 +46,10 @@ class Line:
         """There is a new one, which is due."""
         with self._mutex:
             self._bound = max(self._bound, key[key.rfind(":") + 1 :][:10])
-            insort(self._keys, key, lo=self._at)
+            if not self._keys or key > self._keys[-1]:  # it is so, where all have one priority
+                self._keys.append(key)
+            else:
+                insort(self._keys, key, lo=self._at)
 
     def hold(self, key: str, until: float) -> None:
         """Do not hand this one out again before ``until``, in seconds since the epoch, but for a look now and then.

@@ -72,11 +72,10 @@ def finish(tx: Handle, keys: Keys, owned: Owned, job: Job, result: tuple[Any, ..
         tx.delete(keys.marker(job.id))
 
 
-def pull(tx: Handle, keys: Keys, job: Job, claiming: Callable[[Any], Any]) -> None:
-    """A job is taken for good, if it may still be taken."""
-    claiming(tx.get(job.key))
-    tx.delete(job.key)
-    tx.delete(keys.marker(job.id))
+def pull(tx: Handle, keys: Keys, key: str, claim: Callable[[Any], Any]) -> None:
+    """A job with a marker is taken for good, if it may still be taken."""
+    tx.update(key, claim)
+    tx.delete(keys.marker(keys.id_of(key)))
 
 
 def give_back(

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from fsstore import values
 from fsstore.errors import BadValue, Conflict, NotFound
+from fsstore.ops import REMOVE
 from fsstore.recipes import settling
-from fsstore.recipes.claims import Claiming, Passed, Spent
-from fsstore.recipes.jobs import Job, Keys
+from fsstore.recipes.claims import Claiming, Passed, Spent, available
+from fsstore.recipes.jobs import Job, Keys, Record, is_own
 from fsstore.recipes.line import Line
 from fsstore.recipes.shapes import Misshapen, bad_value
 from fsstore.revisions import revision
@@ -46,30 +47,35 @@ class Taking:
         """A job for so many seconds: one update."""
 
         def take(key: str, look_first: bool) -> Job:
-            claiming = self._claiming(seconds)
+            claiming = Claiming(self._space.agent, seconds, self._max_attempts)
             if look_first:
                 claiming(self._space.get(key))
             value = self._space.update(key, claiming)
             self.line.hold(key, claiming.ends)
-            return self._job(key, value, claiming, revision(values.encode(value)))
+            job = self._job(key, self._keys.id_of(key), value, value["attempts"])
+            return job._replace(until=claiming.until, token=claiming.token, revision=revision(values.encode(value)))
 
         return self._first(take)
 
     def pull(self) -> Job | None:
-        """A job that is gone then: a read, and a delete of what was read, by the revision that its usual form has."""
+        """A job that is gone then: one update, that removes it."""
 
         def take(key: str, look_first: bool) -> Job:
-            claiming = self._claiming(0)
-            value = claiming(found := self._space.get(key))
-            expected = revision(values.encode(found))
-            job = self._job(key, value, claiming, expected)
-            if not job.has_key_of_its_own:  # there may be a marker, which has to go with it
-                self._space.transact(lambda tx: settling.pull(tx, self._keys, job, claiming))
-            elif not self._is_removed(key, expected):
-                record = self._space.info(key)  # perhaps only its form is a person's
-                if record.value != found or not self._is_removed(key, record.revision):
-                    raise Passed(time.time())
-            return job
+            taken: Record
+
+            def claim(value: Any) -> Any:
+                nonlocal taken
+                taken = available(value, self._max_attempts, time.time())
+                return REMOVE
+
+            if look_first:
+                claim(self._space.get(key))
+            id = self._keys.id_of(key)
+            if is_own(key, id):
+                self._space.update(key, claim)
+            else:
+                self._space.transact(lambda tx: settling.pull(tx, self._keys, key, claim))
+            return self._job(key, id, taken.value, taken.attempts + 1)
 
         return self._first(take)
 
@@ -91,30 +97,11 @@ class Taking:
             missed = True  # others are at work: a look costs less than a lock
         return None
 
-    def _is_removed(self, key: str, expected: str) -> bool:
-        try:
-            return self._space.delete(key, if_match=expected)
-        except Conflict:
-            return False
-
     def _bury(self, key: str) -> None:
         self._space.transact(lambda tx: settling.bury(tx, self._keys, key, self._max_attempts))
 
-    def _claiming(self, seconds: float) -> Claiming:
-        return Claiming(self._space.agent, seconds, self._max_attempts)
-
-    def _job(self, key: str, value: dict[str, Any], claiming: Claiming, made_of: str) -> Job:
-        return Job(
-            id=self._keys.id_of(key),
-            item=value["item"],
-            attempts=value["attempts"],
-            priority=self._keys.priority_of(key),
-            put_at=value.get("put_at"),
-            until=claiming.until,
-            key=key,
-            token=claiming.token,
-            revision=made_of,
-        )
+    def _job(self, key: str, id: str, value: dict[str, Any], attempts: int) -> Job:
+        return Job(id, value["item"], attempts, self._keys.priority_of(key), value.get("put_at"), key)
 
     def _new_line(self) -> tuple[Line, int]:
         space, prefix = self._space, self._keys.jobs

@@ -81,6 +81,27 @@ def test_an_update_to_an_equal_value_is_no_write(store: Store) -> None:
     assert store.info("k") == before
 
 
+@pytest.mark.parametrize("within", [lambda store, do: do(store), lambda store, do: store.transact(do)])
+def test_the_function_may_remove_the_key(store: Store, within: Callable[[Store, Callable[[Any], Any]], Any]) -> None:
+    store.set("k", [1], {"m": 1})
+    seen: list[Any] = []
+
+    def spend(value: Any) -> Any:
+        seen.append(value)
+        return fsstore.REMOVE
+
+    assert within(store, lambda space: space.update("k", spend)) is None
+    assert within(store, lambda space: space.update("k", spend, "default")) is None
+    assert (seen, store.list_keys()) == ([[1], "default"], [])
+    store.set("k", 2)
+    assert store.info("k").metadata == {}
+
+
+def test_what_removes_is_no_value(store: Store) -> None:
+    with pytest.raises(UnsupportedType, match="Verdict"):
+        store.set("k", fsstore.REMOVE)
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_if_the_function_raises_nothing_changes(store: Store, there: bool) -> None:
     if there:

@@ -16,8 +16,7 @@ import pytest
 
 import fsstore
 from fsstore import DeadLetter, Job, Queue, Store
-from fsstore.recipes import line
-from fsstore.recipes.claims import Claiming
+from fsstore.recipes import claims, line, taking
 from fsstore.recipes.jobs import Record
 
 PATIENCE = 60.0
@@ -212,40 +211,46 @@ def test_a_lease_that_is_extended_holds(store: Store, let_pass: Pass) -> None:
     assert store.list_keys() == []
 
 
-def two_at_once(store: Store, monkeypatch: pytest.MonkeyPatch, patience: float) -> list[Job]:
+def two_at_once(store: Store, monkeypatch: pytest.MonkeyPatch, take: str, patience: float) -> list[Job]:
     """The jobs that two workers get, of whom the second comes while the first one is about to take the only one."""
     first, second = store.queue("q"), store.queue("q")
     first.put("item")
     found: list[Job | None] = []
-    sound = Claiming.__call__
     threads: list[threading.Thread] = []
+    sound = claims.available
 
-    def with_another_one(self: Claiming, value: Any) -> dict[str, Any]:
-        after = sound(self, value)
+    def with_another_one(value: Any, max_attempts: int, now: float) -> Record:
+        record = sound(value, max_attempts, now)
         if not threads:
-            threads.append(threading.Thread(target=lambda: found.append(second.get())))
+            threads.append(threading.Thread(target=lambda: found.append(getattr(second, take)())))
             threads[0].start()
             threads[0].join(patience)
-        return after
+        return record
 
-    monkeypatch.setattr(Claiming, "__call__", with_another_one)
-    found.append(first.get())
+    for module in (claims, taking):
+        monkeypatch.setattr(module, "available", with_another_one)
+    found.append(getattr(first, take)())
     threads[0].join()
     return [job for job in found if job is not None]
 
 
-def test_two_who_come_at_once_do_not_get_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(two_at_once(store, monkeypatch, 0.1)) == 1
+@pytest.mark.parametrize("take", ["get", "pull"])
+def test_two_who_come_at_once_do_not_get_the_same(store: Store, monkeypatch: pytest.MonkeyPatch, take: str) -> None:
+    assert len(two_at_once(store, monkeypatch, take, 0.1)) == 1
 
 
-def test_a_flaw_is_seen_two_take_the_same_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("take", ["get", "pull"])
+def test_a_flaw_is_seen_two_take_the_same_job(store: Store, monkeypatch: pytest.MonkeyPatch, take: str) -> None:
     def unlocked(self: Any, key: str, fn: Any) -> Any:
         value = fn(self.get(key))
-        self.set(key, value)
+        if value is fsstore.REMOVE:
+            self.delete(key)
+        else:
+            self.set(key, value)
         return value
 
     monkeypatch.setattr(fsstore.Namespace, "update", unlocked)
-    assert len(two_at_once(store, monkeypatch, PATIENCE)) == 2
+    assert len(two_at_once(store, monkeypatch, take, PATIENCE)) == 2
 
 
 # -- for good --------------------------------------------------------------------------------------
@@ -274,35 +279,6 @@ def test_a_job_in_a_form_of_a_persons_is_pulled_too(tmp_path: Path, store: Store
     job = store.queue("q").pull()
     assert job is not None
     assert store.queue("q").pull(timeout=0.01) is None
-
-
-def both_pull(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[Job]:
-    """The jobs of two, of whom the second takes the only one when the first has looked at it."""
-    first, second = store.queue("q"), store.queue("q")
-    first.put("item")
-    found: list[Job | None] = []
-    sound = Claiming.__call__
-
-    def with_another_one(self: Claiming, value: Any) -> dict[str, Any]:
-        after = sound(self, value)
-        if not found:
-            found.append(None)  # once only
-            found.append(second.pull())
-        return after
-
-    monkeypatch.setattr(Claiming, "__call__", with_another_one)
-    found.append(first.pull())
-    return [job for job in found if job is not None]
-
-
-def test_two_who_pull_at_once_do_not_get_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(both_pull(store, monkeypatch)) == 1
-
-
-def test_a_flaw_is_seen_two_pull_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = fsstore.Namespace.delete
-    monkeypatch.setattr(fsstore.Namespace, "delete", lambda self, key, if_match=None: sound(self, key) or True)
-    assert len(both_pull(store, monkeypatch)) == 2
 
 
 # -- attempts and dead letters ---------------------------------------------------------------------
