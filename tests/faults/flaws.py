@@ -19,6 +19,7 @@ from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.intents import NOTHING_OPEN, Entry, Intents, Overlay
 from fsstore.engines.files.log import Log
 from fsstore.engines.files.placing import Placing
+from fsstore.engines.files.plans import Planning
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.stripes import Stripe, Stripes
@@ -155,7 +156,7 @@ FLAWS: dict[str, Patch] = {
     "no-discard": _no_discard,
     "descriptors-left-open": _setting(Directories, "close"),
     "unlock-forgotten": _unlock_forgotten,
-    "no-comparison": _setting(Carrier, "_require_same"),
+    "no-comparison": _setting(Planning, "require_same"),
     "no-taking-back": _setting(Carrier, "_take_back"),
     "no-lock": _no_lock,
     "stale-cache": _stale_cache,

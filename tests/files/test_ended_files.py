@@ -14,6 +14,7 @@ import fsstore
 from fsstore import Conflict, ReadOnly, Store
 from fsstore.engines.files.carrying import Carrier
 from fsstore.engines.files.placing import Placing
+from fsstore.engines.files.plans import Planning
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.reader import FileReader
 from fsstore.engines.files.sidecars import Sidecars
@@ -257,9 +258,9 @@ def test_an_observer_sees_no_half_of_a_sweep(store: Store, monkeypatch: pytest.M
 
 
 def test_ends_that_go_before_their_files_are_noticed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = Carrier._entries
+    sound = Planning.entries
     monkeypatch.setattr(
-        Carrier, "_entries", lambda *args: sorted(sound(*args), key=lambda entry: entry.key is not None)
+        Planning, "entries", lambda *args: sorted(sound(*args), key=lambda entry: entry.key is not None)
     )
     expected = [("created", "again"), ("expired", "again"), ("expired", "swept")]
     assert told_after_every_file(store, monkeypatch) != expected

@@ -13,45 +13,22 @@ import os
 from collections.abc import Callable
 
 from fsstore.engines.files import failures, layout
-from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
+from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.gate import Gate
-from fsstore.engines.files.intents import Entry, Intents, Signature, signature
-from fsstore.engines.files.log import Log, Logged
+from fsstore.engines.files.intents import Entry, Intents
+from fsstore.engines.files.log import Log
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
+from fsstore.engines.files.plans import Plan, Planning
 from fsstore.engines.files.sidecars import Sidecars
 from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
 from fsstore.ops import Check
-from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-class Edited(Exception):
-    """A file was changed by hand between the look at it and its replacement."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__(place.path)
-        self.place = place
-
-
-class _Plan:
-    """A commit of several files."""
-
-    __slots__ = ("entries", "logged", "name", "stripes", "works")
-
-    def __init__(self, name: str, stripes: list[int], entries: list[Entry], works: list[Work]) -> None:
-        self.name = name
-        """Of its record."""
-        self.stripes = stripes
-        self.entries = entries
-        self.works = works
-        self.logged = -1
-        """Where its record in the log begins."""
 
 
 class Carrier:
@@ -62,6 +39,7 @@ class Carrier:
     ) -> None:
         self._tree = tree
         self._placing = placing
+        self._planning = Planning(tree, placing, limit)
         self._intents = intents
         self._gate = gate
         self._wal = log
@@ -94,7 +72,7 @@ class Carrier:
             if work.note:
                 note()
             if work.is_guarded:
-                self._require_same(work, directories)
+                self._planning.require_same(work, directories)
             self._apply_one(work, directories)
             if work.is_large:
                 self._follow([work], directories)
@@ -147,9 +125,9 @@ class Carrier:
         self, works: list[Work], directories: Directories, note: Callable[[], None], *, logs: bool, power: bool
     ) -> None:
         changing = [work for work in works if work.note]
-        entries = [entry for work in changing for entry in self._entries(work, directories)]
+        entries = [entry for work in changing for entry in self._planning.entries(work)]
         stripes = sorted({work.place.stripe for work in (works if power else changing)})
-        plan = _Plan(self._tree.new_name(stripes[0]) if stripes else "", stripes, entries, changing)
+        plan = Plan(self._tree.new_name(stripes[0]) if stripes else "", stripes, entries, changing)
         try:
             self._decide(plan, works, directories, note, logs=logs, power=power)
         except BaseException as error:
@@ -167,7 +145,7 @@ class Carrier:
 
     def _decide(
         self,
-        plan: _Plan,
+        plan: Plan,
         works: list[Work],
         directories: Directories,
         note: Callable[[], None],
@@ -184,57 +162,12 @@ class Carrier:
             note()
         for work in works:
             if work.is_guarded:
-                self._require_same(work, directories)
+                self._planning.require_same(work, directories)
         if plan.entries:
             self._make_directories(plan.works, directories)
             for work in plan.works:
                 work.record = plan.name
             self._publish(plan)
-
-    def _entries(self, work: Work, directories: Directories) -> list[Entry]:
-        """The files that an op changes: its value's, its sidecar's."""
-        place, entries = work.place, []
-        if work.sidecar is not None:
-            path = self._tree.relative(place.sidecar)
-            try:
-                was = signature(self._tree.stat(place.sidecar))
-            except (FileNotFoundError, NotADirectoryError):
-                was = None
-            if work.staged_sidecar or was:
-                old = self._tree.new_name(place.stripe)
-                entries.append(
-                    Entry(
-                        path,
-                        work.staged_sidecar or None,
-                        len(work.sidecar),
-                        old,
-                        was,
-                        self._new(work.staged_sidecar),
-                        None,
-                    )
-                )
-        if work.staged or work.removes:
-            was = None if work.status is None else signature(work.status)
-            old = self._tree.new_name(place.stripe)
-            size = 0 if work.raw is None else len(work.raw)
-            entries.append(
-                Entry(
-                    place.path,
-                    work.staged or None,
-                    size,
-                    old,
-                    was,
-                    self._new(work.staged),
-                    (place.namespace, place.key),
-                )
-            )
-        if work.ended:  # else observers would see what had ended without its end for an instant
-            entries.reverse()
-        return entries
-
-    def _new(self, staged: str) -> Signature | None:
-        """What tells a staged file from one that a person puts in its place later."""
-        return signature(self._tree.stat(self._placing.temporary(staged))) if staged else None
 
     def _make_directories(self, works: list[Work], directories: Directories) -> None:
         """What can fail for want of room or permission is to fail before the commit point."""
@@ -247,14 +180,14 @@ class Carrier:
             except OSError as error:
                 raise self._failure(error, work.place) from error
 
-    def _publish(self, plan: _Plan) -> None:
+    def _publish(self, plan: Plan) -> None:
         try:
             self._intents.publish(plan.name, plan.stripes, plan.entries)
         except FileNotFoundError:
             self._intents.make_directory()
             self._intents.publish(plan.name, plan.stripes, plan.entries)
 
-    def _give_up(self, plan: _Plan) -> None:
+    def _give_up(self, plan: Plan) -> None:
         """Before the commit point: as if nothing had been."""
         if plan.logged >= 0:
             self._wal.void(plan.logged)
@@ -270,7 +203,7 @@ class Carrier:
         if power:
             sync_all(self._tree, [work.place.path for work in works])
 
-    def _place_all(self, plan: _Plan, directories: Directories) -> None:
+    def _place_all(self, plan: Plan, directories: Directories) -> None:
         """After the commit point: all files into their places."""
         places = {work.place.path: work.place for work in plan.works}
         for entry in plan.entries:
@@ -292,7 +225,7 @@ class Carrier:
                 raw = work.raw if entry.staged == work.staged else work.sidecar
                 self._tree.stage(self._placing.temporary(entry.staged), raw or b"", None)
 
-    def _conclude(self, plan: _Plan) -> None:
+    def _conclude(self, plan: Plan) -> None:
         for work in plan.works:
             if work.staged_sidecar:
                 self._sidecars.appeared(work.place)
@@ -309,7 +242,7 @@ class Carrier:
             if entry.was is not None:
                 discard(self._placing.temporary(entry.old))
 
-    def _take_back(self, plan: _Plan, directories: Directories) -> None:
+    def _take_back(self, plan: Plan, directories: Directories) -> None:
         """Put back what was there; if that fails too, whoever comes next finishes one way or the other."""
         try:
             name = self._intents.reverse(plan.name)
@@ -327,12 +260,15 @@ class Carrier:
             if not isinstance(error, Exception):
                 raise
 
-    # -- the log, and hand edits -------------------------------------------------------------------
+    # -- the log, and errors -------------------------------------------------------------------
 
     def _append(self, works: list[Work], *, power: bool) -> int:
         """Log what the commit makes of its files, and with "power" sync it."""
         logged = [
-            entry for work in works if not isinstance(work.op, Check) for entry in self._logged(work, power=power)
+            entry
+            for work in works
+            if not isinstance(work.op, Check)
+            for entry in self._planning.logged(work, power=power)
         ]
         if not logged:
             return -1
@@ -344,43 +280,6 @@ class Carrier:
                 self._wal.void(at)
                 raise
         return at
-
-    def _logged(self, work: Work, *, power: bool) -> list[Logged]:
-        if not (power or work.note):
-            return []
-        place = work.place
-        content = work.kept if work.kept is not None else work.raw
-        before = None if work.stored is None else revision_of(work.stored)
-        after = None if content is None else revision_of(content)
-        found = [Logged(place.path, after, before, content if power else None, power)]
-        if work.sidecar is not None:
-            path, content = self._tree.relative(place.sidecar), work.sidecar or None
-            after = None if content is None else revision_of(content)
-            found.append(Logged(path, after, self._revision(place.sidecar), content if power else None, power))
-        return found
-
-    def _revision(self, path: bytes) -> str | None:
-        try:
-            return revision_of(self._tree.read(path, 1 << 30))
-        except OSError:
-            return None
-
-    def _require_same(self, work: Work, directories: Directories) -> None:
-        """Raise `Edited` if the file is not what it was when it was looked at."""
-        stored: bytes | None = None
-        exists = True
-        try:
-            fd = os.open(work.place.name, READ, dir_fd=directories.find(work.place.parent))
-            try:
-                stored = read_descriptor(fd, self._limit)
-            finally:
-                os.close(fd)
-        except (FileNotFoundError, NotADirectoryError):
-            exists = False
-        except OSError:  # there, and not to be read: as before, it is to be hoped
-            stored = None
-        if exists != (work.status is not None) or stored != work.stored:
-            raise Edited(work.place)
 
     def _failure(self, error: OSError, place: Place | None) -> StoreError:
         if isinstance(error, StoreError):

@@ -1,4 +1,4 @@
-"""The first half of a commit: what it finds under its locks, what it makes ready, who did it. It places nothing."""
+"""The first half of a commit: what it finds under its locks, and what it makes ready. It places nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from typing import Any, NoReturn, TypeVar
 from fsstore import values
 from fsstore.engine import UNREADABLE
 from fsstore.engines.files import failures, folding, layout
-from fsstore.engines.files.access import MISSING_FILE
 from fsstore.engines.files.atomic import READ, Tree, discard, read_descriptor
 from fsstore.engines.files.directories import Directories
-from fsstore.engines.files.journal import Line, author_of
+from fsstore.engines.files.noting import Noting
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
-from fsstore.engines.files.reader import FileReader
-from fsstore.engines.files.runs import Image
 from fsstore.engines.files.sidecars import REMOVE, Keep
-from fsstore.engines.files.stripes import Stripe, Stripes
+from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.files.work import Work
 from fsstore.errors import StoreError
 from fsstore.ops import (
@@ -40,7 +37,6 @@ from fsstore.ops import (
     require_metadata,
     require_size,
 )
-from fsstore.records import Author
 from fsstore.revisions import revision as revision_of
 
 _log = logging.getLogger("fsstore")
@@ -52,8 +48,8 @@ _REPLACEABLE = frozenset({errno.ELOOP, errno.ENXIO, errno.EACCES, errno.EPERM})
 _T = TypeVar("_T")
 
 
-class Preparing(FileReader):
-    """What a commit does under its locks before anything changes: look, plan, stage, and note who did it."""
+class Preparing(Noting):
+    """What a commit does under its locks before anything changes: look, plan and stage."""
 
     def __init__(self, tree: Tree, marker: layout.Marker, stripes: Stripes) -> None:
         super().__init__(tree, marker, stripes)
@@ -231,7 +227,7 @@ class Preparing(FileReader):
             self._warned_of_size = True
             _log.warning("%s: values of more than 1 MiB make every reader and every history slow", place.path)
 
-    # -- staging and noting ------------------------------------------------------------------------
+    # -- staging ------------------------------------------------------------------------
 
     def _stage(self, work: Work) -> None:
         """Write the new files, beside their places."""
@@ -263,65 +259,6 @@ class Preparing(FileReader):
                 if name:
                     discard(self._placing.temporary(name))
             work.staged = work.staged_sidecar = ""
-
-    def _note(self, works: list[Work], author: Author, held: list[Stripe]) -> None:
-        """Write the journal lines of what is about to be done, and keep what was, for a run that may be taken back."""
-        if author.run is not None and self._runs.keeps_images(author.run):
-            self._keep_images([work for work in works if work.note], author.run)
-        lines: dict[int, list[dict[str, Any]]] = {}
-        rare: dict[str, Any] = {"by_hand": author.by_hand, "undoing": author.undoing} if author.undoing else {}
-        if len(works) > 1 and sum(1 for work in works if work.note) > 1:
-            rare["commit"] = os.urandom(6).hex()
-        for work in works:
-            if not work.note:
-                continue
-            content = work.kept or work.raw
-            line = {
-                "op": work.note,
-                "path": work.place.path,
-                "revision": None if content is None else revision_of(content),
-                "was": None if work.status is None else work.status.st_mtime,
-                "agent": author.agent,
-                "run": author.run,
-                "time": work.time,
-            }
-            if rare:
-                line |= rare
-            lines.setdefault(work.place.stripe, []).append(line)
-        for stripe in held:
-            if of_stripe := lines.get(stripe.number):
-                self._append(stripe, of_stripe)
-
-    def _keep_images(self, works: list[Work], run: str) -> None:
-        paths: dict[int, list[str]] = {}
-        for work in works:
-            paths.setdefault(work.place.stripe, []).append(work.place.path)
-        lines: dict[str, list[Line]] = {}
-        for number, of_stripe in paths.items():
-            lines |= self._journal.lines_of(number, of_stripe)
-        for work in works:
-            self._keep_image(work, run, lines[work.place.path])
-
-    def _keep_image(self, work: Work, run: str, lines: list[Line]) -> None:
-        place = work.place
-        raw = work.stored
-        if raw is None and work.status is not None:
-            raw = self._tree.read(place.absolute, self._limit)
-        try:
-            sidecar = self._tree.read(place.sidecar, self._limit)
-        except MISSING_FILE:
-            sidecar = None
-        revision, mtime = None if raw is None else revision_of(raw), work.status.st_mtime if work.status else 0.0
-        author = author_of(lines, revision, mtime)._replace(undoing=run)
-        self._runs.keep(run, Image(place.namespace, place.key, raw, sidecar, author), place.stripe)
-
-    def _append(self, stripe: Stripe, lines: list[dict[str, Any]]) -> None:
-        try:
-            self._journal.append(stripe, lines)
-        except OSError as error:
-            if any(line["op"] != "delete" for line in lines):
-                raise failures.other(error, self._absolute(layout.JOURNAL)) from error
-            _log.warning("deleted, but not noted who did it: %s", error)  # deletes must work on a full disk
 
     def _fail(self, error: OSError, place: Place) -> NoReturn:
         if isinstance(error, StoreError):

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.files import failures, folding, layout
 from fsstore.engines.files.atomic import Tree
-from fsstore.engines.files.carrying import Carrier, Edited
+from fsstore.engines.files.carrying import Carrier
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.gate import COUNT, has_log, is_odd
 from fsstore.engines.files.locks import FileLocks
 from fsstore.engines.files.places import Place
+from fsstore.engines.files.plans import Edited
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.recovery import Recovery
 from fsstore.engines.files.rules import SETTLED
