@@ -80,7 +80,7 @@ def test_the_command_line_of_one_that_has_one_form_runs_twice(example: str, tmp_
 @pytest.mark.parametrize("example", EXAMPLE_NAMES)
 def test_the_readme_shows_it(example: str) -> None:
     text = (ROOT / "README.md").read_text()
-    _, _, section = text.partition("\n### By hand, and with fsstore\n")
+    _, _, section = text.partition("\n## By hand, and with fsstore\n")
     section = re.split(r"^##+ ", section, maxsplit=1, flags=re.MULTILINE)[0]
     assert f"`{example}`" in section
 

@@ -1,7 +1,8 @@
-"""Every code block of the README runs, in order, in one directory; no block is exempt."""
+"""Every code block of the documents runs: those of a document in order, in a directory of its own. None is exempt."""
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import os
 import re
@@ -13,27 +14,45 @@ from typing import Any
 
 import pytest
 
+import fsstore
+
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md"))]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = BLOCK.findall((ROOT / "README.md").read_text())
+FENCE = re.compile(r"^[^\w\n]*?(?:```|~~~)", re.MULTILINE)
+KINDS = {"sh", "pycon", "tree", "console", "python"}
+
+
+def blocks_of(text: str) -> list[tuple[str, str]]:
+    """The kind and the text of each block; a fence that begins or ends none of a known kind is an error."""
+    blocks = BLOCK.findall(text)
+    assert len(FENCE.findall(text)) == 2 * len(blocks), "a fence stands alone, or is not written as the others"
+    assert {kind for kind, _ in blocks} <= KINDS
+    return blocks
 
 
 class Session:
     """What a reader has who types in one block after the other."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, document: str = "README.md") -> None:
         self.directory = directory
+        self.document = document
         self.names: dict[str, Any] = {}
         self.environment = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTEST_ADDOPTS": "",
         }
 
+    def close(self) -> None:
+        for value in self.names.values():
+            if isinstance(value, fsstore.Store):
+                value.close()
+
     def run(self, kind: str, text: str) -> None:
         getattr(self, f"run_{kind}")(text)
 
     def run_pycon(self, text: str) -> None:
-        test = doctest.DocTestParser().get_doctest(text, self.names, "README.md", "README.md", 0)
+        test = doctest.DocTestParser().get_doctest(text, self.names, self.document, self.document, 0)
         runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
         report: list[str] = []
         runner.run(test, out=report.append, clear_globs=False)
@@ -94,18 +113,47 @@ class Session:
 
 
 @pytest.mark.timeout(600)
-def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {kind for kind, _ in BLOCKS} == {"sh", "pycon", "tree", "console", "python"}
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_block_runs(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    session = Session(tmp_path)
-    for kind, text in BLOCKS:
-        session.run(kind, text)
+    with contextlib.closing(Session(tmp_path, document)) as session:
+        for kind, text in blocks_of((ROOT / document).read_text()):
+            session.run(kind, text)
+
+
+def test_there_are_blocks_of_each_kind() -> None:
+    assert {kind for document in DOCUMENTS for kind, _ in blocks_of((ROOT / document).read_text())} == KINDS
 
 
 def test_a_wrong_block_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     session = Session(tmp_path)
-    wrong = [("pycon", ">>> 1 + 1\n3\n"), ("console", "$ echo a\nb\n"), ("tree", "state/\n  nothing.json\n")]
+    wrong = [
+        ("pycon", ">>> 1 + 1\n3\n"),
+        ("console", "$ echo a\nb\n"),
+        ("tree", "state/\n  nothing.json\n"),
+        ("python", "print()\n"),
+        ("sh", "exit 1\n"),
+    ]
+    assert {kind for kind, _ in wrong} == KINDS
     for kind, text in wrong:
         with pytest.raises(AssertionError):
             session.run(kind, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```pycon\n>>> 1\n1\n",
+        "```text\nnot run\n```\n",
+        "```\nnot run\n```\n",
+        "- a list\n  ```sh\n  false\n  ```\n",
+        "> ```sh\n> false\n> ```\n",
+        "```sh title\nfalse\n```\n",
+        "~~~sh\nfalse\n~~~\n",
+        "````sh\nfalse\n````\n",
+    ],
+)
+def test_a_block_that_would_not_be_run_is_caught(text: str) -> None:
+    with pytest.raises(AssertionError):
+        blocks_of(f"```sh\ntrue\n```\n\n{text}")
