@@ -20,7 +20,8 @@ CLASSES = [(name, each) for name, each in PUBLIC if isinstance(each, type)]
 
 
 def test_the_list_is_sorted_and_every_name_exists() -> None:
-    assert fsstore.__all__ == sorted(set(fsstore.__all__))
+    constants_first = sorted(set(fsstore.__all__), key=lambda name: (not name.isupper(), name))
+    assert fsstore.__all__ == constants_first  # then classes, then functions
     assert all(hasattr(fsstore, name) for name in fsstore.__all__)
 
 
