@@ -332,7 +332,7 @@ class Store(Movable, StoreWatchable, Namespace):
     def close(self) -> None:
         """Release what the store holds; later calls raise `Closed`. A memory store is gone. Twice is nothing.
 
-        Its subscriptions end.
+        Its subscriptions end. What other threads have under way is done, or raises `Closed`: never half of it.
         """
         for watches in self._watches_made:
             watches.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 from faults.tally import TALLY
 from hypothesis import HealthCheck, settings
+
+import fsstore
 
 IS_NIGHTLY = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1")) > 1
 
@@ -25,6 +29,18 @@ def pytest_configure() -> None:
     settings.load_profile("fsstore")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_module_is_imported() -> None:
+    """No test is the first to import something: neither as another user, who may not read Python's own files, nor in
+    several threads at once, where Python 3.11 may fail to parse what pytest has it rewrite (cpython issue 106905).
+
+    What importing fsstore itself imports is looked at in other processes.
+    """
+    for module in pkgutil.walk_packages(fsstore.__path__, "fsstore."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
 import os
-import pkgutil
 import subprocess
 import sys
 import traceback
 import warnings
 from collections.abc import Callable
 
-import fsstore
-
 NOBODY = 65534
 _started: list[subprocess.Popen[str]] = []
 
 
-@functools.cache
-def _import_all() -> None:
-    """Import every module of the package, while this user may read Python's own files; another may not."""
-    for module in pkgutil.walk_packages(fsstore.__path__, "fsstore."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
-
-
 def fork(function: Callable[[], None], *, uid: int | None = None) -> int:
     """Run the function in a forked child, as user ``uid``; the child's process number. See `join`."""
-    if uid is not None:
-        _import_all()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is what is tested
         pid = os.fork()

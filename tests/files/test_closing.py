@@ -152,6 +152,19 @@ def test_who_waits_for_a_lock_is_told_and_does_not_keep_it(root: Path) -> None:
 # -- all together -----------------------------------------------------------------------------------
 
 
+def run(store: Store, number: int) -> None:
+    """A run of an agent, with a commit at its end."""
+    with store.run(agent="runner") as handle:
+        handle.set("run", number)
+
+
+def watch(store: Store, number: int) -> None:
+    """A subscription, until it ends with the store."""
+    with store.watch() as events:
+        for _ in events:
+            pass
+
+
 def test_threads_that_do_everything(root: Path) -> None:
     verbs: list[Callable[[Store, int], Any]] = [
         lambda store, number: store.get(f"k{number % 7}"),
@@ -161,6 +174,11 @@ def test_threads_that_do_everything(root: Path) -> None:
         lambda store, number: store.increment("n"),
         lambda store, number: store.set("p", number, durability="power"),
         lambda store, number: (store.delete("k1"), store.get_all(), store.list_keys()),
+        lambda store, number: (store.snapshot(), store.log(limit=3)),
+        run,
+        lambda store, number: store.find({"n": {"gte": 0}}),
+        lambda store, number: store.wait_for("never", timeout=PATIENCE),
+        watch,
     ]
 
     def busy(store: Store, verb: Callable[[Store, int], Any], begun: threading.Semaphore) -> None:
@@ -173,8 +191,8 @@ def test_threads_that_do_everything(root: Path) -> None:
                 return
             number += 1
 
-    for _ in range(20):
-        store = fsstore.open(root, git=False)
+    for _ in range(10):
+        store = fsstore.open(root)
         begun = threading.Semaphore(0)
         with ThreadPoolExecutor(len(verbs)) as pool:
             made = [pool.submit(busy, store, verb, begun) for verb in verbs]
@@ -183,6 +201,7 @@ def test_threads_that_do_everything(root: Path) -> None:
             store.close()
             for each in made:
                 each.result(PATIENCE)
-    with fsstore.open(root, git=False) as store:
+    with fsstore.open(root) as store:
+        store.snapshot()
         assert list(store.doctor()) == []
         assert store.get("a") == store.get("b")
