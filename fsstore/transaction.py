@@ -7,15 +7,15 @@ half of somebody else's commit, reads are also checked against one another whene
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from fsstore import values
 from fsstore.engine import Capabilities, Content, Engine, Stored, nested
 from fsstore.errors import Closed, StoreError, Unsupported
 from fsstore.footprint import Footprint
+from fsstore.gathered import Gathered
 from fsstore.keys import path_of
 from fsstore.ops import (
     MISSING,
@@ -33,20 +33,7 @@ from fsstore.ops import (
     require_metadata,
     require_names,
 )
-from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage, timestamp
-from fsstore.revisions import revision as revision_of
-
-
-class _Written(NamedTuple):
-    raw: bytes | None
-    """``None``: the key is removed."""
-    metadata: dict[str, Any]
-    anew: bool
-    """Whether the record before it was removed in the same transaction."""
-    expires: float | None = None
-    """When it ends by itself, in seconds since the epoch."""
-    keeps: bool = False
-    """Whether it ends when it would have."""
+from fsstore.records import Author, Backup, Claim, Finding, Holder, Record, Rules, Usage
 
 
 class TransactionEngine:
@@ -55,9 +42,7 @@ class TransactionEngine:
     def __init__(self, base: Engine) -> None:
         self._base = base
         self._footprint = Footprint(base)
-        self._writes: dict[tuple[str, str], _Written] = {}
-        self._ends: dict[tuple[str, str], float | None] = {}
-        """When keys that are not written are to end by themselves."""
+        self._gathered = Gathered()
         self._claims: list[Claim] = []
         self._updating = False
         self._over = False
@@ -77,10 +62,11 @@ class TransactionEngine:
     def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
         """Own writes first; of all else the revision is remembered."""
         self._require_open()
-        others = [key for key in keys if (namespace, key) not in self._writes]
+        written = self._gathered.writes
+        others = [key for key in keys if (namespace, key) not in written]
         below = self._base.contents(namespace, others) if others else {}
         self._footprint.add(namespace, others, below)
-        found = {key: self._own(namespace, key) or below.get(key) for key in keys}
+        found = {key: self._gathered.content((namespace, key)) or below.get(key) for key in keys}
         return {key: content for key, content in found.items() if content is not None}
 
     def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
@@ -96,7 +82,7 @@ class TransactionEngine:
         self._require_open()
         names = self._base.keys(namespace, prefix)
         self._footprint.add_names(namespace, prefix, names)
-        return sorted(self._with_own(namespace, prefix, dict.fromkeys(names)))
+        return sorted(self._gathered.put_into(namespace, prefix, dict.fromkeys(names)))
 
     def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
         """Keys in order with their values."""
@@ -110,7 +96,7 @@ class TransactionEngine:
         below = self._base.all_contents(namespace, prefix)
         self._footprint.add_names(namespace, prefix, sorted(below))
         self._footprint.add(namespace, list(below), below)
-        return dict(sorted(self._with_own(namespace, prefix, dict(below)).items()))
+        return dict(sorted(self._gathered.put_into(namespace, prefix, dict(below)).items()))
 
     def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
         """All values."""
@@ -123,25 +109,7 @@ class TransactionEngine:
         self._footprint.add(namespace, [key], {} if below is None else {key: Content(below.value, below.revision)})
         if below is not None:
             self._footprint.add_record(below)
-        written = self._writes.get((namespace, key))
-        if written is None:
-            changed = below is not None and (namespace, key) in self._ends
-            return below._replace(expires_at=_time(self._ends[namespace, key])) if below and changed else below
-        if written.raw is None:
-            return None
-        now = timestamp(time.time())
-        new = Record(
-            namespace, key, None, {}, now, now, None, None, "", 0, f"(not committed)/{path_of(namespace, key)}"
-        )
-        old = new if below is None or written.anew else below
-        return old._replace(
-            value=values.decode(written.raw),
-            metadata={**old.metadata, **written.metadata},
-            updated_at=now,
-            revision=revision_of(written.raw),
-            size=len(written.raw),
-            expires_at=old.expires_at if written.keeps else _time(written.expires),
-        )
+        return self._gathered.record(namespace, key, below)
 
     def usage(self, namespace: str) -> Usage:
         """Number and size of the namespace's records, as fsstore writes them."""
@@ -154,7 +122,7 @@ class TransactionEngine:
         self._require_open()
         names = self._base.namespaces()
         self._footprint.add_names(None, "", names)
-        own = {namespace for namespace, _ in self._writes}
+        own = {namespace for namespace, _ in self._gathered.writes}
         return sorted(set(names) - own | {namespace for namespace in own if self.keys(namespace)})
 
     def rules(self, namespace: str) -> Rules:
@@ -194,12 +162,12 @@ class TransactionEngine:
             if self._claims:
                 raise Unsupported("a transaction is fenced by one lease, not by two", path="")
             self._claims.append(claim)
-        before, ends = dict(self._writes), dict(self._ends)
+        before = Gathered(self._gathered)
         try:
             checked = {at: self._gather(op) for at, op in enumerate(ops) if isinstance(op, Check | CheckScan)}
             return [checked[at] if at in checked else self._gather(op) for at, op in enumerate(ops)]
         except BaseException:
-            self._writes, self._ends = before, ends
+            self._gathered = before
             raise
 
     def _gather(self, op: Op) -> Outcome:
@@ -208,7 +176,7 @@ class TransactionEngine:
             return Outcome.HELD
         path_of(op.namespace, op.key)
         if isinstance(op, Put) and op.expect is Expect.ANYTHING and not self._is_known((op.namespace, op.key)):
-            self._put(op, exists=True)  # a blind write: whatever is there, it conflicts with nothing
+            self._gathered.put(op, exists=True)  # a blind write: whatever is there, it conflicts with nothing
             return Outcome.UPDATED
         content = self.contents(op.namespace, (op.key,)).get(op.key)
         actual = None if content is None else content.revision
@@ -224,11 +192,14 @@ class TransactionEngine:
             return Outcome.HELD
         if isinstance(op, Delete):
             return self._delete(op, exists=content is not None)
-        self._put(op, exists=content is not None)
+        self._gathered.put(op, exists=content is not None)
         if content is None:
             return Outcome.CREATED
         same = not isinstance(content.value, StoreError) and values.encode(content.value) == op.raw
         return Outcome.UNCHANGED if same and not op.metadata else Outcome.UPDATED
+
+    def _is_known(self, name: tuple[str, str]) -> bool:
+        return name in self._gathered.writes or self._footprint.knows(name)
 
     def _update(self, op: Update, content: Content | None) -> Outcome:
         if content is not None and isinstance(content.value, Exception):
@@ -239,69 +210,38 @@ class TransactionEngine:
         finally:
             self._updating = False
         if isinstance(wanted, bytes):
-            self._put(self._updated(op, wanted, exists=content is not None), exists=content is not None)
+            exists = content is not None
+            self._gathered.put(self._gathered.updated(op, wanted, exists=exists), exists=exists)
             return Outcome.CREATED if content is None else Outcome.UPDATED
         if wanted is Verdict.REMOVE:
             return self._delete(Delete(op.namespace, op.key), exists=content is not None)
         return Outcome.UNCHANGED
 
-    def _put(self, op: Put, *, exists: bool) -> None:
-        before = self._writes.get((op.namespace, op.key))
-        removed = before is not None and before.raw is None
-        metadata = {**(before.metadata if before is not None else {}), **(op.metadata or {})}
-        anew = op.anew or removed or (before is not None and before.anew)
-        self._writes[op.namespace, op.key] = _Written(op.raw, metadata, anew or not exists, op.expires, op.keeps)
-        self._ends.pop((op.namespace, op.key), None)
-
     def _delete(self, op: Delete, *, exists: bool) -> Outcome:
-        self._writes[op.namespace, op.key] = _Written(None, {}, anew=False)
-        self._ends.pop((op.namespace, op.key), None)
+        self._gathered.remove((op.namespace, op.key))
         return Outcome.DELETED if exists else Outcome.MISSING
 
     def _end(self, op: Expire, *, exists: bool) -> Outcome:
-        name = op.namespace, op.key
         if not exists:
             return Outcome.MISSING
-        if name in self._writes:
-            self._writes[name] = self._writes[name]._replace(expires=op.expires, keeps=False)
-        else:
-            self._ends[name] = op.expires
+        self._gathered.end((op.namespace, op.key), op.expires)
         return Outcome.UPDATED
-
-    def _updated(self, op: Update, raw: bytes, *, exists: bool) -> Put:
-        """What an update writes: a key that is there ends when it would have."""
-        name = op.namespace, op.key
-        put = Put(*name, raw, expires=op.expires)
-        if not exists:
-            return put
-        if name in self._ends:
-            return put._replace(expires=self._ends[name])
-        own = self._writes.get(name)
-        return put._replace(keeps=True) if own is None else put._replace(expires=own.expires, keeps=own.keeps)
 
     def finish(self, author: Author, durability: str | None) -> None:
         """Commit what was gathered. Raises `Conflict`, with nothing changed, if anything read is not as it was."""
         self._require_open()
         self._over = True
-        if not self._writes and not self._ends:
+        if not self._gathered:
             self._footprint.validate()
             return
-        ops: list[Op] = [self._op(*name, written) for name, written in self._writes.items()]
-        ops += [Expire(*name, end) for name, end in self._ends.items()]
-        ops += self._footprint.checks(self._writes)
+        written = self._gathered.writes
+        ops = [*map(self._op, written), *self._gathered.ends(), *self._footprint.checks(written)]
         claim = self._claims[0] if self._claims else None
         self._base.commit(ops, author, durability=durability, claim=claim)
 
-    def _op(self, namespace: str, key: str, written: _Written) -> Op:
-        expect: Expect | str = Expect.ANYTHING
-        was_read, revision = self._footprint.revision((namespace, key))
-        if was_read:
-            expect = revision or Expect.ABSENT
-        if written.raw is None:
-            return Delete(namespace, key, expect)
-        metadata = written.metadata or None
-        put = Put(namespace, key, written.raw, metadata, expect, written.anew, expires=written.expires)
-        return put._replace(keeps=True) if written.keeps else put
+    def _op(self, name: tuple[str, str]) -> Op:
+        was_read, revision = self._footprint.revision(name)
+        return self._gathered.op(name, (revision or Expect.ABSENT) if was_read else Expect.ANYTHING)
 
     def is_stale(self) -> bool:
         """Whether something that was read is not as it was, or was not when it was read again."""
@@ -357,28 +297,3 @@ class TransactionEngine:
     def _require_open(self) -> None:
         if self._over:
             raise Closed("this transaction is over; begin another.")
-
-    # -- own writes --------------------------------------------------------------------------------
-
-    def _is_known(self, name: tuple[str, str]) -> bool:
-        return name in self._writes or self._footprint.knows(name)
-
-    def _own(self, namespace: str, key: str) -> Content | None:
-        written = self._writes.get((namespace, key))
-        if written is None or written.raw is None:
-            return None
-        return Content(values.decode(written.raw), revision_of(written.raw))
-
-    def _with_own(self, namespace: str, prefix: str, found: dict[str, Any]) -> dict[str, Any]:
-        for of_namespace, key in self._writes:
-            if of_namespace == namespace and key.startswith(prefix):
-                content = self._own(namespace, key)
-                if content is None:
-                    found.pop(key, None)
-                else:
-                    found[key] = content
-        return found
-
-
-def _time(end: float | None) -> str | None:
-    return None if end is None else timestamp(end)

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fsstore import values
-from fsstore.engine import Capabilities, Content, Stored, nested
+from fsstore.engine import Capabilities, nested
 from fsstore.engines.claiming import Claiming
 from fsstore.engines.held import MemoryLocks
 from fsstore.engines.memory_cursors import MemoryCursor, MemoryCursors
 from fsstore.engines.memory_feed import Cell, MemoryFeed, has_ended
+from fsstore.engines.memory_reading import MemoryReading
 from fsstore.engines.memory_runs import MemoryRuns
-from fsstore.errors import Closed, InvalidValue, StoreError, Unsupported
+from fsstore.errors import InvalidValue, Unsupported
 from fsstore.keys import path_of
 from fsstore.ops import (
     MAX_VALUE_BYTES,
@@ -36,16 +37,17 @@ from fsstore.ops import (
     require_names,
     require_size,
 )
-from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Record, Rules, Run, Undone, Usage, timestamp
+from fsstore.records import NO_RULES, Author, Backup, Claim, Finding, Rules, Run, Undone
 from fsstore.revisions import revision as revision_of
 
 
-class MemoryEngine(Claiming):
+class MemoryEngine(MemoryReading, Claiming):
     """A store in this process alone; a forked child goes on with a copy, as it was at that instant."""
 
     _locks: MemoryLocks
 
     def __init__(self, *, read_only: bool = False, credentials: str = "off") -> None:
+        super().__init__()
         self.capabilities = Capabilities(
             read_only="it was opened with read_only=True" if read_only else "",
             durability=frozenset({"process"}),
@@ -53,31 +55,14 @@ class MemoryEngine(Claiming):
         )
         self.place = f":memory:{id(self)}"
         self.identity = None
-        self._cells: dict[str, dict[str, Cell]] = {}
-        self._lock = threading.RLock()
         self._commits = 0
         self._writing = False
-        self._closed = False
         self._locks = MemoryLocks()
         self._runs: MemoryRuns[Cell] = MemoryRuns()
         self._feed = MemoryFeed(self._cells, self._lock)
         self._cursors = MemoryCursors()
         self._rules: dict[str, Rules] = {}
         _all.add(self)
-
-    def get(self, namespace: str, keys: Sequence[str]) -> dict[str, Any]:
-        """The values of those keys that exist, decoded afresh."""
-        return {key: values.decode(cell.raw) for key, cell in self._cells_of(namespace, keys).items()}
-
-    def contents(self, namespace: str, keys: Sequence[str]) -> dict[str, Content]:
-        """The same, with the revisions."""
-        cells = self._cells_of(namespace, keys)
-        return {key: Content(values.decode(cell.raw), revision_of(cell.raw)) for key, cell in cells.items()}
-
-    def all_contents(self, namespace: str, prefix: str = "") -> dict[str, Content]:
-        """All of them."""
-        with self._lock:
-            return self.contents(namespace, self.keys(namespace, prefix))
 
     def rules(self, namespace: str) -> Rules:
         """Those that were set."""
@@ -94,89 +79,10 @@ class MemoryEngine(Claiming):
             self._rules[namespace] = rules
             return rules
 
-    def ended(self, namespace: str | None = None) -> list[tuple[str, str]]:
-        """The keys that have ended by themselves."""
-        self._require_open()
-        now = time.time()
-        with self._lock:
-            names = [*self._cells] if namespace is None else [namespace]
-            found = [(name, key, cell) for name in names for key, cell in self._cells.get(name, {}).items()]
-        return sorted((name, key) for name, key, cell in found if has_ended(cell, now))
-
     def moment(self) -> object:
         """The number of commits of several keys."""
         self._require_open()
         return self._commits
-
-    def _cells_of(self, namespace: str, keys: Sequence[str]) -> dict[str, Cell]:
-        with self._lock:
-            found = {}
-            for key in keys:
-                if (cell := self._at(namespace, key)) is not None:
-                    found[key] = cell
-            return found
-
-    def has(self, namespace: str, key: str) -> bool:
-        """Is the key there?"""
-        return self._at(namespace, key) is not None
-
-    def keys(self, namespace: str, prefix: str = "") -> list[str]:
-        """The sorted keys."""
-        return sorted(key for key in self._of(namespace) if key.startswith(prefix))
-
-    def scan(self, namespace: str, prefix: str = "", after: str | None = None) -> Iterator[tuple[str, Any]]:
-        """Keys in order with their values, as they are when their turn comes."""
-        for key in self.keys(namespace, prefix):
-            if after is None or key > after:
-                yield from self.get(namespace, (key,)).items()
-
-    def stored(self, namespace: str, keys: Sequence[str]) -> dict[str, Stored | StoreError]:
-        """All that is stored of those keys."""
-        cells = self._cells_of(namespace, keys)
-        return {key: _stored(cell) for key, cell in cells.items()}
-
-    def scan_stored(
-        self, namespace: str, prefix: str = "", after: str | None = None
-    ) -> Iterator[tuple[str, Stored | StoreError]]:
-        """The same of all keys past ``after``."""
-        for key in self.keys(namespace, prefix):
-            if after is None or key > after:
-                yield from self.stored(namespace, (key,)).items()
-
-    def read_all(self, namespace: str, prefix: str = "") -> dict[str, Any]:
-        """All values."""
-        with self._lock:
-            return self.get(namespace, self.keys(namespace, prefix))
-
-    def record(self, namespace: str, key: str) -> Record | None:
-        """The record; its path is not on any disk."""
-        path, cell = path_of(namespace, key), self._at(namespace, key)
-        if cell is None:
-            return None
-        return Record(
-            namespace=namespace,
-            key=key,
-            value=values.decode(cell.raw),
-            metadata=values.decode(values.encode(cell.metadata)),
-            created_at=timestamp(cell.created_at),
-            updated_at=timestamp(cell.updated_at),
-            created_by=cell.created_by,
-            updated_by=cell.updated_by,
-            revision=revision_of(cell.raw),
-            size=len(cell.raw),
-            path=f":memory:/{path}",
-            expires_at=None if cell.expires is None else timestamp(cell.expires),
-        )
-
-    def usage(self, namespace: str) -> Usage:
-        """Number and total size of the values of a namespace."""
-        cells = self._of(namespace)
-        return Usage(1 if cells else 0, len(cells), sum(len(cell.raw) for cell in cells.values()))
-
-    def namespaces(self) -> list[str]:
-        """Namespaces with at least one key."""
-        self._require_open()
-        return sorted(namespace for namespace in list(self._cells) if self._of(namespace))
 
     def traces(self, namespace: str) -> None:
         """Nothing: to look at all is quick here."""
@@ -339,30 +245,6 @@ class MemoryEngine(Claiming):
     def _delete(self, op: Delete, now: float) -> Outcome:
         cell = self._cells.get(op.namespace, {}).pop(op.key, None)
         return Outcome.MISSING if cell is None or (has_ended(cell, now) and not op.ended) else Outcome.DELETED
-
-    def _cell(self, namespace: str, key: str) -> Cell | None:
-        return self._cells.get(namespace, {}).get(key)
-
-    def _at(self, namespace: str, key: str) -> Cell | None:
-        """What the key holds; ``None`` if it has ended."""
-        self._require_open()
-        path_of(namespace, key)  # the same names are refused as on disk
-        cell = self._cell(namespace, key)
-        return None if cell is None or (cell.expires is not None and time.time() >= cell.expires) else cell
-
-    def _of(self, namespace: str) -> dict[str, Cell]:
-        self._require_open()
-        path_of(namespace, "")
-        found, now = self._cells.get(namespace, {}), time.time()
-        return {key: cell for key, cell in list(found.items()) if cell.expires is None or now < cell.expires}
-
-    def _require_open(self) -> None:
-        if self._closed:
-            raise Closed("this store in memory is closed, and its content gone.")
-
-
-def _stored(cell: Cell) -> Stored:
-    return Stored(cell.raw, values.decode(cell.raw), values.decode(values.encode(cell.metadata)), cell.expires)
 
 
 def _require_value(op: Put) -> None:

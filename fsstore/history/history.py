@@ -74,7 +74,7 @@ class History:
         trailers: tuple[tuple[str, str], ...] = (),
     ) -> list[Commit]:
         """Commit what changed; the new commits, oldest first."""
-        from fsstore.history.snapshots import Request
+        from fsstore.history.step import Request
 
         wants = self._durable if durable is None else durable
         request = Request(author, message, trailers, verify=verify, durable=wants)

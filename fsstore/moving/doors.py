@@ -88,7 +88,8 @@ class Movable(Handle, ABC):
         Raises `BadLine`, with line and column, and for a line that the store refuses what the store raises: all lines
         before that one are imported. `FileNotFoundError` if there is no such file.
         """
-        from fsstore.moving.importing import Import, Options, source_name
+        from fsstore.moving.failures import source_name
+        from fsstore.moving.importing import Import, Options
 
         if not dry_run:
             self._require_writing("import_ndjson")

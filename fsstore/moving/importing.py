@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Literal, NamedTuple, NoReturn
 
 from fsstore.engine import Engine, Stored
-from fsstore.errors import BadLine, Conflict, StoreError, UnsupportedType
+from fsstore.errors import Conflict, StoreError, UnsupportedType
 from fsstore.keys import path_of
 from fsstore.moving.counts import Imported, Progress
+from fsstore.moving.failures import Failures
 from fsstore.moving.fitting import has_rules, is_same, is_there, put, require_sense
 from fsstore.moving.framing import Framing
 from fsstore.moving.lines import End, Entry, Header, Ruling, read_line
@@ -64,12 +65,12 @@ class Import:
         self._engine = engine
         self._commit = commit
         self._author = author
-        self._source = source
         self._options = options
         self._from: list[str | None] = []
         self._batch: dict[tuple[str, str], tuple[int, Entry]] = {}
         self._batch_bytes = 0
         self._done = Imported(0, 0, 0, 0, 0, 0)
+        self._failures = Failures(source, dry_run=options.dry_run)
         self._framing = Framing(source, counting=not options.skip)
 
     def run(self, file: BinaryIO) -> Imported:
@@ -84,8 +85,7 @@ class Import:
             self._flush()
             self._passed(max(number, self._done.lines))
         except KeyboardInterrupt as stop:
-            lines = self._done.lines
-            stop.add_note(f"{self._source}: the first {lines:,} lines are imported. {_again('Import', lines)}")
+            stop.add_note(self._failures.interrupted(self._done.lines))
             raise
         return self._done._replace(cut=self._framing.is_cut())
 
@@ -168,6 +168,11 @@ class Import:
             self._bad(number, Malformed(reason))
         return renamed
 
+    def _bad(self, number: int, error: Malformed) -> NoReturn:
+        """Import the lines before, and say what is wrong with this one."""
+        self._flush()
+        raise self._failures.bad(number, error)
+
     # -- writing -----------------------------------------------------------------------------------
 
     def _flush(self) -> None:
@@ -182,7 +187,7 @@ class Import:
                 try:
                     self._settle({name: (number, entry)})
                 except StoreError as error:
-                    raise self._stopped(number, error) from error
+                    raise self._failures.stopped(number, error) from error
 
     def _settle(self, batch: Mapping[tuple[str, str], tuple[int, Entry]]) -> None:
         for left in reversed(range(_ATTEMPTS)):
@@ -256,48 +261,8 @@ class Import:
             if changed and not self._options.dry_run:
                 self._engine.set_rules(namespace, changed, self._author)
         except StoreError as error:
-            raise self._stopped(number, error) from error
+            raise self._failures.stopped(number, error) from error
         self._done = self._done._replace(lines=number, rules=self._done.rules + bool(changed))
-
-    # -- what went wrong ---------------------------------------------------------------------------
-
-    def _bad(self, number: int, error: Malformed) -> NoReturn:
-        """Import the lines before, and say what is wrong with this one."""
-        self._flush()
-        at = "" if error.column is None else f", column {error.column}"
-        raise BadLine(
-            f"{self._source}, line {number}{at}: {error.reason}. {self._way_on(number)}",
-            path=self._source,
-            line=number,
-            column=error.column,
-            reason=error.reason,
-        )
-
-    def _stopped(self, number: int, error: StoreError) -> StoreError:
-        """The same error, with the line named."""
-        made = type(error)(f"{self._source}, line {number}: {error} {self._way_on(number)}", **error.__dict__)
-        if isinstance(error, OSError):
-            made.errno = error.errno  # type: ignore[attr-defined]
-        return made
-
-    def _way_on(self, number: int) -> str:
-        """How to go on after a line that could not be imported."""
-        done = "Nothing was to be written." if self._options.dry_run else "The lines before it are imported."
-        return f"{done} {_again('Mend it and import', number)}"
-
-
-def source_name(source: str | os.PathLike[str] | BinaryIO) -> str:
-    """What messages call it."""
-    if isinstance(source, str | os.PathLike):
-        return os.fspath(source)
-    name = getattr(source, "name", None)
-    return name if isinstance(name, str) else "the stream"
-
-
-def _again(call: str, lines: int) -> str:
-    return (
-        f"{call} from the start again: what is there already is not written again; or skip the first {lines:,} lines."
-    )
 
 
 def _size(file: BinaryIO) -> int | None:

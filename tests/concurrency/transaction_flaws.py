@@ -10,6 +10,7 @@ import pytest
 
 from fsstore.engine import Content
 from fsstore.footprint import Footprint
+from fsstore.gathered import Gathered
 from fsstore.namespace import Handle
 from fsstore.ops import Check, CheckScan, Delete, Expect, Op, Outcome, Put
 from fsstore.records import Author
@@ -58,7 +59,7 @@ def _readers_not_checked(patch: pytest.MonkeyPatch) -> None:
     sound = TransactionEngine.finish
 
     def finish(self: TransactionEngine, author: Author, durability: str | None) -> None:
-        if self._writes:
+        if self._gathered:
             sound(self, author, durability)
 
     patch.setattr(TransactionEngine, "finish", finish)
@@ -91,7 +92,7 @@ FLAWS: dict[str, Patch] = {
     "moments-not-compared": lambda patch: patch.setattr(Footprint, "_require_moment", _nothing),
     "own-writes-not-seen": _own_writes_not_seen,
     "own-writes-not-listed": lambda patch: patch.setattr(
-        TransactionEngine, "_with_own", lambda self, namespace, prefix, found: found
+        Gathered, "put_into", lambda self, namespace, prefix, found: found
     ),
     "written-at-once": _written_at_once,
 }

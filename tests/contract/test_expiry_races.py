@@ -12,9 +12,9 @@ import pytest
 from fsstore import Conflict, Event, Store, StoreError, Unsupported
 from fsstore.engines import memory
 from fsstore.engines.files import preparing
+from fsstore.gathered import Gathered
 from fsstore.namespace import Handle
 from fsstore.ops import Put
-from fsstore.transaction import TransactionEngine
 
 Pass = Callable[[float], None]
 
@@ -95,7 +95,7 @@ FLAWS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], Callable[[Store, py
         lambda store, _: test_who_decides_by_an_end_that_is_changed_meanwhile_decides_anew(store, "touch"),
     ),
     "an update sets the end that it knew": (
-        lambda patch: patch.setattr(TransactionEngine, "_updated", _with_the_end_that_it_knew),
+        lambda patch: patch.setattr(Gathered, "updated", _with_the_end_that_it_knew),
         lambda store, _: test_an_update_in_a_transaction_leaves_the_end_that_another_gives(store, None),
     ),
 }
@@ -106,7 +106,7 @@ def _ends_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(preparing, "require_end", lambda *_: None)
 
 
-def _with_the_end_that_it_knew(self: TransactionEngine, op: Any, raw: bytes, *, exists: bool) -> Put:
+def _with_the_end_that_it_knew(self: Gathered, op: Any, raw: bytes, *, exists: bool) -> Put:
     return Put(op.namespace, op.key, raw, expires=op.expires)
 
 

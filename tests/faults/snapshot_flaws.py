@@ -11,13 +11,13 @@ import pytest
 
 from fsstore.engines.files.atomic import discard
 from fsstore.history import publish, stale
+from fsstore.history.captures import Captures
 from fsstore.history.history import History
 from fsstore.history.index import Index
 from fsstore.history.objects import Signature
 from fsstore.history.packing import write_pack
 from fsstore.history.publish import Publisher
 from fsstore.history.refs import Head
-from fsstore.history.snapshots import _Step
 from fsstore.history.stale import take
 
 
@@ -79,6 +79,6 @@ SNAPSHOT_FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "index-not-caught-up": lambda patch: patch.setattr(Publisher, "catch_up", lambda self, tip, earlier: None),
     "no-recovery-after-a-cut": lambda patch: patch.setattr(History, "recover", lambda self: None),
     "taken-back-when-it-is-too-late": _taken_back,
-    "unreadable-forgotten": lambda patch: patch.setattr(_Step, "_leave_out", lambda self, path, error: None),
+    "unreadable-forgotten": lambda patch: patch.setattr(Captures, "_leave_out", lambda self, path, error: None),
     "no-recovery-of-snapshots": lambda patch: patch.setattr(Publisher, "recover", lambda self: None),
 }

@@ -15,6 +15,7 @@ import pytest
 import fsstore
 from fsstore import Event, Store
 from fsstore.engines.files.watching.endings import Endings
+from fsstore.engines.files.watching.timers import Timers
 from fsstore.keys import path_of
 
 FAR, PAST = "2200-01-01T00:00:00+00:00", "2000-01-01T00:00:00+00:00"
@@ -189,11 +190,11 @@ def test_other_namespaces_and_damaged_ends_harm_nobody(store: Store) -> None:
 FLAWS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "hints about ends are not taken": lambda patch: patch.setattr(Endings, "hint", lambda *_: None),
     "an end is believed without a second look": lambda patch: patch.setattr(Endings, "_read", lambda *_: None),
-    "only what ends is told": lambda patch: patch.setattr(Endings, "_note", _note_ends_only),
+    "only what ends is told": lambda patch: patch.setattr(Timers, "note", _note_ends_only),
 }
 
 
-def _note_ends_only(self: Endings, path: str, end: float | None) -> None:
+def _note_ends_only(self: Timers, path: str, end: float | None) -> None:
     if end is not None:
         self.ends[path] = end
         self._changed.add(path)

@@ -17,7 +17,7 @@ import fsstore
 from fsstore import Store
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.sidecars import parse as parse_sidecar
-from fsstore.engines.files.watching import endings
+from fsstore.engines.files.watching import endings, timers
 from fsstore.engines.files.watching.endings import Endings
 from fsstore.engines.files.watching.inotify import ISDIR, LimitReached
 from fsstore.engines.files.watching.reconcile import Reconciler
@@ -56,6 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of what knows the ends, and of nothing else."""
     clock = Clock(1e9)
     monkeypatch.setattr(endings, "time", clock)
+    monkeypatch.setattr(timers, "time", clock)
     return clock
 
 
@@ -148,7 +149,7 @@ def test_a_new_directory_costs_what_is_in_it(store: Store, reads: list[bytes], c
 def test_timers_that_mean_nothing_any_more_are_let_go(
     store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endings, "_SPARE", 10)
+    monkeypatch.setattr(timers, "_SPARE", 10)
     store.set_many({"k": 1, "l": 1}, ttl=3600)
     write(store, "l", PAST)
     clock.now = 9e8
@@ -160,7 +161,7 @@ def test_timers_that_mean_nothing_any_more_are_let_go(
         write(store, "k", f"2100-01-01T00:{second // 60:02}:{second % 60:02}+00:00")
         found.hint(number, "k.json", 0)
         found.take()
-        assert len(found._timers) <= 15
+        assert len(found._timers._soonest) <= 15
     clock.now = 5e9
     assert found.take() == {"default/k.json", "default/l.json"}
 

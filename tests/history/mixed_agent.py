@@ -14,7 +14,8 @@ from typing import Any, TextIO
 import fsstore
 from fsstore.commits import Commit
 from fsstore.errors import RepositoryBusy, RepositoryState
-from fsstore.history.snapshots import Request, Snapshots
+from fsstore.history.snapshots import Snapshots
+from fsstore.history.step import Request
 
 from .mixed import KEYS, Snapshot
 

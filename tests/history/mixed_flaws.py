@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from fsstore.history import snapshots
+from fsstore.history import step
 from fsstore.history.index import Index
 from fsstore.history.publish import Publisher
-from fsstore.history.snapshots import _Step
+from fsstore.history.step import Step
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -43,9 +43,9 @@ def _index_left_behind(patch: pytest.MonkeyPatch) -> None:
 
 
 def _staged_entries_ignored(patch: pytest.MonkeyPatch) -> None:
-    sound = _Step._divide
+    sound = Step._divide
 
-    def divide(self: _Step, path: str, found: Any) -> None:
+    def divide(self: Step, path: str, found: Any) -> None:
         def find(raw: bytes) -> Any:
             return self._objects.file_at(self._base, raw)
 
@@ -53,14 +53,14 @@ def _staged_entries_ignored(patch: pytest.MonkeyPatch) -> None:
             inner.setattr(self._index, "find", find)
             sound(self, path, found)
 
-    patch.setattr(_Step, "_divide", divide)
+    patch.setattr(Step, "_divide", divide)
 
 
 def _put_back_taken_for_staged(patch: pytest.MonkeyPatch) -> None:
     def is_put_back(*args: Any) -> bool:
         return False
 
-    patch.setattr(snapshots, "is_put_back", is_put_back)
+    patch.setattr(step, "is_put_back", is_put_back)
 
 
 FLAWS: dict[str, Patch] = {

@@ -13,7 +13,7 @@ import pytest
 import fsstore
 from fsstore.engines.files import journal
 from fsstore.engines.files.runs import Runs
-from fsstore.history.snapshots import _Step
+from fsstore.history.step import Step
 
 from .stores import StoreRepo
 
@@ -48,7 +48,7 @@ def _fill(data: fsstore.Namespace) -> None:
 
 def _long_run(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     before = repo.head()
-    monkeypatch.setattr("fsstore.history.snapshots._NOTED", 0.0)  # as if the run had gone on for longer
+    monkeypatch.setattr("fsstore.history.step._NOTED", 0.0)  # as if the run had gone on for longer
 
     def other() -> None:
         with repo.open() as store, store.run("other") as data:
@@ -86,19 +86,19 @@ def test_a_deletion_can_be_taken_back(scratch: Path, git: bool) -> None:
 
 def test_what_is_deleted_during_a_snapshot_is_its_agent_s(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch) -> None:
     before = repo.head()
-    sound = _Step._commit
+    sound = Step._commit
     with repo.open("late") as late:
 
-        def commit(self: _Step, groups: list[object]) -> object:
+        def commit(self: Step, groups: list[object]) -> object:
             with monkeypatch.context() as patch:
-                patch.setattr(_Step, "_commit", sound)
+                patch.setattr(Step, "_commit", sound)
                 _elsewhere(lambda: late.delete("a"))
             return sound(self, groups)  # type: ignore[arg-type]
 
         repo.write("b", '"edited"\n')
-        monkeypatch.setattr(_Step, "_commit", commit)
+        monkeypatch.setattr(Step, "_commit", commit)
         repo.snapshot()
-        monkeypatch.setattr(_Step, "_commit", sound)
+        monkeypatch.setattr(Step, "_commit", sound)
         _fill(late)
     repo.snapshot()
     told = [commit.partition(",")[0] for commit in repo.commits(before)]

@@ -14,7 +14,7 @@ import pytest
 
 from fsstore.engines.files.runs import Runs
 from fsstore.history.index import Index
-from fsstore.history.snapshots import _Step
+from fsstore.history.step import Step
 
 from .stores import StoreRepo
 
@@ -46,16 +46,16 @@ def _status(pid: int) -> int:
 def test_a_child_forked_during_a_snapshot_does_not_keep_its_lock(
     repo: StoreRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound, pids = _Step._commit, []
+    sound, pids = Step._commit, []
 
-    def forking(self: _Step, groups: Any) -> Any:
+    def forking(self: Step, groups: Any) -> Any:
         pids.append(_fork(lambda: time.sleep(50)))
         return sound(self, groups)
 
     with repo.open() as store:
         store.set("a", 1)
         with monkeypatch.context() as patch:
-            patch.setattr(_Step, "_commit", forking)
+            patch.setattr(Step, "_commit", forking)
             store.snapshot()
         store.set("a", 2)
         started = time.monotonic()

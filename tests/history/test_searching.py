@@ -17,8 +17,8 @@ from fsstore.engines.files.watching.hub import Hub
 from fsstore.engines.files.watching.touched import Touched
 from fsstore.history import searching
 from fsstore.history.edits import Edits
-from fsstore.history.snapshots import _Step
 from fsstore.history.state import Memory, State, Swept
+from fsstore.history.step import Step
 
 from .hubs import SECONDS, edit, found_by, some_store, watched
 from .stores import StoreRepo
@@ -45,7 +45,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 def state(repo: StoreRepo) -> State:
     with repo.open() as store:
-        return Memory(store._past._maker()._repository.tree).load()
+        return Memory(store._past._maker()._means.repository.tree).load()
 
 
 # -- how much is looked at -------------------------------------------------------------------------
@@ -184,13 +184,13 @@ def test_what_waited_for_a_persons_commit(repo: StoreRepo) -> None:
 
 
 def test_a_flaw_that_forgets_it_is_noticed(repo: StoreRepo, monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = _Step._divide
+    sound = Step._divide
 
-    def divide(self: _Step, *args: object) -> None:
+    def divide(self: Step, *args: object) -> None:
         sound(self, *args)  # type: ignore[arg-type]
         self._staged_paths.clear()
 
-    monkeypatch.setattr(_Step, "_divide", divide)
+    monkeypatch.setattr(Step, "_divide", divide)
     monkeypatch.setattr(touched, "_SET_BACK", 0.0)
     monkeypatch.setattr(Touched, "clock", lambda _: time.time())  # which else is set back by any delay
     with pytest.raises(AssertionError, match="M default"):

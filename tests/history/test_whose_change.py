@@ -12,8 +12,8 @@ import pytest
 import fsstore
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.journal import Journal
-from fsstore.history import capture as captures
-from fsstore.history import snapshots
+from fsstore.history import capture as reading
+from fsstore.history import captures, step
 from fsstore.history.authorship import Authorship
 
 from .stores import StoreRepo
@@ -176,7 +176,7 @@ def test_what_waits_for_a_long_run_is_not_read_again_by_others(
     repo: StoreRepo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    sound = captures.capture
+    sound = reading.capture
 
     def capture(tree: Tree, path: str) -> object:
         read.append(path)
@@ -192,7 +192,8 @@ def test_what_waits_for_a_long_run_is_not_read_again_by_others(
         data.delete("first")
         time.sleep(0.05)
         _elsewhere(lambda: other(1))
-        monkeypatch.setattr(snapshots, "capture", capture)
+        for module in (captures, step):
+            monkeypatch.setattr(module, "capture", capture)
         _elsewhere(lambda: other(2))
         assert set(read) == {"default/of-the-other.json"}
         repo.write("k1", '"edited"\n')

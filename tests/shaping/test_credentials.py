@@ -394,7 +394,7 @@ def test_an_edit_that_is_committed_all_the_same_is_seen(
     repo: StoreRepo, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flaw: a snapshot takes what it finds."""
-    monkeypatch.setattr("fsstore.history.snapshots.guard", lambda *_: None)
+    monkeypatch.setattr("fsstore.history.captures.guard", lambda *_: None)
     with pytest.raises(AssertionError):
         test_a_persons_edit_stays_out_where_it_is_refused(repo, caplog)
 

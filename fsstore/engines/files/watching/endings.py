@@ -7,7 +7,6 @@ too. Of every other namespace one watch is taken, and that only if it has metada
 from __future__ import annotations
 
 import contextlib
-import heapq
 import logging
 import os
 import time
@@ -19,15 +18,13 @@ from fsstore.engines.files.rules import LIMIT, parse_rules
 from fsstore.engines.files.sidecars import end_of, parse
 from fsstore.engines.files.watching.directories import signature
 from fsstore.engines.files.watching.inotify import ISDIR, Inotify, LimitReached
+from fsstore.engines.files.watching.timers import Timers
 
 _log = logging.getLogger("fsstore")
 _RULES = os.path.basename(RULES)
 _AGAIN, _SHARE = 1.0, 20
 """Seconds between two looks where the kernel tells nothing, and how many times as long as such a look takes."""
-_AWAKE = 60.0  # seconds of sleep at most before an end: meanwhile the clock may be set, or the machine be suspended
 _SETTLED = 0.05  # seconds: a file that was changed later may be written again within one tick of its clock
-_SPARE = 1000
-"""So many timers that mean nothing any more are carried along."""
 
 
 class _Beside:
@@ -49,8 +46,9 @@ class Endings:
 
     def __init__(self, tree: Tree, notifier: Inotify | None, limit: int) -> None:
         self._tree, self._notifier, self._limit = tree, notifier, limit
-        self.ends: dict[str, float] = {}
-        """By the path of a key's file, in seconds since the epoch."""
+        self._timers = Timers()
+        self.ends, self.over = self._timers.ends, self._timers.over
+        """By the paths of keys' files, in seconds since the epoch: when they end, and when those did that are over."""
         self.watched: dict[int, str] = {}
         """Paths of the directories of metadata, by the kernel's numbers."""
         self._mortal: dict[str, bool] = {}
@@ -59,12 +57,6 @@ class Endings:
         """Paths of namespaces, and of directories and files of metadata, that are to be looked at."""
         self._known: dict[str, _Beside] = {}
         """By path, the directories of metadata of namespaces where keys may end, and the uppermost of all others."""
-        self._timers: list[tuple[float, str]] = []
-        self._changed: set[str] = set()
-        self.over: dict[str, float] = {}
-        """When keys ended of which nothing says so any more, as was found in this round."""
-        self._now = 0.0
-        """When the last round was, by the clock of the day: what has ended then has ended, though it be set back."""
         self._is_polled = False
         self._look_again = 0.0
 
@@ -108,15 +100,15 @@ class Endings:
 
     def next_time(self) -> int | None:
         """When a key ends, or one has to look, in ns of the monotonic clock; ``None``: only a hint can tell."""
-        waits = [min(self._timers[0][0] - time.time(), _AWAKE)] if self._timers else []
+        seconds = self._timers.seconds()
+        waits = [] if seconds is None else [seconds]
         if self._is_polled:
             waits.append(self._look_again - time.monotonic())
         return time.monotonic_ns() + max(0, int(min(waits) * 1e9) + 1) if waits else None
 
     def take(self) -> set[str]:
         """Look at what may have changed; the paths of keys' files whose end has come, or was taken back."""
-        now = self._now = time.time()
-        self.over.clear()
+        self._timers.begin()
         begun = time.monotonic()
         looks = self._is_polled and begun >= self._look_again
         if looks:
@@ -128,21 +120,11 @@ class Endings:
         if looks:
             ended = time.monotonic()
             self._look_again = ended + max(_AGAIN, (ended - begun) * _SHARE)
-        if len(self._timers) > 2 * len(self.ends) + _SPARE:
-            self._timers = [(end, path) for path, end in self.ends.items() if end > now]
-            heapq.heapify(self._timers)
-            self._changed.update(path for path, end in self.ends.items() if end <= now)
-        found, self._changed = self._changed, set()
-        while self._timers and self._timers[0][0] <= now:
-            end, path = heapq.heappop(self._timers)
-            if self.ends.get(path) == end:
-                found.add(path)
-        return found
+        return self._timers.take()
 
     def has_ended(self, path: str) -> bool:
         """Whether the key of a file has ended; the file beside it is read once more."""
-        end = self.ends.get(path)
-        if end is None or max(time.time(), self._now) < end:
+        if not self._timers.has_come(path):
             return False
         root = self._namespace_of(path)
         self._read(f"{root}/{META}{path[len(root) :]}" if root else "")
@@ -150,8 +132,7 @@ class Endings:
 
     def end_of_gone(self, path: str) -> float | None:
         """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
-        end = self.ends.get(path, self.over.get(path))
-        return None if end is None or max(time.time(), self._now) < end else end
+        return self._timers.end_of_gone(path)
 
     def _namespace_of(self, path: str) -> str:
         at = path.find("/")
@@ -252,21 +233,7 @@ class Endings:
             now = b""
         if beside is not None:
             beside.files[name] = now
-        self._note(_value_of(path), end)
-
-    def _note(self, path: str, end: float | None) -> None:
-        old = self.ends.get(path)
-        if old == end:
-            return
-        now = time.time()
-        if end is None:
-            del self.ends[path]
-        else:
-            self.ends[path] = end
-            heapq.heappush(self._timers, (end, path))
-        if old is not None and old <= now:
-            self._changed.add(path)
-            self.over[path] = old
+        self._timers.note(_value_of(path), end)
 
     def _watch(self, directory: str) -> bool:
         """Hear of what happens in a directory of metadata; whether it is there."""
@@ -322,7 +289,7 @@ class Endings:
         files, below = known.files, known.below
         known.files, known.below = {}, set()
         for name in files:
-            self._note(_value_of(f"{directory}/{name}"), None)
+            self._timers.note(_value_of(f"{directory}/{name}"), None)
         for name in below:
             self._forget(f"{directory}/{name}")
 
