@@ -55,7 +55,7 @@ _TIMEOUT = 60.0  # seconds: another process's snapshot of very many files takes 
 
 
 class Repository:
-    """The repository in a store's directory. Made by `open_repository`."""
+    """The repository in a store's directory; whether it may be used, `why_not` says before."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -133,13 +133,6 @@ class Repository:
             path=self.directory,
             reason=reason,
         )
-
-
-def open_repository(root: str) -> Repository:
-    """The repository of the store in this directory. Raises `HistoryUnavailable`, with the reason."""
-    if reason := why_not(root):
-        raise unavailable(root, reason)
-    return Repository(root)
 
 
 def unavailable(root: str, reason: str) -> HistoryUnavailable:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fsstore.commits import Commit
 from fsstore.history.past import PastEngine
 from fsstore.reading import OpsHook, ReadHandle
-from fsstore.records import Usage
 
 
 class Past(ReadHandle):
@@ -21,8 +20,3 @@ class Past(ReadHandle):
     def use_namespace(self, namespace: str) -> Past:
         """Another namespace of the same commit."""
         return Past(self._engine, namespace, ops=self._ops)  # type: ignore[arg-type]
-
-    def stats_of_store(self) -> Usage:
-        """How many namespaces and keys the whole commit holds, and how many bytes they take."""
-        each = [self._engine.usage(name) for name in self._engine.namespaces()]
-        return Usage(len(each), sum(one.keys for one in each), sum(one.bytes for one in each))

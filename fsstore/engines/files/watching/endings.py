@@ -65,11 +65,6 @@ class Endings:
         """Whether there is anything to look at."""
         return bool(self._dirty)
 
-    @property
-    def any(self) -> bool:
-        """Whether any key ends by itself."""
-        return bool(self.ends)
-
     def add(self, namespace: str) -> None:
         """The directory of a namespace is there, or its metadata may be another."""
         self._mortal.setdefault(namespace, False)
