@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Closed, Store
+from fsstore import Closed, LockTimeout, StorageFailure, Store
 from fsstore.engines.files.kept import KeptFile
 from fsstore.engines.files.stripes import Stripes
 
@@ -132,6 +133,64 @@ def test_it_would_be_seen_if_it_wrote(root: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Stripes, "_is_left", property(lambda self: False, lambda self, value: None), raising=False)
     with pytest.raises(AssertionError, match="it wrote"):
         waiting_for_its_key(root)
+
+
+def closed_by_the_function(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function of an update closes the store, and somebody else wants the key before the update ends."""
+    store = fsstore.open(root, git=False)
+    store.set("k", 1)
+    refused: list[str] = []
+
+    def closing(value: int) -> int:
+        store.close()
+        with fsstore.open(root, git=False) as other, monkeypatch.context() as hasty:
+            hasty.setattr("fsstore.engines.files.stripes.TIMEOUT", 0.1)
+            try:
+                other.set("k", "in between")
+            except LockTimeout as error:
+                refused.append(str(error))
+        return value + 1
+
+    assert store.update("k", closing) == 2
+    assert refused, "the key was let go of in the middle of the update"
+    with pytest.raises(Closed):
+        store.get("k")
+    with fsstore.open(root, git=False) as again:
+        assert again.get("k") == 2
+
+
+def test_an_update_that_closes_the_store_has_its_key_to_the_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = count()
+    closed_by_the_function(root, monkeypatch)
+    assert count() == before
+
+
+def test_it_would_be_seen_if_it_let_go_of_the_key(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stripes, "is_inside", lambda self: False)
+    with pytest.raises((AssertionError, StorageFailure)):
+        closed_by_the_function(root, monkeypatch)
+
+
+def test_a_signal_handler_may_close_the_store(root: Path) -> None:
+    store = fsstore.open(root, git=False)
+    store.set("k", 1)
+
+    def leave(*_: object) -> None:
+        store.close()
+        raise SystemExit
+
+    def interrupted(value: int) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return value + 1
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            store.update("k", interrupted)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    with fsstore.open(root, git=False) as again:
+        assert again.update("k", lambda value: value + 1) == 2
 
 
 def test_who_waits_for_a_lock_is_told_and_does_not_keep_it(root: Path) -> None:

@@ -89,7 +89,10 @@ class Stripes:
             return found
 
     def leave(self) -> None:
-        """One user less. The last one closes every file, once nobody holds it; who still waits is told `Closed`."""
+        """One user less. The last one closes every file, once nobody holds it; who still waits is told `Closed`.
+
+        Inside a write, that is in the function of an update or in a signal handler, they are closed at its end.
+        """
         with _registry_lock:
             self._users -= 1
             if self._users > 0:
@@ -97,6 +100,10 @@ class Stripes:
             if _registry.get(self._tree.root) is self:
                 del _registry[self._tree.root]
         self._is_left = True
+        if not self.is_inside():
+            self._close()
+
+    def _close(self) -> None:
         for stripe in self._stripes:
             with stripe.mutex:
                 stripe.close()
@@ -115,6 +122,8 @@ class Stripes:
     def exit(self) -> None:
         """Say that the write of this thread is over."""
         self._inside.discard(threading.get_ident())
+        if self._is_left:
+            self._close()
 
     def is_inside(self) -> bool:
         """Whether this thread is inside a write."""
