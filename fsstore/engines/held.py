@@ -15,6 +15,7 @@ from fsstore.leases import Holding
 from fsstore.records import Author, Claim, Holder
 
 _SLOWEST = 0.05  # seconds between looks: nobody says so when a claim is dropped
+_QUICKEST = 0.001
 
 
 class _Held(NamedTuple):
@@ -33,6 +34,7 @@ class MemoryLocks:
     def start_over(self) -> None:
         """In a forked child: the parent's threads are not here to release anything."""
         self._changed = threading.Condition(threading.RLock())
+        self._is_fenced = False
         self._held.clear()
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> Claim:
@@ -77,7 +79,11 @@ class MemoryLocks:
             current = self._current(claim.name)
             if current is None or not self._is_noted(claim):
                 raise leases.lost(claim.name, claim.token, None if current is None else current.token)
-            yield
+            was_fenced, self._is_fenced = self._is_fenced, True
+            try:
+                yield
+            finally:
+                self._is_fenced = was_fenced
 
     def holder(self, name: str) -> Holder | None:
         """Who holds a name."""
@@ -101,8 +107,14 @@ class MemoryLocks:
 
     @contextlib.contextmanager
     def _within(self, timeout: float) -> Iterator[bool]:
-        """Enter the condition, unless a fenced write keeps it for too long; whether that is so."""
-        entered = self._changed.acquire(blocking=False) or self._changed.acquire(timeout=timeout)
+        """Enter the condition, unless a fenced write keeps it for too long; whether that is so.
+
+        Whoever else is in it is out in an instant: it is no reason to say that a name is held.
+        """
+        end = time.monotonic() + timeout
+        entered = self._changed.acquire(blocking=False)
+        while not entered and (not self._is_fenced or time.monotonic() < end):
+            entered = self._changed.acquire(timeout=min(_SLOWEST, max(_QUICKEST, end - time.monotonic())))
         try:
             yield entered
         finally:

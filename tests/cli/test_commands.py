@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -265,13 +266,18 @@ def test_a_note_that_comes_too_early_is_noticed(place: Path) -> None:
         check_what_fails_is_not_noted(place, _NotesTooEarly)
 
 
-def test_a_newer_event_takes_the_place_of_one_that_failed(place: Path) -> None:
-    slow = Retries(limit=1, first=3600.0, longest=0.2)
+def test_a_newer_event_takes_the_place_of_one_that_failed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0])
+    monkeypatch.setattr("fsstore.cli.commands.time", clock)
+    slow = Retries(limit=1, first=3600.0, longest=3600.0)
     command = f'echo >> tries; [ "$(wc -l < tries)" -gt 1 ] && {TELL}'
     with course(command, Plan(1, slow)) as at_work:
         at_work.put("a", 1, "created")
         until(lambda: at_work.given.asked == 2)  # it failed, and waits
         at_work.put("a", 2)
+        until(lambda: at_work.given.asked == 3)  # that was taken up
+        passed[0] = 3600.0
         at_work.finish()
     assert said(place) == at_work.given.noted == [("a", 2)]
     assert '"kind":"created"' in (place / "said.ndjson").read_text()

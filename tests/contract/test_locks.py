@@ -400,6 +400,33 @@ def test_closing_the_store_releases() -> None:
         pass
 
 
+def test_who_looks_at_the_locks_of_a_memory_store_takes_a_free_name_from_nobody() -> None:
+    """A thread may lose the processor in the middle of what it does with another name."""
+    with fsstore.open(":memory:") as store:
+        inside, may_leave, asked = threading.Event(), threading.Event(), threading.Event()
+        locks: Any = store._engine._locks  # type: ignore[attr-defined]
+
+        def look() -> None:
+            with locks._changed:
+                inside.set()
+                may_leave.wait(60)
+
+        def ask() -> bool:
+            asked.set()
+            return is_free(store, "job")
+
+        with ThreadPoolExecutor(2) as pool:
+            looking = pool.submit(look)
+            assert inside.wait(60)
+            asking = pool.submit(ask)
+            assert asked.wait(60)
+            with pytest.raises(TimeoutError):
+                asking.result(0.1)
+            may_leave.set()
+            assert asking.result(60)
+            looking.result(60)
+
+
 def test_a_read_only_store_says_who_holds_but_locks_nothing() -> None:
     with fsstore.open(":memory:", read_only=True) as store:
         assert store.locked_by("job") is None

@@ -13,9 +13,26 @@ import pytest
 
 import fsstore
 from fsstore.engines.files import atomic
+from fsstore.engines.files.watching import catchup, held
 
 from . import children
 from .needs import need
+
+AGES = 3600  # seconds
+INVALID_AFTER = held.INVALID_AFTER
+
+
+@pytest.fixture(autouse=True)
+def _who_writes_by_hand_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may be stopped in the middle of its writing, on a busy machine for long: no half file is told of then."""
+    monkeypatch.setattr(held, "INVALID_AFTER", AGES * 1000 * held.MILLISECOND)
+    monkeypatch.setattr(catchup, "_YOUNG", AGES)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch, _who_writes_by_hand_has_time: None) -> None:
+    """For a test of what is told of half a file: that comes as soon as it does elsewhere."""
+    monkeypatch.setattr(held, "INVALID_AFTER", INVALID_AFTER)
 
 
 @pytest.fixture

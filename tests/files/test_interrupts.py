@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import AccessDenied, Blocked, DiskFull, InvalidName, Store
+from fsstore import AccessDenied, BadValue, Blocked, DiskFull, InvalidName, Store
+from fsstore.engines.files import rules
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.stripes import TIMEOUT, Stripe, Stripes
 
@@ -122,15 +123,23 @@ def test_a_directory_moved_while_a_large_value_is_written(
     assert disk.get("project:y") == 7
 
 
-def test_deleting_under_linked_metadata(disk: Store, root: Path, scratch: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 3600.0], ids=["the rules are looked at again", "they are known still"])
+def test_deleting_under_linked_metadata(
+    disk: Store, root: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(rules, "_BELIEVED", seconds)
     outside = scratch / "outside"
     outside.mkdir()
     (outside / "k.json").write_text("{}")
     disk.set("k", 1)
     (root / "default" / ".meta").symlink_to(outside)
     assert disk.delete("k") is True
-    disk.set("k", 2)
-    assert disk.get("k") == 2
+    if seconds:
+        disk.set("k", 2)
+        assert disk.get("k") == 2
+    else:  # there may be rules behind it
+        with pytest.raises(BadValue, match="symbolic link"):
+            disk.set("k", 2)
     assert (outside / "k.json").read_text() == "{}"
 
 

@@ -14,6 +14,9 @@ import pytest
 import fsstore
 from fsstore import LeaseLost, LockTimeout, Store
 from fsstore.engines.files import locks
+from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.locked import lock
+from fsstore.engines.files.locks import FileLocks
 from fsstore.leases import Holding
 
 from .alarm import until, within
@@ -229,6 +232,26 @@ def test_what_killed_holders_left_is_swept(disk: Store, root: Path) -> None:
         assert entries(root, locks.LOCKS) == ["job 0", "unrelated"]
         assert len(entries(root, locks.HOLDERS)) == 3
     assert not is_free(disk, "job 0")
+
+
+def test_who_sweeps_slowly_takes_a_free_name_from_nobody(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process is stopped for longer than a guard is usually locked; nobody has the name meanwhile."""
+    with disk.lock("first"):
+        pass
+    sweeper = lock(Tree(str(root)), os.fsencode(root / locks.LOCKS / "job"))
+    assert sweeper is not None
+    first, sound = time.monotonic(), FileLocks._noted
+
+    def noted(self: FileLocks, path: bytes) -> Holding | None:
+        if time.monotonic() - first > 3 * locks._INSTANT:
+            sweeper.remove()
+        return sound(self, path)
+
+    monkeypatch.setattr(FileLocks, "_noted", noted)
+    with disk.lock("job", timeout=0):
+        assert not sweeper.is_ours
 
 
 @pytest.mark.parametrize("what", [".fsstore", locks.LOCKS, locks.HOLDERS])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fsstore import BadValue, Store
+from fsstore.engines.files import rules
 
 
 def sidecars(root: Path, namespace: str = "default") -> dict[str, Any]:
@@ -107,7 +108,11 @@ def test_a_link_in_a_sidecars_place_is_not_followed(disk: Store, scratch: Path, 
     assert not (root / "default").exists()
 
 
-def test_a_linked_metadata_directory_is_not_followed(disk: Store, scratch: Path, root: Path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 3600.0], ids=["the rules are looked at again", "they are known still"])
+def test_a_linked_metadata_directory_is_not_followed(
+    disk: Store, scratch: Path, root: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    monkeypatch.setattr(rules, "_BELIEVED", seconds)
     outside = scratch / "outside"
     outside.mkdir()
     (outside / "k.json").write_text('{"metadata": {"secret": 1}}')
@@ -116,9 +121,13 @@ def test_a_linked_metadata_directory_is_not_followed(disk: Store, scratch: Path,
     with pytest.raises(BadValue, match="symbolic link"):
         disk.info("k")
     assert disk.get("k") == 1
-    disk.set("k", 2)
+    if seconds:
+        disk.set("k", 2)
+    else:  # there may be rules behind it
+        with pytest.raises(BadValue, match="symbolic link"):
+            disk.set("k", 2)
     with pytest.raises(BadValue, match="symbolic link"):
         disk.set("k", 3, {"m": 1})
-    assert disk.get("k") == 2
+    assert disk.get("k") == (2 if seconds else 1)
     assert (outside / "k.json").read_text() == '{"metadata": {"secret": 1}}'
     assert len(list(outside.iterdir())) == 1

@@ -179,6 +179,21 @@ def test_a_journal_that_is_removed_and_begun_anew(tail: Tail, file: Path) -> Non
     assert times(tail) == [2.0]
 
 
+def test_a_copy_that_is_put_in_the_place_of_a_journal_that_was_moved_away(tail: Tail, file: Path) -> None:
+    add(file, line(2.0))
+    assert times(tail) == [2.0]
+    moved = file.rename(file.with_name("moved"))
+    assert not tail.is_elsewhere()  # there is none
+    file.write_bytes(moved.read_bytes() + line(3.0)[:30])
+    assert tail.is_elsewhere()
+    tail.go_over()
+    assert not tail.is_elsewhere()
+    assert times(tail) == []
+    add(file, line(3.0)[30:] + line(4.0))
+    add(moved, line(5.0))
+    assert times(tail) == [3.0, 4.0]
+
+
 def test_a_journal_that_cannot_be_read(tail: Tail, file: Path, caplog: pytest.LogCaptureFixture) -> None:
     file.unlink()
     file.symlink_to(__file__)

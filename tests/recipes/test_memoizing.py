@@ -325,12 +325,12 @@ def test_a_plain_function_and_a_recursive_one(store: Store) -> None:
 
 
 def test_it_is_computed_again_after_its_time(store: Store, let_pass: Pass) -> None:
-    f, calls = counted(store, ttl=10)
+    f, calls = counted(store, ttl=1000)
     f(1)
-    let_pass(9)
+    let_pass(900)
     f(1)
     assert len(calls) == 1
-    let_pass(1)
+    let_pass(100)
     f(1)
     assert len(calls) == 2
 

@@ -16,7 +16,7 @@ from fsstore.recipes import caching
 from fsstore.recipes.flights import Flight
 from recipes.test_caching import LIMIT, Calls, Gate, NoLock
 
-TERMS = {"ttl": 100.0, "stale": 50.0}
+TERMS = {"ttl": 10_000.0, "stale": 5000.0}
 Pass = Callable[[float], None]
 
 
@@ -45,14 +45,14 @@ def _nothing_goes_on() -> Iterator[None]:
 def stale(store: Store, let_pass: Pass) -> Store:
     """A store whose key ``k`` holds "old", and is stale."""
     store.cached("k", Calls("old"), **TERMS)
-    let_pass(101)
+    let_pass(10_100)
     return store
 
 
 def test_a_fresh_value_is_left_alone(store: Store, let_pass: Pass) -> None:
     fn = Calls("old", "new")
     store.cached("k", fn, **TERMS)
-    let_pass(99)
+    let_pass(9900)
     assert store.cached("k", fn, **TERMS) == "old"
     background()
     assert (fn.count, store["k"]) == (1, "old")
@@ -63,7 +63,7 @@ def test_a_stale_value_is_given_and_computed_anew(stale: Store, let_pass: Pass) 
     assert stale.cached("k", fn, **TERMS) == "old"
     background()
     assert (stale.cached("k", fn, **TERMS), fn.count) == ("new", 1)
-    let_pass(99)
+    let_pass(9900)
     assert (stale.cached("k", fn, **TERMS), fn.count) == ("new", 1)  # its time began anew
 
 
@@ -71,7 +71,7 @@ def test_an_equal_new_value_is_fresh_again(stale: Store, let_pass: Pass) -> None
     fn = Calls("old")
     assert stale.cached("k", fn, **TERMS) == "old"
     background()
-    let_pass(60)
+    let_pass(6000)
     assert (stale.cached("k", fn, **TERMS), fn.count) == ("old", 1)
     background()
 
@@ -79,7 +79,7 @@ def test_an_equal_new_value_is_fresh_again(stale: Store, let_pass: Pass) -> None
 def test_after_both_times_it_is_computed_by_who_wants_it(store: Store, let_pass: Pass) -> None:
     fn = Calls("old", "new")
     store.cached("k", fn, **TERMS)
-    let_pass(150)
+    let_pass(15_000)
     assert (store.cached("k", fn, **TERMS), fn.count) == ("new", 2)
 
 
@@ -200,7 +200,7 @@ def test_a_value_that_ends_meanwhile_is_followed_by_the_new_one(stale: Store, le
     gate = Gate("new")
     stale.cached("k", gate, **TERMS)
     assert gate.begun.wait(LIMIT)
-    let_pass(50)
+    let_pass(5000)
     gate.let.set()
     background()
     assert stale.get("k", "missing") == "new"

@@ -36,6 +36,7 @@ _LIMIT = 1 << 20  # bytes of a guard's content
 _ATTEMPTS = 100
 _SLOWEST = 0.01  # seconds between polls
 _INSTANT = 0.05  # seconds: a guard is locked for less, unless a write is under way or a process was stopped
+_DECIDING = 2.0  # seconds: who locks a guard without having the name is done long before, unless it was stopped
 _SWEEP_EVERY = 256
 
 
@@ -134,9 +135,7 @@ class FileLocks:
     # -- deciding ----------------------------------------------------------------------------------
 
     def _attempt(self, name: str, path: bytes, ttl: float | None, author: Author) -> FileClaim | None:
-        if self._holds(self._noted(path)):
-            return None
-        guard = self._lock(path, _INSTANT)
+        guard = self._free_guard(path)
         if guard is None:
             return None
         try:
@@ -157,6 +156,22 @@ class FileLocks:
             return claim
         finally:
             guard.close()
+
+    def _free_guard(self, path: bytes) -> LockedFile | None:
+        """Lock a guard that says of nobody that it has the name, as far as can be told without; ``None`` if it does.
+
+        Who decides about a name or sweeps has its guard for an instant, and is no reason to say that the name is held.
+        Only who has it, or had it until its time passed, may keep the guard for as long as a write takes.
+        """
+        for _ in pauses(_DECIDING):
+            noted = self._noted(path)
+            if self._holds(noted):
+                return None
+            lives = noted is not None and self._proof_holds(self._proof_path(noted.token))
+            guard = self._lock(path, _INSTANT if lives else 0.0)
+            if guard is not None or lives:
+                return guard
+        return None
 
     def _holds(self, holding: Holding | None) -> bool:
         return holding is not None and not holding.is_over() and self._proof_holds(self._proof_path(holding.token))

@@ -54,6 +54,14 @@ class Writers:
             tail = self._tails[number] = Tail(self._tree, self._journal.path(number))
             tail.pass_over(now)
 
+    def look_again(self) -> None:
+        """Go over to the journals of a store that was put in the place of this one."""
+        for number, tail in list(self._tails.items()):
+            if tail.is_elsewhere():
+                self._catch_up(number)
+                if tail.is_elsewhere():  # else it had been compacted, and has gone over by itself
+                    tail.go_over()
+
     def newest(self, path: str, revision: str) -> Written | None:
         """The write that left a file with this revision, if no other write of it waits; else ask `of`."""
         line = self.waiting.get(path)

@@ -56,6 +56,12 @@ class Reconciler(Hinted):
         self._open = tree.open_file
         self._base = tree.absolute("")
 
+    def _find_root(self) -> bool:
+        is_there = super()._find_root()
+        if is_there:
+            self._writers.look_again()
+        return is_there
+
     def _settle(self, path: str, mask: int) -> None:
         """Compare one file with what was told of it."""
         parent, _, name = path.rpartition("/")

@@ -39,10 +39,23 @@ class Tail:
         """Read from the end of what is there now; no line in it is newer than a time."""
         self._newest = newest
         if self._is_open():
-            size = os.fstat(self._fd).st_size
-            back = min(size, _LAST)
-            text = os.pread(self._fd, back, size - back).rpartition(b"\n")[2]
-            self._at = size if not text or _parsed(text) else size - len(text)  # somebody may be writing a last line
+            self._at = self._end()
+
+    def is_elsewhere(self) -> bool:
+        """Whether another file lies where this one was, which nobody removed: its whole store was moved away."""
+        try:
+            return self._fd >= 0 and not os.path.samestat(os.fstat(self._fd), self._tree.stat(self._path))
+        except OSError:
+            return False
+
+    def go_over(self) -> None:
+        """Read on in the file that lies there now; of what it has until now, only lines newer than all read before.
+
+        It may be a copy of this one.
+        """
+        self.close()
+        if self._is_open():
+            self._repeated, self._after = self._end(), self._newest
 
     def lines(self, *, quick: bool = False) -> list[Line]:
         """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged.
@@ -89,6 +102,13 @@ class Tail:
             found.append(line)
         if at > self._newest:
             self._newest = at
+
+    def _end(self) -> int:
+        """Where the last whole line ends; somebody may be writing another one."""
+        size = os.fstat(self._fd).st_size
+        back = min(size, _LAST)
+        text = os.pread(self._fd, back, size - back).rpartition(b"\n")[2]
+        return size if not text or _parsed(text) else size - len(text)
 
     def _is_open(self) -> bool:
         if self._fd >= 0:
