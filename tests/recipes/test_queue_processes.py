@@ -36,8 +36,14 @@ with fsstore.open(root, agent=name) as store:
                 break
             continue
         if done == (2 if is_victim else 5):  # the others leave enough for the victims, until these are killed
+            if is_victim:
+                queue.extend(job, 600)  # so that the other victim holds another one, however late it comes
             print("holds", job.item, flush=True)
             sys.stdin.readline()
+            if is_victim:
+                queue.extend(job)
+                print("may be killed", flush=True)
+                sys.stdin.readline()
             is_victim, done = False, 6
         try:
             if job.item % 10 == 7:
@@ -58,6 +64,8 @@ def test_four_workers_of_whom_two_are_killed(disk: Store, root: Path, tmp_path: 
     workers = [start(WORKER, root, f"w{n}", "victim" if n < 2 else "", notes) for n in range(4)]
     held = [int(line(victim).removeprefix("holds ")) for victim in workers[:2]]
     for victim in workers[:2]:
+        tell(victim, "go on")
+        assert line(victim) == "may be killed"
         victim.kill()
         assert victim.wait(PATIENCE) == -signal.SIGKILL
     for worker in workers[2:]:
