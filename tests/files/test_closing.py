@@ -171,6 +171,55 @@ def test_it_would_be_seen_if_it_let_go_of_the_key(root: Path, monkeypatch: pytes
         closed_by_the_function(root, monkeypatch)
 
 
+def closed_by_one_that_waits_for_the_other(root: Path, patience: float = PATIENCE) -> None:
+    """Two threads are in the middle of an update; the function of one closes the store, and waits for the other."""
+    before = count()
+    inside, go_on = threading.Event(), threading.Event()
+    store = fsstore.open(root, git=False)
+    store.set_many({"a": 1, "b": 1})
+
+    def slow(value: int) -> int:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        return value + 1
+
+    other = threading.Thread(target=store.update, args=("b", slow))
+
+    def closing(value: int) -> int:
+        store.close()
+        go_on.set()
+        other.join(patience)
+        assert not other.is_alive(), "it waits for the one that waits for it"
+        return value + 1
+
+    other.start()
+    assert inside.wait(PATIENCE)
+    try:
+        assert store.update("a", closing) == 2
+    finally:
+        other.join()
+    assert count() == before
+    with fsstore.open(root, git=False) as again:
+        assert again.get_all() == {"a": 2, "b": 2}
+
+
+def closed_at_each_end(self: Stripes) -> None:
+    """Closes the files at the end of the first write, and waits for the others."""
+    self._inside.discard(threading.get_ident())
+    if self._is_left:
+        self._close()
+
+
+def test_who_closes_it_in_an_update_may_wait_for_the_writers(root: Path) -> None:
+    closed_by_one_that_waits_for_the_other(root)
+
+
+def test_it_would_be_seen_if_they_waited_for_one_another(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stripes, "exit", closed_at_each_end)
+    with pytest.raises(AssertionError, match="waits for it"):
+        closed_by_one_that_waits_for_the_other(root, 0.2)
+
+
 def test_a_signal_handler_may_close_the_store(root: Path) -> None:
     store = fsstore.open(root, git=False)
     store.set("k", 1)

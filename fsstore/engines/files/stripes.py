@@ -91,7 +91,8 @@ class Stripes:
     def leave(self) -> None:
         """One user less. The last one closes every file, once nobody holds it; who still waits is told `Closed`.
 
-        Inside a write, that is in the function of an update or in a signal handler, they are closed at its end.
+        Inside a write, that is in the function of an update or in a signal handler, they are closed at the end of the
+        last write that is under way.
         """
         with _registry_lock:
             self._users -= 1
@@ -122,7 +123,7 @@ class Stripes:
     def exit(self) -> None:
         """Say that the write of this thread is over."""
         self._inside.discard(threading.get_ident())
-        if self._is_left:
+        if self._is_left and not self._inside:  # else the last one does: it may be waiting for this thread
             self._close()
 
     def is_inside(self) -> bool:
