@@ -15,8 +15,10 @@ import pytest
 
 import fsstore
 from fsstore import Closed, LockTimeout, StorageFailure, Store
+from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.kept import KeptFile
 from fsstore.engines.files.stripes import Stripes
+from fsstore.engines.memory import MemoryEngine
 
 from .test_descriptors import count
 
@@ -255,6 +257,49 @@ def test_who_waits_for_a_lock_is_told_and_does_not_keep_it(root: Path) -> None:
                 waiting.result(PATIENCE)
         with other.lock("job", timeout=0):
             pass
+
+
+# -- who begins to watch ----------------------------------------------------------------------------
+
+
+def observers() -> list[str]:
+    """The threads of this process that observe a store."""
+    return [thread.name for thread in threading.enumerate() if thread.name == "fsstore-watch"]
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_who_begins_to_watch_is_told(root: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """The store is closed after it was seen to be open, and before there is anything that could be told the end."""
+    store = fsstore.open(root, git=False) if kind == "disk" else fsstore.open(":memory:")
+    engine, name = (FileEngine, "work_tree") if kind == "disk" else (MemoryEngine, "feed")
+    sound = getattr(engine, name)
+
+    def closed_meanwhile(self: Any) -> Any:
+        found = sound(self)
+        store.close()
+        return found
+
+    monkeypatch.setattr(engine, name, closed_meanwhile)
+    with pytest.raises(Closed):
+        store.watch()
+    assert observers() == []
+
+
+def test_who_watch_first_at_the_same_time_have_one_observer(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = fsstore.open(root, git=False)
+    sound, meet = FileEngine.work_tree, threading.Barrier(2)
+
+    def with_another(self: FileEngine) -> Any:
+        meet.wait(PATIENCE)
+        return sound(self)
+
+    monkeypatch.setattr(FileEngine, "work_tree", with_another)
+    with ThreadPoolExecutor(2) as pool:
+        made = [each.result(PATIENCE) for each in [pool.submit(store.watch), pool.submit(store.watch)]]
+    assert store.watch_status().subscriptions == len(made)
+    store.close()
+    assert [list(each) for each in made] == [[], []]
+    assert observers() == []
 
 
 # -- all together -----------------------------------------------------------------------------------
