@@ -16,7 +16,9 @@ import pytest
 
 import fsstore
 from fsstore import InvalidName, LeaseLost, LockTimeout, NestedWrite, Store
+from fsstore.engines.held import MemoryLocks
 from fsstore.leases import boot_seconds
+from fsstore.records import Author
 
 MOMENT = 0.03  # seconds of a lease that is to run out
 STRANGE = ["", " ", ".", "..", "../up", "a/b:c", "con", "%41", "ä\u0308", "\U0001f512", "x" * 5000, "\0"]
@@ -390,6 +392,49 @@ def test_a_cancelled_holder_releases(store: Store) -> None:
 
     asyncio.run(asyncio.wait_for(use(), 60))
     assert is_free(store, "job")
+
+
+class Busy:
+    """What keeps the names of a store in memory together, while another thread is in there, at another name.
+
+    That one leaves as soon as somebody waits for it.
+    """
+
+    def __init__(self, sound: threading.Condition) -> None:
+        self._sound = sound
+        self._entered, self._leave = threading.Event(), threading.Event()
+        self.other = threading.Thread(target=self._stay)
+        self.other.start()
+        assert self._entered.wait(60)
+
+    def _stay(self) -> None:
+        with self._sound:
+            self._entered.set()
+            self._leave.wait(60)
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout > 0:
+            self._leave.set()
+        return self._sound.acquire(blocking, timeout)
+
+    def release(self) -> None:
+        self._leave.set()
+        self._sound.release()
+
+
+def test_one_try_for_a_name_does_not_fail_of_who_is_at_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    with fsstore.open(":memory:") as store:
+        locks: MemoryLocks = store._engine._locks  # type: ignore[attr-defined]
+        busy = Busy(locks._changed)
+        try:
+            with monkeypatch.context() as patched:
+                patched.setattr(locks, "_changed", busy)
+                claim = locks.acquire("job", 0, None, Author("a", None))
+            assert locks.holder("job") is not None
+            locks.release(claim)
+        finally:
+            busy._leave.set()
+            busy.other.join()
 
 
 def test_closing_the_store_releases() -> None:
