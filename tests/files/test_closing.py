@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.kept import KeptFile
 from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.memory import MemoryEngine
+from fsstore.records import Author
 
 from .test_descriptors import count
 
@@ -257,6 +260,33 @@ def test_who_waits_for_a_lock_is_told_and_does_not_keep_it(root: Path) -> None:
                 waiting.result(PATIENCE)
         with other.lock("job", timeout=0):
             pass
+
+
+def test_a_lock_that_is_acquired_while_all_are_released_is_in_nobodys_way(root: Path) -> None:
+    """Another thread gets a lock in the instant in which the store looks which there are."""
+    before = count()
+    store = fsstore.open(root, git=False)
+    acquire, author = store._engine._locks.acquire, Author("late", None)  # type: ignore[attr-defined]
+    kept = [acquire(f"early {number}", 0, None, author) for number in range(3)]
+
+    def late(frame: FrameType, event: str, arg: object) -> Any:
+        if frame.f_code.co_name in ("__iter__", "valuerefs") and "weakref" in frame.f_code.co_filename:
+            is_amid = frame.f_code.co_name == "valuerefs" or "item" in frame.f_locals
+            if event != "call" and is_amid and len(kept) == 3:
+                with ThreadPoolExecutor(1) as pool:
+                    kept.append(pool.submit(acquire, "late", 0, None, author).result(PATIENCE))
+            return late
+        return late if event == "call" else None
+
+    former = sys.gettrace()
+    sys.settrace(late)
+    try:
+        store.close()
+    finally:
+        sys.settrace(former)
+    assert len(kept) == 4
+    kept.clear()
+    assert count() == before
 
 
 # -- who begins to watch ----------------------------------------------------------------------------
