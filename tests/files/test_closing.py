@@ -23,6 +23,9 @@ from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.memory import MemoryEngine
 from fsstore.records import Author
 
+from .alarm import within
+from .children import in_child
+from .needs import need
 from .test_descriptors import count
 
 PATIENCE = 30.0
@@ -287,6 +290,98 @@ def test_a_lock_that_is_acquired_while_all_are_released_is_in_nobodys_way(root: 
     assert len(kept) == 4
     kept.clear()
     assert count() == before
+
+
+# -- a forked child ---------------------------------------------------------------------------------
+
+
+def test_a_child_that_is_forked_meanwhile_keeps_no_key_locked(root: Path) -> None:
+    """A store is closed, but not before the end of an update; the child that is forked in between lives on."""
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(value: int) -> int:
+        inside.set()
+        assert go_on.wait(PATIENCE)
+        return value + 1
+
+    def child() -> None:
+        paths = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
+        names = [os.readlink(path) for path in paths if os.path.lexists(path)]
+        assert [name for name in names if "/.fsstore/" in name] == []
+
+    need(os.path.isdir("/proc/self/fd"), "needs /proc")
+    store = fsstore.open(root, git=False)
+    stripes: Stripes = store._engine._stripes  # type: ignore[attr-defined]
+    store.set("k", 1)
+    with ThreadPoolExecutor(2) as pool:
+        update = pool.submit(store.update, "k", slow)
+        assert inside.wait(PATIENCE)
+        closing = pool.submit(store.close)
+        while stripes._users:
+            threading.Event().wait(0.001)
+        try:
+            in_child(child)
+        finally:
+            go_on.set()
+        assert update.result(PATIENCE) == 2
+        closing.result(PATIENCE)
+
+
+# -- a signal handler -------------------------------------------------------------------------------
+
+
+class Interrupting(dict[str, Any]):
+    """A registry in the middle of whose use a signal comes, once."""
+
+    def __init__(self, within: Callable[[], None]) -> None:
+        super().__init__()
+        self.within: Callable[[], None] | None = within
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = super().get(key, default)
+        within, self.within = self.within, None
+        if within is not None:
+            within()
+        return found
+
+
+@pytest.mark.parametrize("which", ["the same store", "another"])
+def test_a_handler_closes_a_store_while_one_is_opened(root: Path, monkeypatch: pytest.MonkeyPatch, which: str) -> None:
+    place = root if which == "the same store" else root.parent / "another"
+    registry = Interrupting(lambda: None)
+    monkeypatch.setattr("fsstore.engines.files.stripes._registry", registry)
+    with within(PATIENCE), fsstore.open(place, git=False) as first:
+        fsstore.open(root, git=False).close()  # it is made
+        registry.within = first.close
+        with fsstore.open(root, git=False) as second:
+            second.set("k", 1)
+            assert second.get("k") == 1
+    assert not registry
+
+
+def test_a_handler_closes_a_store_while_another_is_closed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = Interrupting(lambda: None)
+    monkeypatch.setattr("fsstore.engines.files.stripes._registry", registry)
+    first, second = fsstore.open(root.parent / "another", git=False), fsstore.open(root, git=False)
+    registry.within = first.close
+    with within(PATIENCE):
+        second.close()
+    assert not registry
+
+
+def test_a_handler_closes_a_store_while_another_begins_to_be_watched(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Interrupting(lambda: None)
+    monkeypatch.setattr("fsstore.engines.files.watching.feed._hubs", registry)
+    first, second = fsstore.open(root.parent / "another", git=False), fsstore.open(root, git=False)
+    first.watch(callback=print)
+    registry.within = first.close
+    with within(PATIENCE):
+        second.watch()
+    second.close()
+    assert observers() == []
+    assert not registry
 
 
 # -- who begins to watch ----------------------------------------------------------------------------
