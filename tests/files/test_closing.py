@@ -19,6 +19,7 @@ import fsstore
 from fsstore import Closed, LockTimeout, StorageFailure, Store
 from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.kept import KeptFile
+from fsstore.engines.files.log import Log
 from fsstore.engines.files.stripes import Stripes
 from fsstore.engines.memory import MemoryEngine
 from fsstore.records import Author
@@ -290,6 +291,27 @@ def test_a_lock_that_is_acquired_while_all_are_released_is_in_nobodys_way(root: 
     assert len(kept) == 4
     kept.clear()
     assert count() == before
+
+
+def test_a_checkpoint_keeps_the_keys_to_its_end(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler closes the store in one; else what others write meanwhile would be forgotten with the rest."""
+    store = fsstore.open(root, git=False, durability="power")
+    refused: list[str] = []
+
+    def interrupted(*_: object) -> None:
+        monkeypatch.undo()  # no other one is made
+        store.close()
+        with fsstore.open(root, git=False, durability="power") as other, monkeypatch.context() as hasty:
+            hasty.setattr("fsstore.engines.files.stripes.TIMEOUT", 0.1)
+            try:
+                other.set("k", 2)
+            except LockTimeout as error:
+                refused.append(str(error))
+
+    monkeypatch.setattr("fsstore.engines.files.recovery.sync_all", interrupted)
+    monkeypatch.setattr(Log, "is_due", True)
+    store.set("k", 1)
+    assert refused, "it wrote between the syncing of all files and the end of the log's records"
 
 
 # -- a forked child ---------------------------------------------------------------------------------
