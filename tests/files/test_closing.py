@@ -17,6 +17,7 @@ import pytest
 
 import fsstore
 from fsstore import Closed, LockTimeout, StorageFailure, Store
+from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.engine import FileEngine
 from fsstore.engines.files.kept import KeptFile
 from fsstore.engines.files.log import Log
@@ -312,6 +313,25 @@ def test_a_checkpoint_keeps_the_keys_to_its_end(root: Path, monkeypatch: pytest.
     monkeypatch.setattr(Log, "is_due", True)
     store.set("k", 1)
     assert refused, "it wrote between the syncing of all files and the end of the log's records"
+
+
+def test_two_who_write_to_the_log_first_leave_nothing_open(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find that this process has not been seen by others yet."""
+    before = count()
+    store = fsstore.open(root, git=False)
+    sound, meet = Tree.open, threading.Barrier(2)
+
+    def together(self: Tree, path: str | bytes, *args: Any, **more: Any) -> int:
+        if path == ".fsstore/users":
+            meet.wait(PATIENCE)
+        return sound(self, path, *args, **more)
+
+    monkeypatch.setattr(Tree, "open", together)
+    with ThreadPoolExecutor(2) as pool:
+        made = [pool.submit(store.set, key, 1, durability="power") for key in ("a", "b")]
+        assert [each.result(PATIENCE) for each in made] == [None, None]
+    store.close()
+    assert count() == before
 
 
 # -- a forked child ---------------------------------------------------------------------------------
