@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pkgutil
 import signal
 import sys
 import threading
@@ -331,6 +332,42 @@ def test_two_who_write_to_the_log_first_leave_nothing_open(root: Path, monkeypat
         made = [pool.submit(store.set, key, 1, durability="power") for key in ("a", "b")]
         assert [each.result(PATIENCE) for each in made] == [None, None]
     store.close()
+    assert count() == before
+
+
+# -- a reader of the history ------------------------------------------------------------------------
+
+
+def closed_within(store: Store, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str) -> list[Any]:
+    """The commits of a key, by a call in the middle of which the store is closed: when it has done that."""
+    sound = getattr(owner, name)
+
+    def closing(*args: Any, **more: Any) -> Any:
+        found = sound(*args, **more)
+        store.close()
+        return found
+
+    begun = store.log(key="k") if name == "close" else None
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, closing)
+        return list(store.log(key="k") if begun is None else begun)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_known"), [("changes.os.close", True), ("changes.tablefile.load", False), ("history.Repository", False)]
+)
+def test_a_reader_of_the_history_is_answered_and_leaves_nothing_open(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_known: bool
+) -> None:
+    with fsstore.open(root) as store:
+        store.set("k", 1)
+        store.snapshot()
+    before = count()
+    store = fsstore.open(root)
+    if is_known:
+        assert len(list(store.log(key="k"))) == 1
+    owner, _, attribute = f"fsstore.history.{name}".rpartition(".")
+    assert len(closed_within(store, monkeypatch, pkgutil.resolve_name(owner), attribute)) == 1
     assert count() == before
 
 
