@@ -20,6 +20,7 @@ import fsstore
 from fsstore import Closed, LockTimeout, StorageFailure, Store
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.engine import FileEngine
+from fsstore.engines.files.gate import Gate
 from fsstore.engines.files.kept import KeptFile
 from fsstore.engines.files.log import Log
 from fsstore.engines.files.stripes import Stripes
@@ -85,6 +86,30 @@ def test_a_read_in_the_middle_of_close_reads_no_other_file(
 def test_nothing_is_open_after_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = count()
     closed_before_a_read(root, monkeypatch, READS["get"])
+    assert count() == before
+
+
+@pytest.mark.parametrize("verb", READS)
+def test_a_read_that_goes_on_after_it_leaves_nothing_open(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """The store is closed when a call has found it open, and before it looks at the counters."""
+    before = count()
+    store = fsstore.open(root, git=False)
+    store.set("k", 1)
+    sound = Gate.read, Gate.counter, Gate.is_open
+
+    def late(of: Callable[..., Any]) -> Callable[..., Any]:
+        def closed_first(*args: Any) -> Any:
+            store.close()
+            return of(*args)
+
+        return closed_first
+
+    with monkeypatch.context() as patched, contextlib.suppress(Closed):
+        for each in sound:
+            patched.setattr(Gate, each.__name__, late(each))
+        assert READS[verb](store) == 1
     assert count() == before
 
 

@@ -273,7 +273,7 @@ class Log:
             self._end += found[2]
 
     def close(self) -> None:
-        """Close the file, which nobody uses any more; it is opened again when it is needed."""
+        """Close the file, which nobody uses any more. Who comes later is told `Closed`."""
         self._file = self._file.successor()
         self._leave()
 
