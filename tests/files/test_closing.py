@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,7 +29,7 @@ from fsstore.engines.memory import MemoryEngine
 from fsstore.engines.memory_feed import MemoryFeed
 from fsstore.records import Author
 
-from .alarm import within
+from .alarm import until, within
 from .children import in_child
 from .needs import need
 from .test_descriptors import count
@@ -130,6 +131,11 @@ def test_it_would_be_seen_if_the_file_was_closed_at_once(root: Path, monkeypatch
 # -- a writer that waits for its key ----------------------------------------------------------------
 
 
+def two_are_inside(stripes: Stripes) -> bool:
+    """Whether two threads are in the middle of a write."""
+    return len(stripes._inside) == 2
+
+
 def waiting_for_its_key(root: Path) -> None:
     """One thread is in the middle of an update, a second waits for the key, a third closes the store."""
     before = count()
@@ -147,6 +153,7 @@ def waiting_for_its_key(root: Path) -> None:
         first = pool.submit(store.update, "k", slow)
         assert inside.wait(PATIENCE)
         second = pool.submit(store.set, "k", "late")
+        until(partial(two_are_inside, stripes))  # it has found the store open
         closing = pool.submit(store.close)
         while stripes._users:
             threading.Event().wait(0.001)
