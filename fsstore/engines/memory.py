@@ -114,12 +114,16 @@ class MemoryEngine(MemoryReading, Claiming):
                 before = self._feed.before(names)
                 for op in changes:
                     if isinstance(op, Put | Expire) and op.expires is not None:
-                        self._rules[op.namespace] = Rules({**self.rules(op.namespace).members, "expires": True})
+                        self._rules[op.namespace] = Rules(
+                            {**self._rules.get(op.namespace, NO_RULES).members, "expires": True}
+                        )
                 outcomes = [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
                 self._feed.tell(before, author, now)
                 return outcomes
             finally:
                 self._writing = False
+                if self._closed:
+                    self._cells.clear()
 
     def _checked(self, op: Op) -> Put | Delete | Expire | Outcome | None:
         """What an op comes to, if all that it expects is so."""
@@ -197,11 +201,13 @@ class MemoryEngine(MemoryReading, Claiming):
         raise Unsupported("a store in memory has no files to copy. Open one on disk, and set its keys.", path=directory)
 
     def close(self) -> None:
-        """Forget everything."""
+        """Forget everything; inside a write, that is in the function of an update or a signal handler, at its end."""
         self._closed = True
         self._feed.end()
         self._locks.close()
-        self._cells.clear()
+        with self._lock:
+            if not self._writing:
+                self._cells.clear()
 
     def start_over(self) -> None:
         """In a forked child: the parent's threads are not here to release their lock."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from fsstore import values
 from fsstore.engine import Sink
-from fsstore.errors import WaitTimeout
+from fsstore.errors import Closed, WaitTimeout
 from fsstore.events import REVISION, Event, Kind, Told, WatchStatus
 from fsstore.records import Author
 from fsstore.revisions import revision
@@ -56,12 +56,15 @@ class MemoryFeed:
         self._lock = lock
         self._sinks: list[tuple[Sink, str | None, float]] = []
         """Who is told, of which namespace, and since when by the clock of the day."""
+        self._is_over = False
 
     def attach(
         self, sink: Sink, namespace: str | None = None, since: Told | None = None, *, tell: bool = False
     ) -> Told | None:
-        """Tell a sink of all that differs from ``since``, and of every change from now on."""
+        """Tell a sink of all that differs from ``since``, and of every change from now on. Raises `Closed`."""
         with self._held():
+            if self._is_over:
+                raise Closed("this store in memory was closed while somebody began to watch it.")
             if since is not None:
                 for event in self._differences(since, namespace):
                     sink.put(event)
@@ -137,6 +140,7 @@ class MemoryFeed:
     def end(self) -> None:
         """The store is closed."""
         with self._held():
+            self._is_over = True
             sinks, self._sinks = self._sinks, []
         for sink, _, _ in sinks:
             sink.end(None)

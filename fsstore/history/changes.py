@@ -41,9 +41,11 @@ class Changes:
         """``tree`` is that of ``.git``. With ``read_only`` nothing is ever written."""
         self._objects, self._tree, self._read_only = objects, tree, read_only
         self._known: tuple[object, Table] | None = None
+        self._keeps = True
 
     def close(self) -> None:
-        """Let go of the file; it is opened again when it is wanted."""
+        """Let go of the file. Who wants it from now on opens it for the one call."""
+        self._keeps = False
         self._known = None
 
     def append(self, parent: bytes | None, commit: bytes, changed: Mapping[bytes, Entry | None]) -> None:
@@ -156,14 +158,17 @@ class Changes:
             return Table()
         status = os.fstat(fd)
         signature = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if self._known is not None and self._known[0] == signature:
+        known = self._known  # once: another thread may close it
+        if known is not None and known[0] == signature:
             os.close(fd)
-            return self._known[1]
+            return known[1]
         try:
             table = tablefile.load(fd)
         except (OSError, Unusable):
             return Table()
         self._known = signature, table
+        if not self._keeps:  # asked last: else `close` takes it away
+            self._known = None
         return table
 
     def _keep(self, table: Table) -> None:

@@ -44,9 +44,11 @@ class History:
         self._opened: Repository | None = None
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
+        self._is_closed = False
 
     def close(self) -> None:
-        """Let go of what is open; it is opened again when it is wanted."""
+        """Let go of what is open. Who is in the middle of a call opens for that call what it needs."""
+        self._is_closed = True
         for part in (self._snapshots, self._reading):
             if part is not None:
                 part.close()
@@ -179,6 +181,8 @@ class History:
                 from fsstore.history.consulting import Reading
 
                 found = self._reading = Reading(self._repository(), self._work, read_only=self._read_only)
+                if self._is_closed:
+                    found.close()
             return found
 
     # -- changing ----------------------------------------------------------------------------------
@@ -281,6 +285,8 @@ class History:
                 from fsstore.history.snapshots import Snapshots
 
                 self._snapshots = made = Snapshots(self._repository(), self._work)
+                if self._is_closed:
+                    made.close()
             return made
 
 

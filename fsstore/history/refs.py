@@ -54,12 +54,11 @@ class Refs:
 
     def head(self) -> Head:
         """What HEAD names. Raises `RepositoryState` if it makes no sense, `DamagedHistory` if its branch does not."""
-        try:
-            ref, commit = self._followed("HEAD")
-        except _Senseless:
-            ref, commit = "HEAD", None
+        ref, commit = self._of_head()
         if commit is None and ref != "HEAD" and self._has_log(ref):
-            raise self._damaged(ref)
+            ref, commit = self._of_head()  # its first commit may have come between the looks, and its log after that
+            if commit is None and ref != "HEAD":
+                raise self._damaged(ref)
         if ref == "HEAD":
             if commit is None:
                 path = f"{self._tree.root}/HEAD"
@@ -70,6 +69,12 @@ class Refs:
                 )
             return Head(None, commit)
         return Head(ref, commit)
+
+    def _of_head(self) -> tuple[str, bytes | None]:
+        try:
+            return self._followed("HEAD")
+        except _Senseless:
+            return "HEAD", None
 
     def read(self, name: str) -> bytes | None:
         """The object that a reference names, through other references. Raises `DamagedHistory`."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+import fsstore
 from fsstore.errors import DamagedHistory
 from fsstore.history.changes import Changes
 from fsstore.history.log import Log
 from fsstore.history.objects import Objects
 from fsstore.history.past import PastEngine
+from fsstore.history.refs import Refs
 
 from .gitrepo import GitRepo
 
@@ -111,3 +113,21 @@ def test_another_object_in_the_place_of_one(repo: GitRepo) -> None:
     index.write_bytes(raw)
     with pytest.raises(DamagedHistory, match=one.hex()):
         repo.repository.objects.blob(one)
+
+
+def test_a_first_commit_that_comes_between_two_looks_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader finds that the branch names nothing, and then, as it was committed meanwhile, that it has a log."""
+    sound = Refs._has_log
+
+    def late(self: Refs, name: str) -> bool:
+        monkeypatch.undo()
+        store.snapshot()
+        return sound(self, name)
+
+    with fsstore.open(tmp_path / "store") as store:
+        store.set("k", 1)
+        store._past.make_repository()
+        monkeypatch.setattr(Refs, "_has_log", late)
+        assert len(list(store.log(key="k"))) == 1

@@ -45,7 +45,7 @@ class FileEngine(FileWriter):
                 marker = marker._replace(credentials=credentials)
             stripes = Stripes.shared(tree, layout.JOURNAL)
             self._marker = marker
-            self._feed: FileFeed | None = None
+            self._feeds: list[FileFeed] = []
             self._closing = threading.Lock()
             try:
                 super().__init__(tree, marker, stripes, durability=durability or marker.durability)
@@ -106,17 +106,19 @@ class FileEngine(FileWriter):
     def feed(self) -> FileFeed:
         """The changes, as this process observes them."""
         self._require_open()
-        if self._feed is None:
+        if not self._feeds:
             from fsstore.engines.files.watching.feed import FileFeed
             from fsstore.engines.files.watching.hub import Watched
 
             work = self.work_tree()
-            self._feed = FileFeed(
+            made = FileFeed(
                 Watched(
                     self._tree, self._limit, self._marker.settings, self._journal, self._places.stripe, work.lines_of
                 )
             )
-        return self._feed
+            self._feeds.append(made)  # of threads that come at once each makes one, and all get the first
+            self._require_open()  # `close` may have passed by before there was one to be closed
+        return self._feeds[0]
 
     def traces(self, namespace: str) -> FileTraces | None:
         """What tells of a namespace's changes; none in a store that cannot be written."""
@@ -155,11 +157,13 @@ class FileEngine(FileWriter):
     def close(self) -> None:
         """Every later call raises `Closed`; the last of the process's handles on the store closes its lock files."""
         if self._closing.acquire(blocking=False):  # once, whichever thread is the first
-            if self._feed is not None:
-                self._feed.close()
-            super().close()
-            self._locks.close()
-            self._stripes.leave()
+            try:
+                super().close()  # first: whoever makes something meanwhile sees it, or it is closed here
+                for feed in list(self._feeds):
+                    feed.close()
+                self._locks.close()
+            finally:
+                self._stripes.leave()
 
 
 def _why_read_only(root: str, marker: layout.Marker, *, read_only: bool) -> str:

@@ -103,7 +103,7 @@ class Gate:
             os.pwrite(file.fd, b"\0", _SIZE - 1)
 
     def close(self) -> None:
-        """Close the file, once the threads that are just reading it have done so; it is opened again when needed."""
+        """Close the file, once the threads that are just reading it have done so. Who comes later is told `Closed`."""
         self._file = self._file.successor()
 
     def start_over(self) -> None:

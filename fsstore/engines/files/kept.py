@@ -7,6 +7,7 @@ import os
 import threading
 import time
 
+from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree
 
 _RECHECK = 0.05  # seconds
@@ -59,8 +60,8 @@ class KeptFile:
                 os.close(fd)
 
     def successor(self) -> KeptFile:
-        """The same file, not open yet."""
-        return KeptFile(self._tree, self._path)
+        """What to put in its place to have it closed: who wants the file from now on is told `Closed`."""
+        return _Ended(self._tree, self._path)
 
     def start_over(self) -> None:
         """In a forked child: the thread that held the mutex may not be here; the file itself is the parent's too."""
@@ -75,3 +76,15 @@ class KeptFile:
     def __del__(self) -> None:
         with contextlib.suppress(Exception):  # the interpreter may be on its way out
             self._close()
+
+
+class _Ended(KeptFile):
+    """One that is opened by nobody any more: a thread that came too late would leave it open."""
+
+    __slots__ = ()
+
+    def look(self) -> None:
+        raise failures.closed(self._tree.root)
+
+    def open(self) -> None:
+        raise failures.closed(self._tree.root)

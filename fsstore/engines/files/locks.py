@@ -60,7 +60,8 @@ class FileLocks:
         """``require_store`` raises if the store itself is gone."""
         self._tree = tree
         self._require_store = require_store
-        self._claims: weakref.WeakSet[FileClaim] = weakref.WeakSet()
+        self._claims: weakref.WeakValueDictionary[int, FileClaim] = weakref.WeakValueDictionary()
+        """By their tokens. All of them are told in one step, while other threads add theirs; no set of Python can."""
         self._acquired = 0
 
     def acquire(self, name: str, timeout: float, ttl: float | None, author: Author) -> FileClaim:
@@ -129,8 +130,9 @@ class FileLocks:
 
     def close(self) -> None:
         """Release all that was acquired here."""
-        for claim in list(self._claims):
-            self.release(claim)
+        for reference in self._claims.valuerefs():
+            if (claim := reference()) is not None:
+                self.release(claim)
 
     # -- deciding ----------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class FileLocks:
             except BaseException:
                 proof.remove()
                 raise
-            self._claims.add(claim)
+            self._claims[token] = claim
             return claim
         finally:
             guard.close()

@@ -165,8 +165,7 @@ class Log:
 
     def is_alone(self) -> bool:
         """Whether no process has joined the log; if so it is the caller's alone until it joins."""
-        if self._presence < 0:
-            self._presence = self._tree.open(f"{self._directory}/users", READ_WRITE)
+        self._be_present()
         try:
             fcntl.flock(self._presence, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -175,8 +174,7 @@ class Log:
 
     def join(self, timeout: float) -> None:
         """Be seen as one who writes, until `close`. Waits while another process brings the store in order."""
-        if self._presence < 0:
-            self._presence = self._tree.open(f"{self._directory}/users", READ_WRITE)
+        self._be_present()
         until = time.monotonic() + timeout
         while True:
             try:
@@ -190,6 +188,17 @@ class Log:
                 time.sleep(_POLL)
             else:
                 return
+
+    def _be_present(self) -> None:
+        """Have the file open by which others see that there is somebody; threads that come at once share one."""
+        if self._presence >= 0:
+            return
+        fd = self._tree.open(f"{self._directory}/users", READ_WRITE)
+        with self._mutex:
+            if self._presence < 0:
+                self._presence, fd = fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -264,7 +273,7 @@ class Log:
             self._end += found[2]
 
     def close(self) -> None:
-        """Close the file, which nobody uses any more; it is opened again when it is needed."""
+        """Close the file, which nobody uses any more. Who comes later is told `Closed`."""
         self._file = self._file.successor()
         self._leave()
 

@@ -77,21 +77,25 @@ class Stripes:
         self._is_left = False
         self._inside: set[int] = set()
         self._stripes = [Stripe(number, tree.absolute(f"{directory}/{number:02x}.ndjson")) for number in range(COUNT)]
+        _everywhere.add(self)
 
     @classmethod
     def shared(cls, tree: Tree, directory: str) -> Stripes:
         """The stripes of this process for that store, with one user more, who is to `leave` them."""
         with _registry_lock:
-            found = _registry.get(tree.root)
-            if found is None:
-                found = _registry[tree.root] = cls(tree, directory)
-            found._users += 1
-            return found
+            while True:
+                found = _registry.get(tree.root)
+                if found is None:
+                    found = _registry[tree.root] = cls(tree, directory)
+                found._users += 1
+                if not found._is_left:  # by a signal handler, since it was found
+                    return found
 
     def leave(self) -> None:
         """One user less. The last one closes every file, once nobody holds it; who still waits is told `Closed`.
 
-        Inside a write, that is in the function of an update or in a signal handler, they are closed at its end.
+        Inside a write, that is in the function of an update or in a signal handler, they are closed at the end of the
+        last write that is under way.
         """
         with _registry_lock:
             self._users -= 1
@@ -122,7 +126,7 @@ class Stripes:
     def exit(self) -> None:
         """Say that the write of this thread is over."""
         self._inside.discard(threading.get_ident())
-        if self._is_left:
+        if self._is_left and not self._inside:  # else the last one does: it may be waiting for this thread
             self._close()
 
     def is_inside(self) -> bool:
@@ -259,13 +263,15 @@ def no_flock(path: str) -> Unsupported:
 
 
 _registry: weakref.WeakValueDictionary[str, Stripes] = weakref.WeakValueDictionary()
-_registry_lock = threading.Lock()
+_registry_lock = threading.RLock()  # a signal handler may close a store while its own thread opens or closes one
+_everywhere: weakref.WeakSet[Stripes] = weakref.WeakSet()
+"""Those too that were left, and are not closed yet."""
 
 
 def _after_fork_in_child() -> None:
     global _registry_lock
-    _registry_lock = threading.Lock()
-    for stripes in list(_registry.values()):
+    _registry_lock = threading.RLock()
+    for stripes in list(_everywhere):
         stripes.start_over()
 
 

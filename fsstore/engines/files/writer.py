@@ -223,7 +223,8 @@ class FileWriter(Preparing, Claiming):
 
     def _checkpoint(self) -> None:
         try:
-            self._recovery.checkpoint(timeout=1.0)
+            with self._writing():  # a signal handler that closes the store lets go of no lock in the middle
+                self._recovery.checkpoint(timeout=1.0)
         except (OSError, Closed) as error:  # a stopped writer or a failing disk: the log grows until the next attempt
             _log.warning("%s: no checkpoint now: %s", self._tree.root, error)
 

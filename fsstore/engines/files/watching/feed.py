@@ -94,7 +94,7 @@ class FileFeed:
 
 
 _hubs: dict[str, Hub] = {}
-_registry_lock = threading.Lock()
+_registry_lock = threading.RLock()  # a signal handler may close a store while its own thread begins to watch one
 _everywhere: weakref.WeakSet[FileFeed] = weakref.WeakSet()
 
 
@@ -122,7 +122,7 @@ def _leave(root: str, hub: Hub) -> None:
 
 def _after_fork_in_child() -> None:
     global _registry_lock
-    _registry_lock = threading.Lock()
+    _registry_lock = threading.RLock()
     for feed in list(_everywhere):
         feed.start_over()
     for hub in _hubs.values():
