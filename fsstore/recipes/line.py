@@ -43,8 +43,10 @@ class Line:
             return key
 
     def add(self, key: str) -> None:
-        """There is a new one, which is due."""
+        """There is a new one, which is due. Where nobody takes any, nothing is kept."""
         with self._mutex:
+            if time.monotonic() >= self._expires:  # who takes the next one lists them all
+                return
             self._bound = max(self._bound, key[key.rfind(":") + 1 :][:10])
             if not self._keys or key > self._keys[-1]:  # it is so, where all have one priority
                 self._keys.append(key)

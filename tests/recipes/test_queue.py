@@ -648,6 +648,13 @@ def test_a_broken_dead_letter_or_result_names_its_file(store: Store) -> None:
     assert queue.dead() == []
 
 
+def test_who_only_puts_remembers_nothing(store: Store) -> None:
+    queue = store.queue("q")
+    ids = [queue.put(number) for number in range(20)]
+    assert queue._taking.line._keys == []
+    assert [taken(queue).id for _ in ids] == ids
+
+
 # -- arguments -------------------------------------------------------------------------------------
 
 
