@@ -152,11 +152,15 @@ def _after_a_kill(repo: StoreRepo) -> list[str]:
     before = repo.head()
     reader, writer = os.pipe()
 
+    def child_of_it() -> None:
+        os.write(writer, b"%d" % os.getpid())  # by itself: then it has come to close what it inherited
+        time.sleep(50)
+
     def parent() -> None:
         signal.alarm(0)
         store = repo.open()
         store.run("killed").__enter__().set("a", 1)
-        os.write(writer, b"%d" % _fork(lambda: time.sleep(50)))
+        _fork(child_of_it)
         time.sleep(60)
 
     pid = _fork(parent)

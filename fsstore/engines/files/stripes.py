@@ -113,6 +113,7 @@ class Stripes:
                 stripe.close()
         self.gate.close()
         self.log.close()
+        _everywhere.discard(self)
 
     def enter(self) -> None:
         """Say that this thread begins a write; `exit` it, whatever happens."""
