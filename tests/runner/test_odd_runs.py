@@ -101,6 +101,7 @@ def test_an_id_can_be_used_again_while_somebody_looks_whether_its_last_run_lives
     thread.join()
     assert raised == []
     assert theirs.all()["job"].status == "running"
+    os.close(mine._held.pop("job"))
 
 
 def test_a_run_whose_store_is_closed_in_it_is_over(tmp_path: Path) -> None:

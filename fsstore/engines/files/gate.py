@@ -44,14 +44,15 @@ class Gate:
         file = self._file
         if file.fd < 0 or monotonic() >= file.until:
             file.look()
-        return os.pread(file.fd, _WIDTH, stripe * _WIDTH) if file.fd >= 0 else _UNKNOWN[:_WIDTH]
+        return (os.pread(file.fd, _WIDTH, stripe * _WIDTH) if file.fd >= 0 else b"") or _UNKNOWN[:_WIDTH]
 
     def read(self) -> bytes:
         """All counters and the mark of the log."""
         file = self._file
         if file.fd < 0 or monotonic() >= file.until:
             file.look()
-        return os.pread(file.fd, _SIZE, 0).ljust(_SIZE, b"\0") if file.fd >= 0 else _UNKNOWN
+        raw = os.pread(file.fd, _SIZE, 0) if file.fd >= 0 else b""
+        return raw.ljust(_SIZE, b"\0") if raw else _UNKNOWN
 
     def is_quiet(self, counters: bytes) -> bool:
         """Whether no counter is odd."""
@@ -130,7 +131,7 @@ def same(before: bytes, after: bytes, stripes: Iterable[int]) -> bool:
 
 
 _UNKNOWN = (b"\1" + bytes(_WIDTH - 1)) * COUNT + b"\0"
-_ODD_BYTES = frozenset(bytes([number]) for number in range(1, 256, 2))
+_ODD_BYTES = frozenset(bytes([number]) for number in range(1, 256, 2)) | {b""}  # nothing: it was closed meanwhile
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -16,9 +16,9 @@ _RECHECK = 0.05  # seconds
 class KeptFile:
     """One file, shared by the threads of a process; opened for reading when looked at, for writing when asked to.
 
-    It is closed when the last thread lets go of the object, never before: the number of a closed file is soon that
-    of another, which a thread in the middle of a call would read or, worse, write. So keep the object while you use
-    its number, and put a `successor` in its place to have it closed.
+    Its number is free when the last thread lets go of the object, never before: the number of a closed file is soon
+    that of another, which a thread in the middle of a call would read or, worse, write. So keep the object while you
+    use its number, and put a `successor` in its place to have the file closed.
     """
 
     __slots__ = ("_mutex", "_path", "_tree", "fd", "until")
@@ -60,7 +60,17 @@ class KeptFile:
                 os.close(fd)
 
     def successor(self) -> KeptFile:
-        """What to put in its place to have it closed: who wants the file from now on is told `Closed`."""
+        """What to put in its place to have it closed: who wants the file from now on is told `Closed`.
+
+        It is closed at once; to a thread that is in the middle of a call its number is that of an empty file.
+        """
+        with self._mutex, contextlib.suppress(OSError):  # without a descriptor to spare it is left to the last thread
+            if self.fd >= 0:
+                empty = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    os.dup2(empty, self.fd, inheritable=False)
+                finally:
+                    os.close(empty)
         return _Ended(self._tree, self._path)
 
     def start_over(self) -> None:

@@ -53,7 +53,7 @@ class FileReader(ListedReading, ExactReading):
     def _get_mortal(self, place: Place) -> dict[str, Any]:
         """The value of a key that may have ended by itself: file and sidecar as they belong together."""
         before = self._gate.counter(place.stripe)
-        if not before or not before[0] & 1:
+        if not before[0] & 1:
             found = self._read(place.namespace, (place,), values.decode, NOTHING_OPEN)
             if self._gate.counter(place.stripe) == before:
                 return found
