@@ -37,6 +37,18 @@ from .test_descriptors import count
 PATIENCE = 30.0
 
 
+class Slow:
+    """The function of an update that stays in it until it may go on."""
+
+    def __init__(self) -> None:
+        self.inside, self.go_on = threading.Event(), threading.Event()
+
+    def __call__(self, value: int) -> int:
+        self.inside.set()
+        assert self.go_on.wait(PATIENCE)
+        return value + 1
+
+
 # -- a reader, between the look at the number of a file and its use ---------------------------------
 
 
@@ -162,25 +174,19 @@ def two_are_inside(stripes: Stripes) -> bool:
 def waiting_for_its_key(root: Path) -> None:
     """One thread is in the middle of an update, a second waits for the key, a third closes the store."""
     before = count()
-    inside, go_on = threading.Event(), threading.Event()
-
-    def slow(value: int) -> int:
-        inside.set()
-        assert go_on.wait(PATIENCE)
-        return value + 1
-
+    slow = Slow()
     store = fsstore.open(root, git=False)
     stripes: Stripes = store._engine._stripes  # type: ignore[attr-defined]
     store.set("k", 1)
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(store.update, "k", slow)
-        assert inside.wait(PATIENCE)
+        assert slow.inside.wait(PATIENCE)
         second = pool.submit(store.set, "k", "late")
         until(partial(two_are_inside, stripes))  # it has found the store open
         closing = pool.submit(store.close)
         while stripes._users:
             threading.Event().wait(0.001)
-        go_on.set()
+        slow.go_on.set()
         assert first.result(PATIENCE) == 2
         with pytest.raises(Closed):
             second.result(PATIENCE)
@@ -241,26 +247,20 @@ def test_it_would_be_seen_if_it_let_go_of_the_key(root: Path, monkeypatch: pytes
 def closed_by_one_that_waits_for_the_other(root: Path, patience: float = PATIENCE) -> None:
     """Two threads are in the middle of an update; the function of one closes the store, and waits for the other."""
     before = count()
-    inside, go_on = threading.Event(), threading.Event()
+    slow = Slow()
     store = fsstore.open(root, git=False)
     store.set_many({"a": 1, "b": 1})
-
-    def slow(value: int) -> int:
-        inside.set()
-        assert go_on.wait(PATIENCE)
-        return value + 1
-
     other = threading.Thread(target=store.update, args=("b", slow))
 
     def closing(value: int) -> int:
         store.close()
-        go_on.set()
+        slow.go_on.set()
         other.join(patience)
         assert not other.is_alive(), "it waits for the one that waits for it"
         return value + 1
 
     other.start()
-    assert inside.wait(PATIENCE)
+    assert slow.inside.wait(PATIENCE)
     try:
         assert store.update("a", closing) == 2
     finally:
@@ -455,12 +455,7 @@ def test_a_reader_of_the_history_is_answered_and_leaves_nothing_open(
 
 def test_a_child_that_is_forked_meanwhile_keeps_no_key_locked(root: Path) -> None:
     """A store is closed, but not before the end of an update; the child that is forked in between lives on."""
-    inside, go_on = threading.Event(), threading.Event()
-
-    def slow(value: int) -> int:
-        inside.set()
-        assert go_on.wait(PATIENCE)
-        return value + 1
+    slow = Slow()
 
     def child() -> None:
         paths = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
@@ -473,14 +468,14 @@ def test_a_child_that_is_forked_meanwhile_keeps_no_key_locked(root: Path) -> Non
     store.set("k", 1)
     with ThreadPoolExecutor(2) as pool:
         update = pool.submit(store.update, "k", slow)
-        assert inside.wait(PATIENCE)
+        assert slow.inside.wait(PATIENCE)
         closing = pool.submit(store.close)
         while stripes._users:
             threading.Event().wait(0.001)
         try:
             in_child(child)
         finally:
-            go_on.set()
+            slow.go_on.set()
         assert update.result(PATIENCE) == 2
         closing.result(PATIENCE)
 
