@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore import Store
+from fsstore import StorageFailure, Store
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.sidecars import parse as parse_sidecar
 from fsstore.engines.files.watching import endings, timers
 from fsstore.engines.files.watching.endings import Endings
 from fsstore.engines.files.watching.inotify import ISDIR, LimitReached
 from fsstore.engines.files.watching.reconcile import Reconciler
+from fsstore.engines.files.watching.timers import Timers
 
 PAST, FAR = "2000-01-01T00:00:00+00:00", "2200-01-01T00:00:00+00:00"
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
@@ -212,10 +213,14 @@ class Recorder:
     """Takes events as they are told, before any are merged."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
+        self.events: list[Any] = []
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        return [(event.kind, event.key) for event in self.events]
 
     def put(self, event: Any) -> None:
-        self.told.append((event.kind, event.key))
+        self.events.append(event)
 
     def end(self, error: Exception | None) -> None:
         """No more."""
@@ -271,3 +276,57 @@ def test_an_end_that_goes_unseen_is_noticed(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(Endings, "end_of_gone", lambda self, path: None)
     with pytest.raises(AssertionError):
         test_an_end_is_told_though_the_file_is_gone_before_anybody_looked(store, monkeypatch, let_pass, "sweep")
+
+
+# -- what comes between two looks ------------------------------------------------------------------
+
+ANEW: dict[str, Callable[[Store], object]] = {
+    "same": lambda store: store.set("k", 1),
+    "other": lambda store: store.set("k", 2),
+    "that ends, too": lambda store: store.set("k", 2, ttl=7200),
+    "sweep": lambda store: store.sweep(),
+    "delete": lambda store: store.delete("k"),
+}
+
+
+def told_between(
+    store: Store, patch: pytest.MonkeyPatch, let_pass: Pass, anew: Callable[[Store], object]
+) -> list[tuple[str, Any]]:
+    """What is told of a key that is changed after its file was opened, and before the file of its end is read."""
+    store.set("k", 1, ttl=3600)
+    left, sound = [anew], Timers.has_come
+
+    def has_come(self: Timers, path: str) -> bool:
+        is_so = sound(self, path)
+        if is_so and left:
+            left.pop()(store)
+        return is_so
+
+    patch.setattr(Timers, "has_come", has_come)
+    feed, recorder = store._engine.feed(), Recorder()
+    feed.attach(recorder)
+    feed.sync(60)
+    let_pass(3601)
+    (Path(store._engine.place) / "default/k.json").touch()
+    feed.sync(60)
+    feed.detach(recorder)
+    assert not left
+    return [(event.kind, event.value and event.value.of(event).value) for event in recorder.events]
+
+
+@pytest.mark.parametrize("name", ANEW)
+def test_what_is_set_anew_while_the_observer_looks_is_told_after_its_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass, name: str
+) -> None:
+    told = told_between(store, monkeypatch, let_pass, ANEW[name])
+    assert told == [("expired", None), *[("created", value) for value in store.get_all().values()]]
+
+
+def test_an_end_that_was_taken_back_and_counts_is_noticed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass
+) -> None:
+    """A flaw: whether a key has ended is asked before the file of its end is read once more."""
+    sound = Endings.has_ended
+    monkeypatch.setattr(Endings, "has_ended", lambda self, path: sound(self, path) or path in self.over)
+    with pytest.raises(StorageFailure):
+        test_what_is_set_anew_while_the_observer_looks_is_told_after_its_end(store, monkeypatch, let_pass, "other")

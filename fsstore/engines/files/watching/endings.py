@@ -123,7 +123,7 @@ class Endings:
             return False
         root = self._namespace_of(path)
         self._read(f"{root}/{META}{path[len(root) :]}" if root else "")
-        return self.end_of_gone(path) is not None
+        return self._timers.has_come(path)  # not if it was taken back just now
 
     def end_of_gone(self, path: str) -> float | None:
         """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
