@@ -7,9 +7,11 @@ inherits, and never unlocks it. It knows neither names nor leases.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import threading
 import weakref
+from collections.abc import Iterator
 
 from filelock import lock_descriptor, unlock_descriptor
 
@@ -87,6 +89,22 @@ def lock(tree: Tree, path: bytes, timeout: float = 0.0) -> LockedFile | None:
             if not is_locked:
                 break
     return None
+
+
+@contextlib.contextmanager
+def sharing(fd: int) -> Iterator[bool]:
+    """Share the lock of an open file, in the body, with all who only look; false if somebody has it for themselves."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        is_shared = False
+    else:
+        is_shared = True
+    try:
+        yield is_shared
+    finally:
+        if is_shared:
+            fcntl.flock(fd, fcntl.LOCK_UN)  # closing is not enough where a child was forked meanwhile
 
 
 def is_current(tree: Tree, file: LockedFile) -> bool:

@@ -12,7 +12,6 @@ may hold one name then, and `fenced` tells the first of them.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -23,7 +22,7 @@ from collections.abc import Callable, Iterator
 from fsstore import leases, values
 from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import DIRECTORY, READ, Tree
-from fsstore.engines.files.locked import LockedFile, lock
+from fsstore.engines.files.locked import LockedFile, lock, sharing
 from fsstore.engines.files.waiting import pauses
 from fsstore.errors import LeaseLost, LockTimeout
 from fsstore.keys import encode_namespace, require_text
@@ -188,12 +187,10 @@ class FileLocks:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+            with sharing(fd) as is_free:
+                return not is_free
         finally:
             os.close(fd)
-        return False
 
     @contextlib.contextmanager
     def _guarded(self, claim: FileClaim, timeout: float = leases.TIMEOUT) -> Iterator[LockedFile]:

@@ -23,13 +23,14 @@ from filelock import lock_descriptor, unlock_descriptor
 from fsstore.engine import already_under_way
 from fsstore.engines.files.atomic import READ, READ_WRITE, Tree, discard
 from fsstore.engines.files.layout import RUNS, TMP
+from fsstore.engines.files.locked import sharing
 from fsstore.engines.files.waiting import pauses
 from fsstore.records import Author, Run
 
 _LIMIT = 1 << 40
 _ENDING = ".json"
 _IMAGES = ".before"
-_MOMENT = 0.2  # seconds
+_STOPPED = 10.0  # seconds for which whoever looks at a run is waited for
 
 
 class Image(NamedTuple):
@@ -70,13 +71,22 @@ class Runs:
         self._held[run.id] = fd
 
     def _claimed(self, run: str) -> int:
-        """The file of a run, locked. A snapshot may look at, or remove, the one of an earlier run of this id."""
+        """The file of a run, locked for it alone.
+
+        Others may look at the one of an earlier run of this id, or remove it; they share their lock, so that they are
+        told from a run, and waited for.
+        """
         path = _path(run)
-        for _ in pauses(_MOMENT):
+        for _ in pauses(_STOPPED):
             fd = self._tree.open(path, READ_WRITE)
             try:
-                if lock_descriptor(fd, blocking=False) and self._is_at(path, fd):
-                    return fd
+                if lock_descriptor(fd, blocking=False):
+                    if self._is_at(path, fd):
+                        return fd
+                else:
+                    with sharing(fd) as is_looked_at:
+                        if not is_looked_at:
+                            raise already_under_way(run)
             except BaseException:
                 os.close(fd)
                 raise
@@ -115,12 +125,10 @@ class Runs:
             except OSError:
                 continue
             try:
-                if lock_descriptor(fd, blocking=False):
-                    noted = _read(fd)
-                    if noted is None or noted.since == run.since:
+                with sharing(fd) as is_over:
+                    if is_over and ((noted := _read(fd)) is None or noted.since == run.since):
                         discard(self._tree.absolute(_path(run.id)))
                         shutil.rmtree(f"{self._tree.root}/{_images(run.id)}", ignore_errors=True)
-                    unlock_descriptor(fd)
             finally:
                 os.close(fd)
 
@@ -145,11 +153,11 @@ class Runs:
             return None
         try:
             run = _read(fd)
-            if run and run.status == "running" and run.id not in self._held and lock_descriptor(fd, blocking=False):
+            if run is None or run.status != "running" or run.id in self._held:
+                return run
+            with sharing(fd) as is_over:
                 run = _read(fd)  # it may have ended meanwhile
-                unlock_descriptor(fd)
-                return run._replace(status="killed") if run and run.status == "running" else run
-            return run
+                return run._replace(status="killed") if is_over and run and run.status == "running" else run
         finally:
             os.close(fd)
 
