@@ -6,6 +6,12 @@ import contextlib
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+
+import fsstore
+from fsstore.cli import exits
 
 CODE = """
 import sys
@@ -17,6 +23,21 @@ with progress.waiting(Output(), "copying") as stop:
         sys.stdin.readline()
     stop()
     print("done", file=sys.stderr)
+"""
+
+TOLD = """
+import contextlib, importlib, sys
+from fsstore import cli
+
+@contextlib.contextmanager
+def waiting(output, what):
+    print(what, file=sys.stderr)
+    yield lambda: None
+    print("over", file=sys.stderr)
+
+verb = {"del": "delete"}.get(sys.argv[1], sys.argv[1])
+importlib.import_module(f"fsstore.cli.verbs.{verb}").waiting = waiting
+sys.exit(cli.main(["-q", *sys.argv[1:]]))
 """
 
 
@@ -55,3 +76,32 @@ def test_what_is_quick_shows_none() -> None:
 def test_there_is_none_in_a_pipe() -> None:
     done = subprocess.run([sys.executable, "-c", CODE, "0", "quick"], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"done\n")
+
+
+LONG = {
+    "backup ../copy": "copying",
+    "del --all": "deleting",
+    "doctor": "reading everything",
+    "find a=1": "searching",
+    "gc": "packing",
+    "grep x": "searching",
+    "ns copy default other": "copying",
+    "ns move default other": "moving",
+    "ns rename default other": "renaming",
+    "restore HEAD k": "restoring",
+    "snapshot": "looking for changes",
+    "sweep": "sweeping",
+}
+
+
+@pytest.mark.parametrize("words", LONG)
+def test_what_may_take_long_waits_with_a_bar(tmp_path: Path, words: str) -> None:
+    """That it does so in the block, not how it looks."""
+    root = tmp_path / "store"
+    with fsstore.open(root) as store:
+        store.set("k", {"a": 1})
+        store.snapshot()
+    command = [sys.executable, "-c", TOLD, *words.split()]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode in (exits.OK, exits.NO), done.stderr
+    assert done.stderr == f"{LONG[words]}\nover\n"

@@ -8,6 +8,7 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
+from fsstore.cli.progress import waiting
 from fsstore.store import Store
 
 EXAMPLE = "fsstore del --prefix cache: --dry-run"
@@ -30,12 +31,13 @@ def run(args: argparse.Namespace, output: Output) -> int:
     with open_store(args, read_only=args.dry_run) as store:
         if args.dry_run:
             return _list(args, store, output)
-        if args.all:
-            count = store.clear()
-        elif args.prefix is not None:
-            count = store.delete_prefix(args.prefix)
-        else:
-            count = store.delete_many(args.keys)
+        with waiting(output, "deleting"):
+            if args.all:
+                count = store.clear()
+            elif args.prefix is not None:
+                count = store.delete_prefix(args.prefix)
+            else:
+                count = store.delete_many(args.keys)
         wanted = f" of {len(set(args.keys))}" if args.keys else ""
         output.talk(f"deleted {count}{wanted} {_keys(len(set(args.keys)) or count)} of namespace {store.name!r}")
     if output.json:

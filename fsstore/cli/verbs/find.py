@@ -8,6 +8,7 @@ from fsstore.cli import conditions, exits, findings
 from fsstore.cli.changes import brief
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output
+from fsstore.cli.progress import waiting
 from fsstore.cli.verbs.log import require_limit
 
 EXAMPLE = "fsstore find '>=12000' --prefix project:"
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace, output: Output) -> int:
     """Print key and value of each; a document a line in a pipe. Status 1 if there is none."""
     require_limit(args.limit)
     where = conditions.parse(args.conditions)
-    with open_store(args) as store:
+    with open_store(args) as store, waiting(output, "searching"):
         found = store.find(
             where, text=args.text, prefix=args.prefix, limit=args.limit, after=args.after, verify=args.verify
         )

@@ -8,6 +8,7 @@ import re
 from fsstore.cli import colours, exits, findings
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output, quoted
+from fsstore.cli.progress import waiting
 from fsstore.cli.verbs.log import require_limit
 
 EXAMPLE = "fsstore grep -i ALPHA --prefix project:"
@@ -25,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, output: Output) -> int:
     """Print key, place in the value, and line of each. Status 1 if there is none."""
     require_limit(args.limit)
-    with open_store(args, read_only=True) as store:
+    with open_store(args, read_only=True) as store, waiting(output, "searching"):
         found = store.grep(
             args.pattern, prefix=args.prefix, limit=args.limit, after=args.after, ignore_case=args.ignore_case
         )

@@ -8,11 +8,12 @@ from fsstore.cli import exits
 from fsstore.cli.arguments import UsageError
 from fsstore.cli.location import open_store
 from fsstore.cli.output import Output, quoted
+from fsstore.cli.progress import waiting
 
 EXAMPLE = "fsstore ns -l"
 
-ACTIONS = {"copy": "copied", "move": "moved", "rename": "renamed"}
-"""What may be done to a namespace, and what is said then."""
+ACTIONS = {"copy": ("copying", "copied"), "move": ("moving", "moved"), "rename": ("renaming", "renamed")}
+"""What may be done to a namespace, and what is said meanwhile and then."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +59,8 @@ def _relocate(args: argparse.Namespace, output: Output) -> int:
         raise UsageError("ns takes a PREFIX, or: copy|move|rename SOURCE TARGET")
     if verb == "rename" and args.overwrite:
         raise UsageError("rename replaces nothing; ns move --overwrite does")
-    with open_store(args, read_only=dry_run) as store:
+    doing, done = ACTIONS[verb]
+    with open_store(args, read_only=dry_run) as store, waiting(output, doing):
         if verb == "rename":
             count = store.rename_namespace(source, target, dry_run=dry_run)
         elif verb == "move":
@@ -66,8 +68,8 @@ def _relocate(args: argparse.Namespace, output: Output) -> int:
         else:
             count = store.copy_namespace(source, target, overwrite=args.overwrite, dry_run=dry_run)
     if output.json:
-        output.documents([{ACTIONS[verb]: count}])
+        output.documents([{done: count}])
     keys = "key" if count == 1 else "keys"
-    done = f"would be {ACTIONS[verb]}" if dry_run else ACTIONS[verb]
-    output.talk(f"{count:,} {keys} {done} from {quoted(source)} to {quoted(target)}")
+    would = "would be " if dry_run else ""
+    output.talk(f"{count:,} {keys} {would}{done} from {quoted(source)} to {quoted(target)}")
     return exits.OK
