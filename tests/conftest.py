@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from coverage import Coverage
 from faults.tally import TALLY
 from hypothesis import HealthCheck, settings
 
@@ -44,10 +45,12 @@ def _every_module_is_imported() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """What a worker counted goes to the process that started it."""
+    """What a worker counted and measured goes to the process that started it, which may not wait for its end."""
     told: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if told is not None:
         told["tally"] = dict(TALLY)
+        if (measured := Coverage.current()) is not None:
+            measured.save()
 
 
 @pytest.hookimpl(optionalhook=True)
