@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import fsstore
-from fsstore.engines.files.watching import catchup, inotify
+from fsstore.engines.files.watching import catchup, inotify, reconcile, scan
 from fsstore.engines.files.watching.directories import signature
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.engines.files.watching.scan import Scan
@@ -228,3 +228,21 @@ def test_who_comes_late_is_not_told_that_a_good_file_cannot_be_read(
         late = Recorder(disk, {})
     assert [(event.kind, event.value) for event in late.events()] == [("created", 1)]
     late.feed.detach(late)
+
+
+@pytest.mark.parametrize("is_flawed", [False, True])
+def test_a_file_that_changes_again_within_one_tick_of_its_clock(
+    disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch: pytest.MonkeyPatch, is_flawed: bool
+) -> None:
+    """What was written through fsstore is not waited for, and its status may be that of what a person writes in it."""
+    for module in (reconcile, scan):
+        monkeypatch.setattr(
+            module, "signature", lambda status: signature(status)[:8] + bytes(16) + signature(status)[24:]
+        )
+    if is_flawed:
+        monkeypatch.setattr(reconcile, "_TICK", -1.0)
+    with watcher.paused():
+        disk.set("new:k", 1)
+    assert watcher.told() == ["created default/new:k 1 by tester"]
+    (root / "default" / "new" / "k.json").write_text("2\n")
+    assert watcher.told() == ([] if is_flawed else ["updated default/new:k 2 by a person"])

@@ -32,6 +32,7 @@ _log = logging.getLogger("fsstore")
 _GONE = (FileNotFoundError, NotADirectoryError)
 _PERSON = Author(by_hand=True)
 _SMALL = 16384  # bytes
+_TICK = 0.05  # seconds: more than one of any file system's clock
 _new = tuple.__new__  # half the time of calling a named tuple
 
 
@@ -146,9 +147,7 @@ class Reconciler(Hinted):
         size = status.st_size
         if not 0 < size <= self._limit and (wrong := irregular(status.st_mode) or _too_large(size, self._limit)):
             raise wrong
-        raw = os.pread(fd, size + 1, 0)
-        while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
-            raw += piece
+        raw = _content(fd, size)
         revision = revision_of(raw)
         written = self._writers.of(path, revision, status.st_mtime)
         if written is None and not (
@@ -163,6 +162,8 @@ class Reconciler(Hinted):
             return
         if self.held.paths:
             self.held.drop(path)
+        if written is not None and abs(time.time() - status.st_ctime) < _TICK:
+            mark = NO_SIGNATURE + mark[SIGNATURE:]  # within one tick it may change again, and its status stay the same
         files[name] = mark
         if self.is_baseline or known[SIGNATURE:] == mark[SIGNATURE:]:
             return
@@ -310,6 +311,14 @@ class Reconciler(Hinted):
         told = failures.reading(error, namespace, key, path, self._limit)
         self._writers.disown(directory.prefix + name)
         self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told))
+
+
+def _content(fd: int, size: int) -> bytes:
+    """What a file holds that had this size."""
+    raw = os.pread(fd, size + 1, 0)
+    while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
+        raw += piece
+    return raw
 
 
 def _too_large(size: int, limit: int) -> OSError | None:
