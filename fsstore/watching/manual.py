@@ -74,7 +74,7 @@ class ManualProgress(Progress):
         if self._cursor is not None:
             self._cursor.note(*name, mark)
 
-    def caught_up(self, told: Callable[[], Told]) -> None:
+    def caught_up(self, told: Callable[[], Told | None]) -> None:
         """All that a cursor did not know has been handed on; what of it is not handled is not noted."""
         with self._lock:
             self.advance()

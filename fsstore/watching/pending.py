@@ -37,7 +37,7 @@ class Pending:
         debounce: float = 0.0,
         bound: int = 100_000,
         gathers: bool = False,
-        told: Callable[[], Told] | None = None,
+        told: Callable[[], Told | None] | None = None,
         note: Callable[[str, str, bytes], None] | None = None,
         inspect: Callable[[Event], Event] | None = None,
     ) -> None:

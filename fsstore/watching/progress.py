@@ -51,10 +51,10 @@ class Progress:
         if entry is not None:
             self.handled(entry)
 
-    def caught_up(self, told: Callable[[], Told]) -> None:
-        """All has been handed on that a cursor did not know; ``told`` says what is there now."""
-        if self._cursor is not None:
-            handled = self.saved(told(), in_hand=True)
+    def caught_up(self, told: Callable[[], Told | None]) -> None:
+        """All has been handed on that a cursor did not know; ``told`` says what is there now, if that is known."""
+        if self._cursor is not None and (now := told()) is not None:
+            handled = self.saved(now, in_hand=True)
             if handled is not None and not self._pending.is_over:  # else it was asked of what watches no more
                 self._cursor.reset(handled)
 

@@ -45,7 +45,7 @@ class Subscription:
         progress: Progress,
         callback: Callback | None,
         *,
-        told: Callable[[], Told],
+        told: Callable[[], Told | None],
         save: Callable[[str, Told | None], None],
         leave: Callable[[Subscription, Pending], None],
     ) -> None:
@@ -149,8 +149,9 @@ class Subscription:
         The file is replaced whole. Raises `StorageFailure`, and `Closed` after the end.
         """
         in_hand = self._worker is None or self._worker is threading.current_thread()
-        saved = self._progress.saved(self._told(), in_hand=in_hand)
-        if self._pending.is_over:  # what is known is not kept up to date any more
+        known = self._told()
+        saved = None if known is None else self._progress.saved(known, in_hand=in_hand)
+        if known is None or self._pending.is_over:  # what is known is not kept up to date any more
             raise self._pending.error or Closed("the subscription has ended. Save before it does, or give it a name.")
         self._save(os.fspath(file), saved)
 

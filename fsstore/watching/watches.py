@@ -24,7 +24,7 @@ from fsstore.watching.waiters import Waiters
 from fsstore.watching.worker import is_callback
 
 if TYPE_CHECKING:
-    from fsstore.engine import Cursor, Engine
+    from fsstore.engine import Cursor, Engine, Feed
     from fsstore.events import Event, Told, WatchStatus
     from fsstore.watching.worker import Callback
 
@@ -106,10 +106,7 @@ class Watches:
             elsewhere = {name: marks for name, marks in known.items() if name != namespace}
             known = {namespace: known.get(namespace, {})}
         feed = self._engine.feed()
-
-        def told_now() -> Told:
-            return {**elsewhere, **feed.told(namespace)}
-
+        told_now = partial(_told, feed, namespace, elsewhere)
         pending = Pending(
             prefix=text_or_all(prefix),
             own=options.own,
@@ -233,6 +230,14 @@ class Watches:
             )
         self.waiters.start_over()
         self._start_over()
+
+
+def _told(feed: Feed, namespace: str | None, elsewhere: Told) -> Told | None:
+    """What is there now, and what is to be kept as it is; ``None`` if it is not known any more."""
+    try:
+        return {**elsewhere, **feed.told(namespace)}
+    except Closed:  # the watching has ended, which the subscription may have yet to hear
+        return None
 
 
 _everywhere: weakref.WeakSet[Watches] = weakref.WeakSet()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import fsstore
@@ -45,6 +46,14 @@ class Recorder:
             yield
         finally:
             over.set()
+
+    def learn(self) -> None:
+        """Wait until all that was there first has been read: before, the same bytes in another file are a change."""
+        hub = self.feed._hub  # type: ignore[attr-defined]
+        end = time.monotonic() + 60
+        while hub._learning.goes_on:
+            assert time.monotonic() < end
+            time.sleep(0.001)
 
     def events(self) -> list[Event]:
         """What was told since the last call, all that has happened until now included."""

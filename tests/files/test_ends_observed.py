@@ -280,6 +280,22 @@ def test_an_end_that_goes_unseen_is_noticed(store: Store, monkeypatch: pytest.Mo
 
 # -- what comes between two looks ------------------------------------------------------------------
 
+
+class Taken(list[tuple[float, str]]):
+    """Timers of which the last one is taken as soon as somebody has seen that there is one."""
+
+    def __bool__(self) -> bool:
+        is_any = len(self) > 0
+        self.clear()
+        return is_any
+
+
+def test_the_last_end_is_taken_while_another_thread_asks_for_it(clock: Clock) -> None:
+    found = Timers()
+    found._soonest = Taken([(clock.now + 5, "default/k.json")])
+    assert found.seconds() in (None, 5.0)
+
+
 ANEW: dict[str, Callable[[Store], object]] = {
     "same": lambda store: store.set("k", 1),
     "other": lambda store: store.set("k", 2),

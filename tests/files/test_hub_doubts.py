@@ -153,7 +153,7 @@ def check_moved_above(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with fsstore.open(above / "store", agent="tester") as disk:
         disk.set_many({"a": 1, "b": 1, "deep:c": 1})
         watcher = Recorder(disk)
-        watcher.events()
+        watcher.learn()
         shutil.copytree(above, root / "copy")
         above.rename(root / "old")
         (root / "copy").rename(above)

@@ -18,6 +18,7 @@ from fsstore.engines.files.watching.feed import FileFeed
 from fsstore.engines.files.watching.hub import Hub
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.errors import Closed, StorageFailure
+from fsstore.watching.pending import Pending
 
 from . import children
 from .recorder import Recorder
@@ -245,3 +246,52 @@ def test_a_flaw_that_leaves_twice_is_noticed(disk: fsstore.Store, root: Path, mo
     with pytest.raises((AssertionError, ValueError)):
         test_two_leave_at_the_same_time(disk, root, monkeypatch)
     monkeypatch.undo()
+
+
+def test_the_observer_is_gone_between_two_looks(disk: fsstore.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks what is known while the last watcher leaves gets it, or is told that nothing is."""
+    watcher = Recorder(disk)
+    disk.set("a", 1)
+    assert watcher.told() == ["created default/a 1 by tester"]
+    looks = [watcher.feed._hub]  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        patch.setattr(FileFeed, "_hub", property(lambda _: looks.pop() if looks else None), raising=False)
+        assert list(watcher.feed.told()["default"]) == ["a"]
+        with pytest.raises(Closed):
+            watcher.feed.told()
+    watcher.feed.detach(watcher)
+
+
+def check_heard_late(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A named watcher catches up after its observer has ended, and before it hears of that."""
+    with fsstore.open(root) as disk:
+        disk.set("a", 1)
+        disk.watch(name="w").close()
+        disk.set("b", 1)
+    late, end = fsstore.open(root), Pending.end
+    with late.watch(name="w") as subscription:
+        told: list[Any] = []
+
+        def hearing(self: Pending, error: Any) -> None:
+            told.extend(subscription.get(timeout=0) for _ in range(2))
+            end(self, error)
+
+        monkeypatch.setattr(Pending, "end", hearing)
+        late._engine.feed().close()  # type: ignore[attr-defined]
+        monkeypatch.setattr(Pending, "end", end)
+        assert [event and event.key for event in told] == ["b", None]
+    late.close()
+    with fsstore.open(root) as disk, disk.watch(name="w") as subscription:
+        assert subscription.get(timeout=0) is None
+
+
+def test_what_was_handled_is_not_forgotten_as_the_observer_ends(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_heard_late(root, monkeypatch)
+
+
+def test_an_observer_that_has_ended_and_knows_of_no_key_is_noticed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flaw: where nobody watches, nothing is said to be there."""
+    sound = FileFeed.told
+    monkeypatch.setattr(FileFeed, "told", lambda self, name=None: sound(self, name) if self._hub else {})
+    with pytest.raises(AssertionError):
+        check_heard_late(root, monkeypatch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -236,6 +237,24 @@ def test_without_a_journal_it_is_not_known_who_wrote(root: Path) -> None:
         (root / ".fsstore" / "journal").unlink()
         disk.set("a", 2)
         assert watcher.told() == ["created default/a 2 by tester"]
+
+
+def test_a_journal_that_goes_bad_while_it_is_open(
+    tail: Tail, file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As one does that another machine has replaced: what is new is in the file that lies there now."""
+    add(file, line(2.0))
+
+    def stale(*_: int) -> bytes:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", stale)
+        assert tail.lines() == tail.lines() == []
+    assert caplog.text.count(f"/{NAME}: who wrote what cannot be told") == 1
+    add(file, line(3.0))
+    assert [each["time"] for each in tail.lines()] == [2.0, 3.0]
+    assert tail.lines() == []
 
 
 @linux

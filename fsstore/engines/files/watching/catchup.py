@@ -12,6 +12,7 @@ from fsstore.engines.files import failures
 from fsstore.engines.files.atomic import READ, Tree, read_descriptor
 from fsstore.engines.files.journal import Line, writer
 from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, signature
+from fsstore.engines.files.watching.scan import SCARCE
 from fsstore.events import ENDED, REVISION, UNKNOWN, UNREADABLE, Event, Kind, Told
 from fsstore.keys import path_of
 from fsstore.records import Author
@@ -139,6 +140,9 @@ class CatchUp:
         except OSError:
             mark = None
         if mark is None or (isinstance(error, values.Malformed) and abs(time.time() - status.st_mtime) < _YOUNG):
+            self._doubt(found)
+            return
+        if isinstance(error, OSError) and error.errno in SCARCE:  # it says nothing of the file
             self._doubt(found)
             return
         revision = UNREADABLE if isinstance(error, OSError) else bytes.fromhex(revision_of(raw))

@@ -61,8 +61,10 @@ class FileFeed:
                 _leave(self._watched.tree.root, hub)
 
     def told(self, namespace: str | None = None) -> Told:
-        """What is known to be there."""
-        return {} if self._hub is None else self._hub.told(namespace)
+        """What is known to be there. Raises `Closed` if nobody watches: then it is not known what is."""
+        if (hub := self._hub) is None:
+            raise Closed(f"{self._watched.tree.root} is watched by nobody here.")
+        return hub.told(namespace)
 
     def sync(self, timeout: float) -> None:
         """Return when every change that was complete before the call has been put."""

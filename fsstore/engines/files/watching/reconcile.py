@@ -20,6 +20,7 @@ from fsstore.engines.files.watching import inotify as hints
 from fsstore.engines.files.watching.authors import Writers, Written
 from fsstore.engines.files.watching.directories import NO_SIGNATURE, SIGNATURE, Directory, modified_at, signature
 from fsstore.engines.files.watching.hinted import Hinted
+from fsstore.engines.files.watching.scan import SCARCE
 from fsstore.errors import StoreError
 from fsstore.events import ENDED, REVISION, UNREADABLE, Content, Event, Kind
 from fsstore.keys import path_of
@@ -29,9 +30,9 @@ from fsstore.revisions import revision as revision_of
 _log = logging.getLogger("fsstore")
 
 _GONE = (FileNotFoundError, NotADirectoryError)
-_SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR})
 _PERSON = Author(by_hand=True)
 _SMALL = 16384  # bytes
+_TICK = 0.05  # seconds: more than one of any file system's clock
 _new = tuple.__new__  # half the time of calling a named tuple
 
 
@@ -140,15 +141,13 @@ class Reconciler(Hinted):
         known = directory.known(name)
         status = os.fstat(fd)
         now = signature(status)
-        if known and known.startswith(now):
+        if known and known.startswith(now) and not known.endswith(UNREADABLE):  # its status may be of another file
             self.held.drop(path)
             return
         size = status.st_size
         if not 0 < size <= self._limit and (wrong := irregular(status.st_mode) or _too_large(size, self._limit)):
             raise wrong
-        raw = os.pread(fd, size + 1, 0)
-        while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
-            raw += piece
+        raw = _content(fd, size)
         revision = revision_of(raw)
         written = self._writers.of(path, revision, status.st_mtime)
         if written is None and not (
@@ -163,6 +162,8 @@ class Reconciler(Hinted):
             return
         if self.held.paths:
             self.held.drop(path)
+        if written is not None and abs(time.time() - status.st_ctime) < _TICK:
+            mark = NO_SIGNATURE + mark[SIGNATURE:]  # within one tick it may change again, and its status stay the same
         files[name] = mark
         if self.is_baseline or known[SIGNATURE:] == mark[SIGNATURE:]:
             return
@@ -190,7 +191,7 @@ class Reconciler(Hinted):
         Another one has a hint of its own; and the journal may have forgotten who wrote one that was replaced.
         """
         try:
-            there = os.stat(self._tree.absolute(path), follow_symlinks=False)
+            there = self._tree.stat(path)
         except OSError:
             return False
         return (there.st_ino, there.st_dev) == (status.st_ino, status.st_dev)
@@ -219,7 +220,7 @@ class Reconciler(Hinted):
     def _absent(self, directory: Directory, name: str, mask: int) -> None:
         """There is no such file."""
         path = directory.prefix + name
-        if not self.is_there():
+        if not self.is_there() or self._mode(path):  # or the store was away when it was not found
             self.is_root_in_doubt = True
             self._dirty.setdefault(path, mask)  # it counts if the store is back before it was missed
             return
@@ -279,10 +280,13 @@ class Reconciler(Hinted):
             return
         self._tell_invalid(directory, name, error, mark)
 
-    def _unreadable(self, directory: Directory, name: str, mask: int, error: OSError, now: bytes | None = None) -> None:
-        """It cannot be read: told at once, unless it is this process that lacks something."""
+    def _unreadable(self, directory: Directory, name: str, mask: int, error: OSError) -> None:
+        """It cannot be read: told at once, unless it is this process that lacks something.
+
+        What lies there may be another file by now, and a good one. So whoever looks tries again, whatever its status.
+        """
         path = directory.prefix + name
-        if error.errno in _SCARCE:
+        if error.errno in SCARCE:
             if path not in self.held.paths:
                 _log.warning("%s was not looked at, and will be again: %s", path, error)
             self.held.wait(path, mask, 100 * held.MILLISECOND)
@@ -307,6 +311,14 @@ class Reconciler(Hinted):
         told = failures.reading(error, namespace, key, path, self._limit)
         self._writers.disown(directory.prefix + name)
         self._tell(Event("invalid", namespace, key, None, mark, known, _PERSON, time.time(), error=told))
+
+
+def _content(fd: int, size: int) -> bytes:
+    """What a file holds that had this size."""
+    raw = os.pread(fd, size + 1, 0)
+    while 0 < len(raw) < size and (piece := os.pread(fd, size - len(raw) + 1, len(raw))):
+        raw += piece
+    return raw
 
 
 def _too_large(size: int, limit: int) -> OSError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import stat
@@ -16,9 +17,12 @@ from fsstore.engines.files.watching.directories import Directory, signature
 from fsstore.engines.files.watching.endings import Endings
 from fsstore.engines.files.watching.inotify import Inotify, LimitReached
 from fsstore.engines.files.watching.touched import Touched
-from fsstore.events import UNKNOWN
+from fsstore.events import UNKNOWN, UNREADABLE
 
 _log = logging.getLogger("fsstore")
+
+SCARCE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EINTR})
+"""Errors that say something of this process or machine, and nothing of the file."""
 
 
 class Scan(ABC):
@@ -77,22 +81,19 @@ class Scan(ABC):
                 self._drop_unless_scarce(path, error)
                 continue
             try:
-                number = self._watch(path, fd)
-            except OSError as error:
-                os.close(fd)
-                self._drop_unless_scarce(path, error)
-                continue
-            self._unreached.discard(path)
-            try:
-                if self._note_watch(directory, number):
+                if self._is_new(directory, fd):
                     deep = True
                     if directory.is_namespace:
                         self.endings.add(path)
                     if self.touched.times is not None:
                         self.touched.note(directory.prefix, os.listdir(fd))
                 below = self._compare(directory, fd)
+            except OSError as error:
+                self._drop_unless_scarce(path, error)
+                continue
             finally:
                 os.close(fd)
+            self._unreached.discard(path)
             for name in directory.below - below:
                 self.drop(directory.prefix + name)
             todo += [(directory.prefix + name, deep) for name in below if deep or name not in directory.below]
@@ -131,6 +132,11 @@ class Scan(ABC):
         for number in self._above - numbers:
             self._notifier.remove(number)
         self._above = numbers
+
+    def _is_new(self, directory: Directory, fd: int) -> bool:
+        """Watch it; whether nothing is known of what is in it, and below: also where it was not looked through."""
+        is_another = self._note_watch(directory, self._watch(directory.path, fd))
+        return is_another or directory.path in self._unreached
 
     def _watch(self, path: str, fd: int) -> int:
         """Let the kernel watch a directory that is open; -1 if it does not."""
@@ -203,7 +209,7 @@ class Scan(ABC):
                         else:
                             dirty.setdefault(prefix + name, 0)
                             continue
-                    elif not known.startswith(now):
+                    elif not known.startswith(now) or known.endswith(UNREADABLE):
                         dirty.setdefault(prefix + name, 0)
                     count += 1
         if count != len(files):
@@ -218,11 +224,7 @@ class Scan(ABC):
 
     def _drop_unless_scarce(self, path: str, error: OSError) -> None:
         """It cannot be opened: it is gone, unless this process lacks what it takes to open it."""
-        try:
-            is_there = stat.S_ISDIR(self._tree.stat(path).st_mode)
-        except OSError:
-            is_there = False
-        if is_there:
+        if stat.S_ISDIR(self._mode(path)):
             if path not in self._unreached:
                 _log.warning("%s/%s was not looked through, and will be again: %s", self._tree.root, path, error)
             self._unreached.add(path)
@@ -234,9 +236,16 @@ class Scan(ABC):
         """Whether there is a store where it is watched."""
         return os.path.lexists(self._marker)
 
+    def _mode(self, path: str) -> int:
+        """What lies under a path, as `stat` tells it; 0 for nothing."""
+        try:
+            return self._tree.stat(path).st_mode
+        except OSError:
+            return 0
+
     def drop(self, path: str) -> None:
         """A directory is gone: so is all that was in it."""
-        if not self.is_there():
+        if not self.is_there() or stat.S_ISDIR(self._mode(path)):  # or the store was away when it was not found
             self.is_root_in_doubt = True
             self._dirty_directories[path] = None  # it counts if the store is back before it was missed
             return

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -38,8 +39,9 @@ class Tail:
     def pass_over(self, newest: float) -> None:
         """Read from the end of what is there now; no line in it is newer than a time."""
         self._newest = newest
-        if self._is_open():
-            self._at = self._end()
+        with self._telling():
+            if self._is_open():
+                self._at = self._end()
 
     def is_elsewhere(self) -> bool:
         """Whether another file lies where this one was, which nobody removed: its whole store was moved away."""
@@ -54,8 +56,9 @@ class Tail:
         It may be a copy of this one.
         """
         self.close()
-        if self._is_open():
-            self._repeated, self._after = self._end(), self._newest
+        with self._telling():
+            if self._is_open():
+                self._repeated, self._after = self._end(), self._newest
 
     def lines(self, *, quick: bool = False) -> list[Line]:
         """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged.
@@ -63,6 +66,11 @@ class Tail:
         ``quick``: where there is something, it is not asked whether another file has taken its place since.
         """
         found: list[Line] = []
+        with self._telling():
+            self._read_on(found, quick=quick)
+        return found
+
+    def _read_on(self, found: list[Line], *, quick: bool) -> None:
         size = _LAST
         while self._is_open():
             is_repeated = self._at < self._repeated
@@ -72,16 +80,15 @@ class Tail:
             if raw:
                 self._take(raw, found)
                 if is_all and quick:
-                    return found
+                    return
             if is_all or not raw:
                 if os.fstat(self._fd).st_nlink:
-                    return found
+                    return
                 self.close()  # compacted, or removed: what is new is in the new file
             elif size < _PIECE:
                 size = _PIECE
             elif self._at == at:
                 size *= 2  # for a longer line
-        return found
 
     def _take(self, raw: bytes, found: list[Line]) -> None:
         after = self._after if self._at < self._repeated else -math.inf
@@ -115,16 +122,22 @@ class Tail:
             return True
         try:
             self._fd = self._tree.open(self._path, READ)
-            self._at, self._repeated, self._after = 0, compacted(self._fd), self._newest
         except FileNotFoundError:
             return False
+        is_known = self._is_told  # some of it was read before it went bad
+        self._at, self._repeated, self._after = 0, self._end() if is_known else compacted(self._fd), self._newest
+        return True
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Log what is raised, once, and close: next time it is opened anew. Also a file that was open may go bad."""
+        try:
+            yield
         except OSError as error:
             if not self._is_told:
                 _log.warning("%s/%s: who wrote what cannot be told: %s", self._tree.root, self._path, error)
             self._is_told = True
             self.close()
-            return False
-        return True
 
     def close(self) -> None:
         """Close it. Twice is nothing."""

@@ -59,7 +59,8 @@ class Timers:
 
     def seconds(self) -> float | None:
         """For how long to sleep at most; ``None``: no key ends."""
-        return min(self._soonest[0][0] - time.time(), _AWAKE) if self._soonest else None
+        soonest = self._soonest[:1]  # at once: other threads ask, too, and the last one may be taken meanwhile
+        return min(soonest[0][0] - time.time(), _AWAKE) if soonest else None
 
     def end_of_gone(self, path: str) -> float | None:
         """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
