@@ -184,7 +184,7 @@ class Carrier:
         try:
             self._intents.publish(plan.name, plan.stripes, plan.entries)
         except FileNotFoundError:
-            self._intents.make_directory()
+            self._intents.make_directories()
             self._intents.publish(plan.name, plan.stripes, plan.entries)
 
     def _give_up(self, plan: Plan) -> None:
@@ -218,10 +218,10 @@ class Carrier:
         self._follow(plan.works, directories)
 
     def _restage(self, entry: Entry, works: list[Work]) -> None:
-        """Write a staged file again that somebody removed."""
+        """Write a staged file again that somebody removed, perhaps with the directory that it lay in."""
+        os.close(self._tree.make_directories(layout.TMP))
         for work in works:
             if entry.staged is not None and entry.staged in (work.staged, work.staged_sidecar):
-                os.close(self._tree.make_directories(layout.TMP))
                 raw = work.raw if entry.staged == work.staged else work.sidecar
                 self._tree.stage(self._placing.temporary(entry.staged), raw or b"", None)
 
