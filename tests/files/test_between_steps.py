@@ -1,6 +1,6 @@
 """Somebody else acts exactly between two steps of a call: another thread, another process, a person.
 
-Each test puts the other's act into a function that the call goes through, once, so that the order is always the same.
+Each test puts the other's act into a function that the call goes through, so that the order is always the same.
 """
 
 from __future__ import annotations
@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +24,8 @@ from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.rules import SETTLED, NamespaceRules
 from fsstore.opening import configure
 
-Act = Callable[[], object]
+from .children import finish, start
+from .scripted import after, before, elsewhere
 
 
 @pytest.fixture
@@ -34,56 +33,6 @@ def other(root: Path, disk: Store) -> Any:
     """The same store, as another process has it open."""
     with fsstore.open(root, agent="other") as opened:
         yield opened
-
-
-def elsewhere(act: Act) -> Act:
-    """The act, in another thread, to its end: what this one has locked is locked for it."""
-
-    def acting() -> object:
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(act).result(20)
-
-    return acting
-
-
-def once(act: Act) -> Act:
-    """The act, when it is asked for the first time; later, and within it, nothing."""
-    left = [act]
-
-    def acting() -> None:
-        if left:
-            left.pop()()
-
-    return acting
-
-
-def after(
-    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Act, when: Callable[..., bool] | None = None
-) -> None:
-    """Once, right after a function has done its part, the act."""
-    real, acting = getattr(owner, name), once(act)
-
-    def then(*args: Any, **kwargs: Any) -> Any:
-        found = real(*args, **kwargs)
-        if when is None or when(*args, **kwargs):
-            acting()
-        return found
-
-    monkeypatch.setattr(owner, name, then)
-
-
-def before(
-    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Act, when: Callable[..., bool] | None = None
-) -> None:
-    """Once, right before a function does its part, the act."""
-    real, acting = getattr(owner, name), once(act)
-
-    def then(*args: Any, **kwargs: Any) -> Any:
-        if when is None or when(*args, **kwargs):
-            acting()
-        return real(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, then)
 
 
 # -- what the threads of a process remember together -----------------------------------------------
@@ -203,8 +152,6 @@ def test_a_setting_is_changed_while_another_process_opens_the_store(
 
 def in_another_process(root: Path) -> None:
     """Open the store as another process does: locks that are held here are held by somebody else."""
-    from .children import finish, start
-
     assert (
         finish(start("import fsstore, sys; fsstore.open(sys.argv[1]).close(); print('opened')", root), 30) == "opened\n"
     )
@@ -259,8 +206,6 @@ def test_where_old_files_are_kept_goes_after_the_commit_point(
 def test_whoever_finishes_for_the_dead_keeps_old_files_too(
     disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from .children import finish, start
-
     disk.set_many({"a": 1, "b": 2, "c": 3})
     dying = start(
         "import fsstore, os, sys\n"
