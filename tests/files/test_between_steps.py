@@ -20,6 +20,7 @@ from fsstore.engines.files import layout, rules
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.intents import Intents
 from fsstore.engines.files.places import Places
+from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.rules import SETTLED, NamespaceRules
 from fsstore.opening import configure
@@ -221,6 +222,18 @@ def test_whoever_finishes_for_the_dead_keeps_old_files_too(
     assert disk.get_all() == {"a": "after", "c": 3}
 
 
+@pytest.mark.parametrize("gone", [layout.TMP, layout.RUNTIME])
+@pytest.mark.parametrize("key", ["k", "new"])
+def test_a_new_value_goes_right_before_its_rename(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch, gone: str, key: str
+) -> None:
+    disk.set("k", 1)
+    before(monkeypatch, Placing, "put", lambda: shutil.rmtree(root / gone))
+    disk.set(key, 2)
+    assert disk.get(key) == 2
+    assert os.listdir(root / layout.TMP) == []
+
+
 # -- people ----------------------------------------------------------------------------------------
 
 
@@ -284,3 +297,16 @@ def test_a_lease_that_is_renewed_is_held_all_the_time(
             lock.renew()
     assert len(seen) == 1
     assert all(holder is not None and holder.agent == "tester" for holder in seen)
+
+
+def test_a_directory_becomes_a_file_while_the_doctor_is_in_it(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk.set("a:k", 1)
+
+    def spoil() -> None:
+        shutil.rmtree(root / "default" / "a")
+        (root / "default" / "a").write_text("no directory\n")
+
+    before(monkeypatch, Tree, "stat", spoil, lambda _, path: path == "default/a/k.json")
+    assert [finding.problem for finding in disk.doctor()] == []

@@ -88,7 +88,11 @@ class Carrier:
         place = work.place
         try:
             if work.staged:
-                self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
+                try:
+                    self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
+                except FileNotFoundError:  # a person removed `.fsstore`: what is to be there is still in memory
+                    self._stage_again(work)
+                    self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
                 if work.sidecar is not None:
                     self._apply_sidecar(work, directories)
             elif work.removes:
@@ -99,6 +103,13 @@ class Carrier:
                 self._apply_sidecar(work, directories)
         except OSError as error:
             raise self._failure(error, place) from error
+
+    def _stage_again(self, work: Work) -> None:
+        """Write the staged file of a value again, if it is gone."""
+        path = self._placing.temporary(work.staged)
+        if not self._tree.exists(path):
+            os.close(self._tree.make_directories(layout.TMP))
+            self._tree.stage(path, work.raw or b"", work.status)
 
     def _apply_sidecar(self, work: Work, directories: Directories) -> None:
         place = work.place
