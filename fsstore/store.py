@@ -105,7 +105,7 @@ class Store(Movable, StoreWatchable, Namespace):
     Made by `open`. Safe to share between threads; a forked child may go on using its copy.
     """
 
-    __slots__ = ("_make_history", "_past_or_none", "_watches_made")
+    __slots__ = ("_histories", "_make_history", "_watches_made")
 
     def __init__(
         self,
@@ -119,17 +119,21 @@ class Store(Movable, StoreWatchable, Namespace):
     ) -> None:
         Handle.__init__(self, engine, name, agent=agent, run=run, ops=ops)  # no reference to itself
         self._make_history = history
-        self._past_or_none: History | None = None
+        self._histories: list[History] = []
         self._watches_made: list[Watches] = []
 
     @property
     def _past(self) -> History:
-        """The store's history; git's modules are imported when it is first wanted. Raises `Closed`."""
+        """The store's history; git's modules are imported when it is first wanted. Raises `Closed`.
+
+        Threads that want it first at the same time get the same: it alone is closed with the store.
+        """
         self._engine.moment()
-        found = self._past_or_none
-        if found is None:
-            found = self._past_or_none = self._make_history()
-        return found
+        if not self._histories:
+            made = self._make_history()
+            self._histories.append(made)
+            self._engine.moment()  # `close` may have passed by before there was one to be closed
+        return self._histories[0]
 
     @property
     def _watches(self) -> Watches:
@@ -336,9 +340,11 @@ class Store(Movable, StoreWatchable, Namespace):
         """
         for watches in self._watches_made:
             watches.close()
-        if self._past_or_none is not None:
-            self._past_or_none.close()
-        self._engine.close()
+        try:
+            self._engine.close()  # first: whoever asks for the history meanwhile is told, or it is closed here
+        finally:
+            for history in list(self._histories):
+                history.close()
 
     def __enter__(self) -> Self:
         return self

@@ -83,7 +83,8 @@ class Candidates:
             index.end()
             index.begin(write=True)
             space = index.space(self._namespace, self._named)
-            if (kept.version if space is None else space.version) != kept.version:
+            found = Nothing() if space is None else space
+            if (found.version, found.mark) != (kept.version, kept.mark):  # what changed is known of another one
                 return None
         if space is None:
             space = index.make(self._namespace, self._named)

@@ -40,7 +40,7 @@ class History:
         self._root = work.tree.root
         self._enabled = bool(work.settings.get("git", True)) if enabled is None else enabled
         self._durable, self._read_only = durable, read_only
-        self._mutex, self._pid = threading.Lock(), os.getpid()
+        self._mutex, self._pid = threading.RLock(), os.getpid()  # a signal handler may ask, too
         self._opened: Repository | None = None
         self._snapshots: Snapshots | None = None
         self._reading: Reading | None = None
@@ -266,11 +266,11 @@ class History:
             found = self._opened = Repository(self._root)
         return found
 
-    def _alone(self) -> threading.Lock:
+    def _alone(self) -> threading.RLock:
         """The mutex of this process. A forked child begins anew: what its parent's threads were at may be half done."""
         if self._pid != os.getpid():
             self._snapshots = self._reading = self._opened = None
-            self._mutex, self._pid = threading.Lock(), os.getpid()
+            self._mutex, self._pid = threading.RLock(), os.getpid()
         return self._mutex
 
     def _maker(self) -> Snapshots:

@@ -174,11 +174,12 @@ class Objects:
     def _packed(self, oid: bytes, *, again: bool = False) -> Object | None:
         if again:
             self._packs = None
-        for number, pack in enumerate(packs := self._all_packs()):
+        packs = self._all_packs()  # a list that stays as it is: other threads are going through it, too
+        for number, pack in enumerate(packs):
             offset = pack.offset(oid)
             if offset >= 0:
-                if number > 4:  # what was wanted once is wanted again
-                    packs.insert(0, packs.pop(number))
+                if number > 4 and self._packs is packs:  # what was wanted once is wanted again
+                    self._packs = [pack, *packs[:number], *packs[number + 1 :]]
                 if (found := self._from(pack, offset, oid)) is not None:
                     return found
         return None

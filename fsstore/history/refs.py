@@ -128,7 +128,10 @@ class Refs:
         self._tree.stage(staged, commits[-1][0].hex().encode() + b"\n", sync=sync)
         lock = self._tree.absolute(f"{name}.lock")
         try:
-            take(lock, staged, timeout)
+            try:
+                take(lock, staged, timeout)
+            except FileNotFoundError:  # git has packed the last branch in its directory, which goes then
+                raise Moved(name) from None
             try:
                 if self.head() != head:
                     raise Moved(name)

@@ -177,7 +177,10 @@ def _loose(tree: Tree) -> list[bytes]:
     found = []
     for name in os.listdir(f"{tree.root}/objects"):
         if re.fullmatch("[0-9a-f]{2}", name):
-            names = os.listdir(f"{tree.root}/objects/{name}")
+            try:
+                names = os.listdir(f"{tree.root}/objects/{name}")
+            except FileNotFoundError:  # git has packed what was in it just now
+                continue
             found += [bytes.fromhex(name + rest) for rest in names if re.fullmatch(_LOOSE, rest)]
     return found
 

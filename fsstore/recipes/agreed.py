@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from fsstore.errors import Conflict
+from fsstore.errors import Conflict, NotFound
+from fsstore.ops import MISSING
 from fsstore.recipes.recipe import Recipe
 from fsstore.recipes.shapes import Misshapen
 
@@ -24,6 +26,14 @@ class Agreed(Recipe):
         if not self._space.exists(self.name):
             with contextlib.suppress(Conflict):  # somebody else was the first just now
                 self._space.create(self.name, value, ttl=math.inf)
+
+    def _update_begun(self, value: dict[str, Any], change: Callable[[Any], dict[str, Any]]) -> None:
+        """Update the key, which is there for ever, with this value to begin with."""
+        while True:
+            self._begin(value)
+            with contextlib.suppress(NotFound):  # somebody removed it just now
+                self._space.update(self.name, change, default=MISSING)
+                return
 
     def _require_agreement(self, value: Any, **said: float) -> None:
         """Raise `Conflict` unless the value of the key says the same numbers, `BadValue` if it says none."""

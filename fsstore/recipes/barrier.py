@@ -91,8 +91,7 @@ class Barrier(Agreed):
                     found = released.pop(me, None)
             return self._value(waiting, released)
 
-        self._begin(self._value([], {}))
-        self._space.update(self.name, come, default=self._value([], {}))
+        self._update_begun(self._value([], {}), come)
         return found
 
     def _go(self, me: str) -> int | None:

@@ -25,7 +25,7 @@ class Line:
     def __init__(self, keys: Keys, listed: Callable[[], list[str]]) -> None:
         self._is_job = keys.is_job
         self._listed = listed
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may put a job while its own thread lists them
         self._keys: list[str] = []
         self._at = 0
         self._bound = ""

@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from fsstore.errors import Conflict
+from fsstore.errors import Conflict, NotFound
 from fsstore.keys import require_text
+from fsstore.ops import MISSING
 from fsstore.recipes.arrivals import arrival
 from fsstore.recipes.shapes import Misshapen, bad_value
 from fsstore.views import AsyncView
@@ -51,13 +52,15 @@ class Recipe:
 
     def _update_lasting(self, change: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """Update the key; or make it of ``change(None)``, to last, whatever ttl a handle has: a state does not end."""
-        if not self._space.exists(self.name):
-            made = change(None)
-            with contextlib.suppress(Conflict):  # somebody else was the first just now
-                self._space.create(self.name, made, ttl=math.inf)
-                return made
-        updated: dict[str, Any] = self._space.update(self.name, change)
-        return updated
+        while True:
+            if not self._space.exists(self.name):
+                made = change(None)
+                with contextlib.suppress(Conflict):  # somebody else was the first just now
+                    self._space.create(self.name, made, ttl=math.inf)
+                    return made
+            with contextlib.suppress(NotFound):  # somebody removed it just now
+                updated: dict[str, Any] = self._space.update(self.name, change, default=MISSING)
+                return updated
 
     @property
     def _called(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fsstore import leases
 from fsstore.errors import LockTimeout
+from fsstore.ops import MISSING
 from fsstore.recipes.agreed import Agreed, require_count
 from fsstore.recipes.entered import Entered
 from fsstore.steps import Deadline, Entering, Steps, given, waiting
@@ -79,8 +80,11 @@ class Semaphore(Agreed, Entered["Lock"]):
 
     def _agree(self) -> None:
         """Note the limit, or see that it is the one that is noted."""
-        self._begin({"limit": self.limit})
-        self._require_agreement(self._space.get(self.name), limit=self.limit)
+        found: Any = MISSING
+        while found is MISSING:  # or somebody removed it just now
+            self._begin({"limit": self.limit})
+            found = self._space.get(self.name, MISSING)
+        self._require_agreement(found, limit=self.limit)
 
     def _try_all(self) -> Lock | None:
         """Any slot that is free now. They are tried from one of them on, so that not all ask for the same."""

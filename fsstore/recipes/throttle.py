@@ -98,8 +98,7 @@ class Throttle(Agreed, Entered[float]):
             entries = [*recent, {"at": timestamp(time.time()), "clock": now}]
             return self._value(entries)
 
-        self._begin(self._value([]))
-        self._space.update(self.name, take, default=self._value([]))
+        self._update_begun(self._value([]), take)
         clock: float = entries[-1]["clock"]
         return clock
 

@@ -29,28 +29,30 @@ class _Mint:
     """Makes them for one process."""
 
     def __init__(self) -> None:
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may make one while its own thread does
         self._last = -1
         self._last_dated = 0
         self._chance = random.Random(secrets.randbits(256))  # noqa: S311  # a name, and no secret
 
     def make(self) -> str:
         fresh = time.time_ns() // 1_000_000 << _RANDOM | secrets.randbits(_RANDOM)
-        with self._mutex:
-            self._last = max(fresh, self._last + 1)  # in one millisecond, and when the clock goes back, count on
-            return _text(self._last)
+        with self._mutex:  # nothing is called in it: there no handler comes between
+            if fresh <= self._last:  # in one millisecond, and when the clock goes back, count on
+                fresh = self._last + 1
+            self._last = fresh
+        return _text(fresh)
 
     def make_at(self, seconds: float) -> str:
         milliseconds, rest = divmod(int(seconds * 1_000_000), 1000)
         if not 0 <= milliseconds < _LATEST:
             raise ValueError(f"{seconds!r} is no time that a ULID has: seconds, from 1970 to the year 10889")
         microsecond = milliseconds << 10 | rest
+        made = microsecond << 70 | self._chance.getrandbits(_CHANCE)
         with self._mutex:
             if self._last_dated >> 70 == microsecond:
-                self._last_dated += 1
-            else:
-                self._last_dated = microsecond << 70 | self._chance.getrandbits(_CHANCE)
-            return _text(self._last_dated)
+                made = self._last_dated + 1
+            self._last_dated = made
+        return _text(made)
 
 
 _mints: dict[int, _Mint] = {}

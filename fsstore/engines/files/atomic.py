@@ -27,6 +27,7 @@ APPEND = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | o
 READ_WRITE = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o666  # less the umask
+_ATTEMPTS = 100
 
 _PATH_MAX = 4096  # bytes, its end included: longer ones are not taken in one call
 _FIRST_READ = 16384
@@ -106,20 +107,27 @@ class Tree:
             os.close(fd)
 
     def make_directories(self, path: str) -> int:
-        """Make what is missing of a directory path (but never the root) and open it."""
-        at = os.open(self.root, HANDLE)
-        try:
-            for name in path.split("/"):
-                try:
-                    at = _step(at, name)
-                except FileNotFoundError:
-                    with contextlib.suppress(FileExistsError):  # somebody else was faster
-                        os.mkdir(name, dir_fd=at)
-                    at = _step(at, name)
-        except BaseException:
-            os.close(at)
-            raise
-        return at
+        """Make what is missing of a directory path (but never the root) and open it.
+
+        Whoever removes the last file of a directory removes it too, at any time: then all begins again.
+        """
+        for left in reversed(range(_ATTEMPTS)):
+            at = os.open(self.root, HANDLE)
+            try:
+                for name in path.split("/"):
+                    try:
+                        at = _step(at, name)
+                    except FileNotFoundError:
+                        with contextlib.suppress(FileExistsError):  # somebody else was faster
+                            os.mkdir(name, dir_fd=at)
+                        at = _step(at, name)
+            except BaseException as error:
+                os.close(at)
+                if not left or not isinstance(error, FileNotFoundError):
+                    raise
+            else:
+                return at
+        raise AssertionError("unreachable")
 
     @staticmethod
     def new_name(stripe: int) -> str:

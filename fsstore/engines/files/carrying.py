@@ -88,7 +88,11 @@ class Carrier:
         place = work.place
         try:
             if work.staged:
-                self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
+                try:
+                    self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
+                except FileNotFoundError:  # a person removed `.fsstore`: what is to be there is still in memory
+                    self._stage_again(work)
+                    self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
                 if work.sidecar is not None:
                     self._apply_sidecar(work, directories)
             elif work.removes:
@@ -99,6 +103,13 @@ class Carrier:
                 self._apply_sidecar(work, directories)
         except OSError as error:
             raise self._failure(error, place) from error
+
+    def _stage_again(self, work: Work) -> None:
+        """Write the staged file of a value again, if it is gone."""
+        path = self._placing.temporary(work.staged)
+        if not self._tree.exists(path):
+            os.close(self._tree.make_directories(layout.TMP))
+            self._tree.stage(path, work.raw or b"", work.status)
 
     def _apply_sidecar(self, work: Work, directories: Directories) -> None:
         place = work.place
@@ -184,7 +195,7 @@ class Carrier:
         try:
             self._intents.publish(plan.name, plan.stripes, plan.entries)
         except FileNotFoundError:
-            self._intents.make_directory()
+            self._intents.make_directories()
             self._intents.publish(plan.name, plan.stripes, plan.entries)
 
     def _give_up(self, plan: Plan) -> None:
@@ -218,10 +229,10 @@ class Carrier:
         self._follow(plan.works, directories)
 
     def _restage(self, entry: Entry, works: list[Work]) -> None:
-        """Write a staged file again that somebody removed."""
+        """Write a staged file again that somebody removed, perhaps with the directory that it lay in."""
+        os.close(self._tree.make_directories(layout.TMP))
         for work in works:
             if entry.staged is not None and entry.staged in (work.staged, work.staged_sidecar):
-                os.close(self._tree.make_directories(layout.TMP))
                 raw = work.raw if entry.staged == work.staged else work.sidecar
                 self._tree.stage(self._placing.temporary(entry.staged), raw or b"", None)
 

@@ -69,7 +69,7 @@ class Examination:
             return
         try:
             mode = self._tree.stat(path).st_mode
-        except FileNotFoundError:  # it went while we walked
+        except (FileNotFoundError, NotADirectoryError):  # it went while we walked
             return
         namespace, key, is_metadata = layout.record_of(path)
         wrong = irregular(mode)

@@ -107,9 +107,10 @@ class Intents:
             discard(staged)
             raise
 
-    def make_directory(self) -> None:
-        """Make the directory of the records, which a person may remove at any time."""
-        os.close(self._tree.make_directories(layout.COMMITS))
+    def make_directories(self) -> None:
+        """Make those that a record needs on its way, which a person may remove at any time."""
+        for directory in (layout.TMP, layout.COMMITS):
+            os.close(self._tree.make_directories(directory))
 
     def reverse(self, name: str) -> str:
         """From now on the commit is to be taken back; the record's new name."""
@@ -146,8 +147,12 @@ class Intents:
 
     def overlay(self, stripes: Iterable[int]) -> Overlay:
         """What the open commits on these stripes together make of the store; no two of them change one file."""
-        intents = [intent for name in self.names() if (intent := self.load(name))]
+        intents = [intent for name in self.names() if (intent := self._as_it_is(name))]
         return Overlay([intent for intent in intents if not set(stripes).isdisjoint(intent.stripes)])
+
+    def _as_it_is(self, name: str) -> Intent | None:
+        """A record, also if its commit has come to be taken back since it was listed: what is in place counts not."""
+        return self.load(name) or (None if name.endswith(_UNDO) else self.load(name + _UNDO))
 
     def _path(self, name: str) -> bytes:
         return b"%b/%b" % (self._directory, name.encode())

@@ -172,7 +172,11 @@ class Listings:
         except _GONE:
             return None
         except OSError:
-            if stat.S_ISLNK(self._tree.stat(path).st_mode):
+            try:
+                is_link = stat.S_ISLNK(self._tree.stat(path).st_mode)
+            except _GONE:  # since
+                return None
+            if is_link:
                 return None  # no link is followed: what lies behind it is not in the store
             raise
 

@@ -214,7 +214,7 @@ class FileLocks:
     # -- files -------------------------------------------------------------------------------------
 
     def _noted(self, path: bytes) -> Holding | None:
-        """What a guard says, without locking it; what is being written at this instant says nothing."""
+        """What a guard says, without locking it; half a line says nothing."""
         try:
             return _decoded(self._tree.read(path, _LIMIT))
         except FileNotFoundError:
@@ -280,7 +280,8 @@ def _encoded(holding: Holding) -> bytes:
 
 
 def _decoded(raw: bytes) -> Holding | None:
-    checksum, _, text = raw.rstrip(b"\n").partition(b" ")
+    line = raw.partition(b"\n")[0]  # behind it may be the end of a longer one, which is cut off a moment later
+    checksum, _, text = line.partition(b" ")
     try:
         if int(checksum, 16) != zlib.crc32(text):
             return None

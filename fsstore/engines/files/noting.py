@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from typing import Any
@@ -64,7 +65,8 @@ class Noting(FileReader):
         place = work.place
         raw = work.stored
         if raw is None and work.status is not None:
-            raw = self._tree.read(place.absolute, self._limit)
+            with contextlib.suppress(*MISSING_FILE):  # removed by hand since it was looked at
+                raw = self._tree.read(place.absolute, self._limit)
         try:
             sidecar = self._tree.read(place.sidecar, self._limit)
         except MISSING_FILE:

@@ -74,10 +74,11 @@ class Places:
         return place
 
     def _make(self, namespace: str, key: str) -> Place:
-        if namespace not in self._roots:
+        found = self._roots.get(namespace)  # once: another thread may forget all of them at any time
+        if found is None:
             root = encode_namespace(namespace)
-            self._roots[namespace] = (root, self._tree.absolute(root))
-        root, directory = self._roots[namespace]
+            found = self._roots[namespace] = (root, self._tree.absolute(root))
+        root, directory = found
         path = f"{root}/{encode_key(key)}"
         require_short(path, namespace, key)
         absolute = self._tree.absolute(path)

@@ -47,8 +47,10 @@ class Placing:
         if entry.staged is None:
             try:
                 os.rename(name, old, src_dir_fd=directories.find(parent))
-            except FileNotFoundError:  # somebody else was faster
-                return
+            except FileNotFoundError:
+                if not self._tree.exists(self._tmp):  # there is nowhere to keep it; the file may be there still
+                    raise
+                return  # somebody else was faster
             directories.emptied.add(parent)
             return
         if entry.was is not None:

@@ -144,8 +144,8 @@ class Preparing(Noting):
         """Change nothing but when the key ends by itself."""
         if work.status is None or work.ended:
             return
-        if work.stored is None:
-            self._look_again(work)
+        if work.stored is None and self._look_again(work) is MISSING:  # removed by hand just now
+            return
         work.raw = work.kept = work.stored
         work.sidecar = self._sidecars.merged(work.place, None, op.expires, exists=True)
         work.outcome, work.note = (Outcome.UNCHANGED, "") if work.sidecar is None else (Outcome.UPDATED, "update")

@@ -104,6 +104,7 @@ class Recovery:
         intent = self._intents.load(name)
         if intent is None:
             return
+        os.close(self._tree.make_directories(layout.TMP))  # what is there is to be kept until the end
         directories = Directories(self._tree)
         try:
             if intent.undo:

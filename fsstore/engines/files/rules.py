@@ -29,6 +29,7 @@ LIMIT = 1024 * 1024  # bytes
 NO_MEMBERS = b"{}\n"
 """The content of a file that says nothing."""
 _NAMESPACES = 10_000
+_ATTEMPTS = 100
 _PATIENCE = 0.05  # seconds: a file so young may be half written
 _GONE = (FileNotFoundError, NotADirectoryError)
 _REASONS = {
@@ -49,17 +50,22 @@ class NamespaceRules:
 
     def of(self, namespace: str) -> Rules:
         """Those of one namespace. Raises `BadValue` for a file that makes no sense."""
+        return self._believed(namespace)[1]
+
+    def _believed(self, namespace: str) -> tuple[float, Rules]:
+        """The same, and until when they are believed."""
         found = self._kept.get(namespace)
         now = time.monotonic()
         if found is not None and now < found[0]:
-            return found[1]
+            return found[0], found[1]
         raw, rules = self._read(namespace)
         if found is not None and found[2] == raw:
             rules = found[1]
         if len(self._kept) >= _NAMESPACES:
             self._kept.clear()
-        self._kept[namespace] = now + _BELIEVED, rules, raw
-        return rules
+        until = now + _BELIEVED
+        self._kept[namespace] = until, rules, raw
+        return until, rules
 
     def may_expire(self, namespace: str) -> bool:
         """Whether any key may end by itself; also where a damaged file hides it."""
@@ -68,15 +74,13 @@ class NamespaceRules:
         if found is not None and now < found[0]:
             return found[1]
         try:
-            may = self.of(namespace).expires
+            until, rules = self._believed(namespace)  # together: another thread may have read others since
         except BadValue:
-            may = True
+            return True
         if len(self._mortal) >= _NAMESPACES:
             self._mortal.clear()
-        self._mortal[namespace] = now, may
-        if (kept := self._kept.get(namespace)) is not None:
-            self._mortal[namespace] = kept[0], may
-        return may
+        self._mortal[namespace] = until, rules.expires
+        return rules.expires
 
     def forget(self, namespace: str) -> None:
         """Read them again."""
@@ -103,12 +107,11 @@ class NamespaceRules:
         if raw == NO_MEMBERS:
             self._remove(namespace, path, note)
             return
-        parent = self._tree.make_directories(os.path.dirname(path))
+        os.close(self._tree.make_directories(os.path.dirname(path)))  # it fails before anything is noted, if it does
         try:
-            name = os.path.basename(path)
             try:
-                like = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            except FileNotFoundError:
+                like = self._tree.stat(path)
+            except _GONE:
                 like = None
             self._tree.stage(staged, raw, like, sync=True)
             written = os.stat(staged).st_mtime
@@ -122,14 +125,28 @@ class NamespaceRules:
                     "revision": revision_of(raw),
                 }
             )
-            os.rename(staged, name, dst_dir_fd=parent)
+            self._place(staged, path)
         except BaseException:
             discard(staged)
             raise
         finally:
-            os.close(parent)
             self.forget(namespace)
         sync_files(self._tree, [path])
+
+    def _place(self, staged: bytes, path: str) -> None:
+        """Rename the new file into its place, whose directory goes whenever the last sidecar in it does."""
+        directory, name = os.path.split(path)
+        for left in reversed(range(_ATTEMPTS)):
+            parent = self._tree.make_directories(directory)
+            try:
+                os.rename(staged, name, dst_dir_fd=parent)
+            except FileNotFoundError:
+                if not left or not self._tree.exists(staged):
+                    raise
+            else:
+                return
+            finally:
+                os.close(parent)
 
     def _remove(self, namespace: str, path: str, note: Callable[[dict[str, Any]], None]) -> None:
         """Remove a file that would say nothing, and the directories that this leaves empty."""
