@@ -199,7 +199,10 @@ class Feed(Protocol):
         ...
 
     def told(self, namespace: str | None = None) -> Told:
-        """What all have been told that was there. To be called within ``put``, or it is late already."""
+        """What all have been told that was there. To be called within ``put``, or it is late already.
+
+        Raises `Closed` if it is known no more, as nobody is told any more.
+        """
         ...
 
     def sync(self, timeout: float) -> None:

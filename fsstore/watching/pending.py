@@ -6,6 +6,7 @@ on. The same thread may take the lock again: a signal handler may close what its
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
-from fsstore.errors import StoreError
+from fsstore.errors import Closed, StoreError
 from fsstore.events import GONE, Event, Told
 from fsstore.watching.entries import Action, Entry, Name, entry_of, handed_on
 
@@ -96,12 +97,18 @@ class Pending:
             due = time.monotonic() + self._debounce if self._debounce and not self._attaching else 0.0
             entries[name] = event, due, event, 0, None
             if len(entries) > self._limit:
-                self._drop(None if self._told is None else self._told())
+                self._drop(self._known())
             elif len(entries) > 1 or not self._waiters:
                 return  # whoever waits knows until when
             waiters, self._waiters = self._waiters, []
         for wake in waiters:
             wake()
+
+    def _known(self) -> Told | None:
+        """What whoever reads anew knows, to be noted then; ``None`` if it is noted nowhere, or known no more."""
+        with contextlib.suppress(Closed):  # the store is being closed; what was noted before stays, and is enough
+            return None if self._told is None else self._told()
+        return None
 
     def _merge(self, name: Name, old: Entry, event: Event) -> None:
         """The newest event of a key takes the place of one that was not handed on; what it comes to is said then."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from fsstore.errors import Closed
 from fsstore.events import UNKNOWN, Event, Told
 
 if TYPE_CHECKING:
@@ -52,11 +53,15 @@ class Progress:
             self.handled(entry)
 
     def caught_up(self, told: Callable[[], Told]) -> None:
-        """All has been handed on that a cursor did not know; ``told`` says what is there now."""
-        if self._cursor is not None:
+        """All has been handed on that a cursor did not know; ``told`` says what is there now, or raises `Closed`."""
+        if self._cursor is None:
+            return
+        try:
             handled = self.saved(told(), in_hand=True)
-            if handled is not None and not self._pending.is_over:  # else it was asked of what watches no more
-                self._cursor.reset(handled)
+        except Closed:  # what was noted one by one is enough
+            return
+        if handled is not None and not self._pending.is_over:  # else it was asked of what watches no more
+            self._cursor.reset(handled)
 
     def saved(self, told: Told, *, in_hand: bool) -> Told | None:
         """Of ``told``, what was handled; ``None`` if nobody knows, as events were dropped and it was not read anew.

@@ -149,8 +149,12 @@ class Subscription:
         The file is replaced whole. Raises `StorageFailure`, and `Closed` after the end.
         """
         in_hand = self._worker is None or self._worker is threading.current_thread()
-        saved = self._progress.saved(self._told(), in_hand=in_hand)
-        if self._pending.is_over:  # what is known is not kept up to date any more
+        try:
+            saved = self._progress.saved(self._told(), in_hand=in_hand)
+            is_known = not self._pending.is_over  # else what is known is not kept up to date any more
+        except Closed:
+            is_known = False
+        if not is_known:
             raise self._pending.error or Closed("the subscription has ended. Save before it does, or give it a name.")
         self._save(os.fspath(file), saved)
 

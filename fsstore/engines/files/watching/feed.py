@@ -61,8 +61,11 @@ class FileFeed:
                 _leave(self._watched.tree.root, hub)
 
     def told(self, namespace: str | None = None) -> Told:
-        """What is known to be there."""
-        return {} if self._hub is None else self._hub.told(namespace)
+        """What is known to be there. Raises `Closed` if nobody watches any more: then nothing is known of it."""
+        hub = self._hub  # another thread may take it away
+        if hub is None:
+            raise Closed(f"the store {self._watched.tree.root} is watched no more, here. Watch it anew.")
+        return hub.told(namespace)
 
     def sync(self, timeout: float) -> None:
         """Return when every change that was complete before the call has been put."""
