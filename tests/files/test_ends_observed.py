@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from fsstore.engines.files.watching.endings import Endings
 from fsstore.engines.files.watching.inotify import ISDIR, LimitReached
 from fsstore.engines.files.watching.reconcile import Reconciler
 from fsstore.engines.files.watching.timers import Timers
+
+from .alarm import until
 
 PAST, FAR = "2000-01-01T00:00:00+00:00", "2200-01-01T00:00:00+00:00"
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
@@ -330,3 +333,57 @@ def test_an_end_that_was_taken_back_and_counts_is_noticed(
     monkeypatch.setattr(Endings, "has_ended", lambda self, path: sound(self, path) or path in self.over)
     with pytest.raises(StorageFailure):
         test_what_is_set_anew_while_the_observer_looks_is_told_after_its_end(store, monkeypatch, let_pass, "other")
+
+
+# -- an end that comes while another thread asks how long there is nothing to do ---------------------
+
+
+class Soonest(list[tuple[float, str]]):
+    """The next ends; between two looks of another thread at them the observer goes through a round, once."""
+
+    def __init__(self, ends: list[tuple[float, str]], meanwhile: Callable[[], object]) -> None:
+        super().__init__(ends)
+        self._left, self._asks = [meanwhile], threading.current_thread()
+
+    def _looked(self) -> None:
+        if self._left and threading.current_thread() is self._asks:
+            self._left.pop()()
+
+    def __len__(self) -> int:
+        found = super().__len__()
+        self._looked()
+        return found
+
+    def __getitem__(self, at: Any) -> Any:
+        self._looked()
+        return super().__getitem__(at)
+
+
+def test_the_last_end_comes_while_somebody_asks_whether_all_is_told(store: Store, let_pass: Pass) -> None:
+    store.set("k", 1, ttl=3600)
+    feed, recorder = store._engine.feed(), Recorder()
+    feed.attach(recorder)
+    feed.sync(60)
+    hub: Any = feed._hub  # type: ignore[attr-defined]
+    hub._ask(lambda: None)  # and then it rests
+    known = hub._state.endings._timers
+    until(lambda: hub._is_at_rest)
+    let_pass(3601)
+    known._soonest = soonest = Soonest(known._soonest, lambda: hub._ask(lambda: None))
+    feed.sync(60)
+    feed.detach(recorder)
+    assert [event.kind for event in recorder.events] == ["expired"]
+    assert not soonest._left
+
+
+def _seconds_of_the_first(self: Timers) -> float | None:
+    """A flaw: it is looked whether there is any, and then at the first."""
+    return min(self._soonest[0][0] - time.time(), 60.0) if self._soonest else None
+
+
+def test_a_flaw_that_looks_twice_at_the_next_end_is_noticed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass
+) -> None:
+    monkeypatch.setattr(Timers, "seconds", _seconds_of_the_first)
+    with pytest.raises(IndexError):
+        test_the_last_end_comes_while_somebody_asks_whether_all_is_told(store, let_pass)

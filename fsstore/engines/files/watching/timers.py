@@ -58,8 +58,11 @@ class Timers:
         return found
 
     def seconds(self) -> float | None:
-        """For how long to sleep at most; ``None``: no key ends."""
-        return min(self._soonest[0][0] - time.time(), _AWAKE) if self._soonest else None
+        """For how long to sleep at most; ``None``: no key ends. Other threads ask, too, while one takes the ends."""
+        try:
+            return min(self._soonest[0][0] - time.time(), _AWAKE)
+        except IndexError:
+            return None
 
     def end_of_gone(self, path: str) -> float | None:
         """When a key had ended whose file is there no more, or counts as none; ``None`` if it had not."""
