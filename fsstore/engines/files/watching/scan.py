@@ -82,7 +82,6 @@ class Scan(ABC):
                 os.close(fd)
                 self._drop_unless_scarce(path, error)
                 continue
-            self._unreached.discard(path)
             try:
                 if self._note_watch(directory, number):
                     deep = True
@@ -91,8 +90,13 @@ class Scan(ABC):
                     if self.touched.times is not None:
                         self.touched.note(directory.prefix, os.listdir(fd))
                 below = self._compare(directory, fd)
+            except OSError as error:  # to list it takes one more descriptor
+                self._unwatch(directory)  # so that it is new when it is looked through at last, and so is what is below
+                self._drop_unless_scarce(path, error)
+                continue
             finally:
                 os.close(fd)
+            self._unreached.discard(path)
             for name in directory.below - below:
                 self.drop(directory.prefix + name)
             todo += [(directory.prefix + name, deep) for name in below if deep or name not in directory.below]
