@@ -25,8 +25,10 @@ def pytest_configure() -> None:
 
     They do not where a run was started in the background of a shell.
     """
-    slow = [HealthCheck.too_slow]  # as any machine may be
-    settings.register_profile("fsstore", derandomize=not IS_NIGHTLY, database=None, suppress_health_check=slow)
+    slow = [HealthCheck.too_slow]  # as any machine may be: and so no example has a time by which it must be done
+    settings.register_profile(
+        "fsstore", derandomize=not IS_NIGHTLY, database=None, deadline=None, suppress_health_check=slow
+    )
     settings.load_profile("fsstore")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -512,23 +512,34 @@ def test_one_namespace_alone(disk: fsstore.Store) -> None:
     assert watcher.told() == ["created mine/b 2 by tester"]
 
 
-def test_too_few_descriptors_are_waited_for(watcher: Recorder, disk: fsstore.Store, root: Path) -> None:
+@pytest.mark.parametrize("left", range(4))
+def test_too_few_descriptors_are_waited_for(watcher: Recorder, disk: fsstore.Store, root: Path, left: int) -> None:
+    """None at all, or too few for a look at a directory: to read it takes another one."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = []
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
     try:
-        with pytest.raises(OSError, match="Too many open files"):
-            while True:
+        with watcher.paused(), pytest.raises(OSError, match="Too many open files"):
+            while True:  # the observer has none open that it could use afterwards
                 taken.append(os.open("/dev/null", os.O_RDONLY))
+        for _ in range(left):
+            os.close(taken.pop())
         os.rename(root / "default" / "old.json", root / "default" / "renamed.json")
-        wait_until(lambda: watcher.feed.status().held > 0 or bool(watcher.feed.status().unwatched))
+        os.mkdir(root / "default" / "new")
+        if left < 2:
+            wait_until(lambda: watcher.feed.status().held > 0 or bool(watcher.feed.status().unwatched))
     finally:
         for fd in taken:
             os.close(fd)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert sorted(watcher.told()) == ["created default/renamed 0 by a person", "deleted default/old by a person"]
+    save(root / "default" / "new" / "k.json", "1")
+    assert sorted(watcher.told()) == [
+        "created default/new:k 1 by a person",
+        "created default/renamed 0 by a person",
+        "deleted default/old by a person",
+    ]
 
 
 def test_a_snapshot_is_no_change(disk: fsstore.Store, watcher: Recorder) -> None:

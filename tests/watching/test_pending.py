@@ -267,6 +267,15 @@ def test_a_barrier_waits_for_what_is_in_hand() -> None:
     assert called == [0, 1]
 
 
+def test_more_than_can_be_told_while_the_store_is_closed() -> None:
+    """It is told to read anew; what was noted before stays, as nobody says any more what is there."""
+    pending = a_queue(bound=1, told=lambda: None)
+    pending.put(an_event(C, 1, key="a"))
+    pending.put(an_event(C, 1, key="b"))
+    [entry] = entries(pending)
+    assert (entry[0].kind, entry[0].merged, entry[4]) == ("resync", 2, None)
+
+
 def test_a_deadline_is_kept() -> None:
     pending = a_queue(debounce=1000.0)
     pending.put(an_event("created", 1))
