@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -10,11 +11,26 @@ from files.needs import need_program
 
 import fsstore
 from fsstore.cli import completing, completions, verbs
+from fsstore.cli.verbs import completion
 
 from .command import Command, process, shell
 from .live import Live, until
 
+PATIENT = """
+import sys
+from fsstore.cli import main
+from fsstore.cli.verbs import completion
+completion._PATIENCE = 60
+sys.exit(main())
+"""
+"""The command that gives up later than any machine stands still: what it knows is a suggestion each time."""
 KEYS = ["-odd", "greeting", "it's", "lib:x=1", "my key", "project:alpha:config", "project:beta", "src/main.py", "tab\t"]
+
+
+@pytest.fixture(autouse=True)
+def _no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None in this process, which it would end: a machine may stand still for as long as a person is to wait."""
+    monkeypatch.setattr(completion, "_PATIENCE", 0)
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +139,17 @@ def test_who_takes_too_long_gives_up_without_a_word(directory: Path) -> None:
         assert (*asking.wait(), asking.out) == (0, "", "")
 
 
+def test_a_machine_that_stands_still_does_not_end_these_tests(cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def candidates(words: list[str]) -> list[str]:
+        left.append(signal.getitimer(signal.ITIMER_REAL)[0])
+        return []
+
+    left: list[float] = []
+    monkeypatch.setattr(completing, "candidates", candidates)
+    assert found(cli, "get g") == []
+    assert left == [0]
+
+
 @pytest.mark.parametrize("words", [(), ("bash", "--line", "x"), ("tcsh",)])
 def test_what_cannot_be_meant_is_usage(cli: Command, words: tuple[str, ...]) -> None:
     assert cli("completion", *words).status == 2
@@ -142,14 +169,14 @@ RECORD = {
     "bash": """
 PS1='$ '
 fsstore() {
-    if [ "$1" = completion ]; then "$FSSTORE_PYTHON" -m fsstore "$@"; else printf '%s\\0' "$@" '' >>"$RECORD"; fi
+    if [ "$1" = completion ]; then "$FSSTORE_PYTHON" -c "$PATIENT" "$@"; else printf '%s\\0' "$@" '' >>"$RECORD"; fi
 }
 eval "$(fsstore completion bash)"
 """,
     "zsh": """
 PS1='$ '
 fsstore() {
-    if [ "$1" = completion ]; then "$FSSTORE_PYTHON" -m fsstore "$@"; else printf '%s\\0' "$@" '' >>"$RECORD"; fi
+    if [ "$1" = completion ]; then "$FSSTORE_PYTHON" -c "$PATIENT" "$@"; else printf '%s\\0' "$@" '' >>"$RECORD"; fi
 }
 autoload -Uz compinit
 compinit -u -D
@@ -161,7 +188,7 @@ set -g fish_greeting
 set -g fish_autosuggestion_enabled 0
 function fsstore
     if test "$argv[1]" = completion
-        $FSSTORE_PYTHON -m fsstore $argv
+        $FSSTORE_PYTHON -c "$PATIENT" $argv
     else
         printf '%s\\0' $argv '' >>$RECORD
     end
@@ -199,6 +226,7 @@ def test_a_person_who_presses_tab(name: str, directory: Path, place: Path) -> No
     start, record = place / "start", place / "record"
     start.write_text(RECORD[name])
     environment = {"RECORD": str(record), "TERM": "xterm", "HOME": str(place), "INPUTRC": "/dev/null"}
+    environment["PATIENT"] = PATIENT
     environment |= {"XDG_CONFIG_HOME": str(place), "XDG_DATA_HOME": str(place), "HISTFILE": "/dev/null"}
     with Live(program=program, terminal=(50, 200), talk=True, **environment) as typing:
         typing.press(f". {start}; touch {place}/begun\n")
