@@ -20,15 +20,19 @@ IS_NIGHTLY = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1")) > 1
 
 
 def pytest_configure() -> None:
-    """The same examples each time, other ones each night; and interrupts interrupt.
+    """The same examples each time, other ones each night, however long one takes; and signals are heard.
 
-    They do not where a run was started in the background of a shell.
+    They are not where a run was started in the background of a shell, or so that it outlives its terminal.
     """
     slow = [HealthCheck.too_slow]  # as any machine may be
-    settings.register_profile("fsstore", derandomize=not IS_NIGHTLY, database=None, suppress_health_check=slow)
+    settings.register_profile(
+        "fsstore", derandomize=not IS_NIGHTLY, database=None, suppress_health_check=slow, deadline=None
+    )
     settings.load_profile("fsstore")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
