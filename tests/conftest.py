@@ -21,9 +21,9 @@ IS_NIGHTLY = int(os.environ.get("FSSTORE_FAULT_ROUNDS", "1")) > 1
 
 
 def pytest_configure() -> None:
-    """The same examples each time, other ones each night; and interrupts interrupt.
+    """The same examples each time, other ones each night, however long one takes; and signals are heard.
 
-    They do not where a run was started in the background of a shell.
+    They are not where a run was started in the background of a shell, or so that it outlives its terminal.
     """
     slow = [HealthCheck.too_slow]  # as any machine may be: and so no example has a time by which it must be done
     settings.register_profile(
@@ -32,6 +32,8 @@ def pytest_configure() -> None:
     settings.load_profile("fsstore")
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -409,15 +409,15 @@ def test_a_loop_that_is_closed_in_the_middle_leaves_nothing_held(store: Store) -
     def work() -> Steps[None]:
         lock = yield Entering(store.lock("job"))
         try:
-            yield Once()
+            yield waits.pop()
         finally:
             lock.release()
 
-    loop = asyncio.new_event_loop()
+    loop, waits = asyncio.new_event_loop(), [Once()]
+    reached = waits[0].reached
     task = loop.create_task(arun(work()))
-    while store.locked_by("job") is None:
-        loop.run_until_complete(asyncio.sleep(0))
-    loop.run_until_complete(asyncio.to_thread(bool))
+    loop.run_until_complete(reached.wait())
+    assert store.locked_by("job") is not None
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is destroyed, as is meant here

@@ -285,3 +285,8 @@ def test_a_damaged_file_is_read_or_called_malformed(value: Any, position: int, d
             decode(bytes(raw))
     else:
         assert repr(decode(bytes(raw))) == repr(expected)
+
+
+def test_an_example_may_take_as_long_as_the_machine_likes() -> None:
+    """By itself hypothesis allows each 0.2 seconds of real time."""
+    assert settings().deadline is None

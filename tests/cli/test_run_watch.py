@@ -134,7 +134,7 @@ def test_a_signal_ends_it_and_the_run_under_way(place: Path, directory: Path, nu
     waits = agent(place, text + ("\n    signal.pause()" if busy else ""))
     assert process("-n", "box", "set", "a", "1").status == 0
     with Live("run", "--watch", "box", waits, "--replay") as reacting:
-        reacting.until(lambda live: "begun" in live.err and (busy or live.lines))
+        reacting.until(lambda live: "begun\n" in live.err and (busy or live.lines))
         assert reacting.end(number) == (128 + number, "begun\n")
     with fsstore.open(directory) as store:
         [commit] = [commit for commit in store.log() if commit.agent == "agent"]
