@@ -35,17 +35,17 @@ with fsstore.open(root, agent=name) as store:
             if stats.ready + stats.leased + stats.delayed == 0:
                 break
             continue
-        if done == (2 if is_victim else 5):  # the others leave enough for the victims, until these are killed
-            if is_victim:
-                queue.extend(job, 600)  # so that the other victim holds another one, however late it comes
-            print("holds", job.item, flush=True)
-            sys.stdin.readline()
-            if is_victim:
-                queue.extend(job)
-                print("may be killed", flush=True)
-                sys.stdin.readline()
-            is_victim, done = False, 6
         try:
+            if done == (2 if is_victim else 5):  # the others leave enough for the victims, until these are killed
+                if is_victim:
+                    queue.extend(job, 600)  # so that the other victim holds another one, however late it comes
+                print("holds", job.item, flush=True)
+                sys.stdin.readline()
+                if is_victim:
+                    queue.extend(job)
+                    print("may be killed", flush=True)
+                    sys.stdin.readline()
+                is_victim, done = False, 6
             if job.item % 10 == 7:
                 queue.nack(job, error="it fails")
                 continue
