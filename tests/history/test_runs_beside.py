@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pytest
 
 from fsstore.engines.files import runs as runs_module
 from fsstore.engines.files.atomic import Tree
+from fsstore.engines.files.locked import sharing
 from fsstore.engines.files.runs import Runs
 from fsstore.engines.files.worktree import WorkTree
 from fsstore.records import Run
@@ -25,14 +26,12 @@ def _run(status: str) -> Run:
 def test_a_run_that_ends_while_it_is_looked_at_was_not_killed(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, theirs = Runs(Tree(str(scratch))), Runs(Tree(str(scratch)))
     mine.begin(_run("running"))
-    sound = filelock.lock_descriptor
 
-    def lock_descriptor(fd: int, **options: Any) -> bool:
-        monkeypatch.setattr(runs_module, "lock_descriptor", sound)
+    def meanwhile(fd: int) -> AbstractContextManager[bool]:
         mine.end(_run("ok"))  # after its status was read
-        return sound(fd, **options)
+        return sharing(fd)
 
-    monkeypatch.setattr(runs_module, "lock_descriptor", lock_descriptor)
+    monkeypatch.setattr(runs_module, "sharing", meanwhile)
     assert theirs.all()["one"].status == "ok"
 
 

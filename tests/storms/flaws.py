@@ -120,6 +120,7 @@ def _listed_before_watched() -> None:
 
 
 def _moves_of_the_store_ignored() -> None:
+    """Nor is what was not found looked for once more, by which most of it would be found."""
     sound = Reconciler._hint_itself
 
     def hint_itself(self: Reconciler, number: int, directory: Directory | None, mask: int) -> None:
@@ -128,6 +129,7 @@ def _moves_of_the_store_ignored() -> None:
         self._everything = everything
 
     _replace(Reconciler, "_hint_itself", hint_itself)
+    _replace(Scan, "_mode", lambda self, path: 0)
 
 
 def _moved_watches_kept() -> None:
