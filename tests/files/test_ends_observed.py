@@ -179,6 +179,22 @@ def test_an_end_is_not_lost_when_the_clock_is_set_back_right_then(store: Store, 
     assert found.has_ended("default/k.json")
 
 
+@pytest.mark.parametrize("anew", [None, 1e9 + 500])
+def test_an_end_that_had_come_is_kept_when_the_clock_is_set_back_before_it_is_taken_away(
+    clock: Clock, anew: float | None
+) -> None:
+    """A round finds the end come, the clock is set back, and somebody sweeps or sets the key anew: it had ended."""
+    found = Timers()
+    found.note("default/k.json", clock.now + 5)
+    clock.now += 6
+    found.begin()
+    clock.now -= 100
+    assert found.has_come("default/k.json")
+    found.note("default/k.json", anew)
+    assert found.over == {"default/k.json": 1e9 + 5}
+    assert found.take() == {"default/k.json"}
+
+
 def test_who_sleeps_until_an_end_looks_at_the_clock_now_and_then(store: Store, clock: Clock) -> None:
     store.set("k", 1, ttl=3600)
     found = known(store)
