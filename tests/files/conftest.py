@@ -17,6 +17,7 @@ from fsstore.engines.files.watching import catchup, held
 
 from . import children
 from .needs import need
+from .recorder import Recorder
 
 AGES = 3600  # seconds
 INVALID_AFTER = held.INVALID_AFTER
@@ -61,6 +62,14 @@ def disk(root: Path) -> Iterator[fsstore.Store]:
     """An open store on files, written to by the agent ``tester``."""
     with fsstore.open(root, agent="tester") as opened:
         yield opened
+
+
+@pytest.fixture
+def watcher(disk: fsstore.Store) -> Iterator[Recorder]:
+    """Somebody who watches it."""
+    recorder = Recorder(disk)
+    yield recorder
+    recorder.feed.detach(recorder)
 
 
 @pytest.fixture(autouse=True)

@@ -47,6 +47,19 @@ def after(
     monkeypatch.setattr(owner, name, then)
 
 
+def after_any(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Act) -> None:
+    """The same, whether the function does its part or fails."""
+    real, acting = getattr(owner, name), once(act)
+
+    def then(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return real(*args, **kwargs)
+        finally:
+            acting()
+
+    monkeypatch.setattr(owner, name, then)
+
+
 def before(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, act: Act, when: Callable[..., bool] | None = None
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -179,6 +180,22 @@ def test_an_end_is_not_lost_when_the_clock_is_set_back_right_then(store: Store, 
     assert found.has_ended("default/k.json")
 
 
+@pytest.mark.parametrize("anew", [None, 1e9 + 500])
+def test_an_end_that_had_come_is_kept_when_the_clock_is_set_back_before_it_is_taken_away(
+    clock: Clock, anew: float | None
+) -> None:
+    """A round finds the end come, the clock is set back, and somebody sweeps or sets the key anew: it had ended."""
+    found = Timers()
+    found.note("default/k.json", clock.now + 5)
+    clock.now += 6
+    found.begin()
+    clock.now -= 100
+    assert found.has_come("default/k.json")
+    found.note("default/k.json", anew)
+    assert found.over == {"default/k.json": 1e9 + 5}
+    assert found.take() == {"default/k.json"}
+
+
 def test_who_sleeps_until_an_end_looks_at_the_clock_now_and_then(store: Store, clock: Clock) -> None:
     store.set("k", 1, ttl=3600)
     found = known(store)
@@ -276,6 +293,42 @@ def test_an_end_that_goes_unseen_is_noticed(store: Store, monkeypatch: pytest.Mo
     monkeypatch.setattr(Endings, "end_of_gone", lambda self, path: None)
     with pytest.raises(AssertionError):
         test_an_end_is_told_though_the_file_is_gone_before_anybody_looked(store, monkeypatch, let_pass, "sweep")
+
+
+def check_ended_and_linked(store: Store, let_pass: Pass, *, is_told: bool) -> None:
+    """The file of a key that has ended becomes a link, before or after its end was told: there is no such key."""
+    store.set("k", 1, ttl=3600)
+    path = Path(store._engine.place) / "default/k.json"
+    feed, recorder = store._engine.feed(), Recorder()
+    feed.attach(recorder)
+    let_pass(7200)
+    if is_told:
+        path.touch()
+        feed.sync(60)
+    path.with_name("link").symlink_to(os.devnull)
+    path.with_name("link").rename(path)
+    assert store.get("k", None) is None
+    feed.sync(60)
+    feed.detach(recorder)
+    assert recorder.told == [("expired", "k")]
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_what_has_ended_cannot_be_read_and_is_no_bad_value(store: Store, let_pass: Pass, is_told: bool) -> None:
+    check_ended_and_linked(store, let_pass, is_told=is_told)
+
+
+def test_an_observer_that_asks_for_the_end_only_of_what_can_be_read_is_noticed(
+    store: Store, monkeypatch: pytest.MonkeyPatch, let_pass: Pass
+) -> None:
+    sound = Reconciler._has_ended
+
+    def has_ended(self: Reconciler, directory: Any, name: str, status: os.stat_result) -> bool:
+        return not stat.S_ISLNK(status.st_mode) and sound(self, directory, name, status)
+
+    monkeypatch.setattr(Reconciler, "_has_ended", has_ended)
+    with pytest.raises(AssertionError):
+        check_ended_and_linked(store, let_pass, is_told=True)
 
 
 # -- what comes between two looks ------------------------------------------------------------------

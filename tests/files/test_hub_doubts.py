@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +20,16 @@ from fsstore.engines.files.watching.scan import Scan
 from . import children
 from .needs import need_root
 from .recorder import Recorder
+from .scripted import after_any
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
 
 
 @pytest.fixture
-def disk(root: Path) -> Iterator[fsstore.Store]:
-    """An open store with one key."""
-    with fsstore.open(root, agent="tester") as opened:
-        opened.set("a", 1)
-        yield opened
-
-
-@pytest.fixture
-def watcher(disk: fsstore.Store) -> Iterator[Recorder]:
-    """Somebody who watches it."""
-    recorder = Recorder(disk)
-    yield recorder
-    recorder.feed.detach(recorder)
-
-
-def once(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable[[], None]) -> None:
-    """Do something right after the next call of a function."""
-    original = getattr(where, name)
-    done: list[bool] = []
-
-    def acting(*args: Any, **named: Any) -> Any:
-        try:
-            return original(*args, **named)
-        finally:
-            if not done:
-                done.append(True)
-                act()
-
-    monkeypatch.setattr(where, name, acting)
+def disk(disk: fsstore.Store) -> fsstore.Store:
+    """With one key."""
+    disk.set("a", 1)
+    return disk
 
 
 def check_rewritten(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +39,7 @@ def check_rewritten(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypa
     since = watcher.feed.told()
     disk.set("a", 2)
     watcher.events()
-    once(monkeypatch, catchup, "read_descriptor", lambda: os.utime(path))
+    after_any(monkeypatch, catchup, "read_descriptor", lambda: os.utime(path))
     late = Recorder(disk, since)
     try:
         assert [(event.key, event.value) for event in late.events()] == [("a", 2)]
@@ -113,7 +88,7 @@ def check_blink(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch:
     def open_file(path: bytes) -> int:
         monkeypatch.setattr(state, "_open", opened)
         root.rename(away)
-        once(monkeypatch, state, "is_there", lambda: os.rename(away, root))
+        after_any(monkeypatch, state, "is_there", lambda: os.rename(away, root))
         return int(opened(path))
 
     monkeypatch.setattr(state, "_open", open_file)

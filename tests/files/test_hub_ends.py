@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -134,6 +135,48 @@ def test_nobody_is_attached_to_a_closed_store(root: Path) -> None:
     with pytest.raises(Closed):
         shared.attach(Sink())
     assert hubs() == 0
+
+
+def check_closed_between(disk: fsstore.Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store is closed after a watcher was noted, and before the observer that others share has taken it."""
+    with fsstore.open(root, agent="other") as other:
+        watcher = Recorder(other)
+        shared: Any = disk._engine.feed()
+        hub, attach = watcher.feed._hub, Hub.attach  # type: ignore[attr-defined]
+
+        def attach_late(self: Hub, *args: Any, **named: Any) -> Any:
+            shared.close()
+            return attach(self, *args, **named)
+
+        monkeypatch.setattr(Hub, "attach", attach_late)
+        with contextlib.suppress(Closed):
+            shared.attach(Sink())
+        assert [each for each, _, _ in hub._audience._sinks] == [watcher]
+        with pytest.raises(Closed):
+            shared.attach(Sink())
+        watcher.feed.detach(watcher)
+    assert hubs() == 0
+
+
+def test_a_store_is_closed_while_somebody_comes(
+    disk: fsstore.Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_closed_between(disk, root, monkeypatch)
+
+
+def test_a_flaw_that_takes_who_has_gone_is_noticed(
+    disk: fsstore.Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flaw: whoever was attached is not asked for once more."""
+
+    class Staying(list[Any]):
+        def __contains__(self, sink: object) -> bool:
+            return True
+
+    shared: Any = disk._engine.feed()
+    shared._sinks = Staying()
+    with pytest.raises(AssertionError):
+        check_closed_between(disk, root, monkeypatch)
 
 
 def test_a_waking_goes_into_no_other_file(tmp_path: Path) -> None:

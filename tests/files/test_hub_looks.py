@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,40 +19,16 @@ from fsstore.engines.files.watching.scan import Scan
 from fsstore.opening import configure
 
 from .recorder import Recorder
+from .scripted import after_any
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is Linux's")
 
 
 @pytest.fixture
-def disk(root: Path) -> Iterator[fsstore.Store]:
-    """An open store with one key."""
-    with fsstore.open(root, agent="tester") as opened:
-        opened.set("a", 1)
-        yield opened
-
-
-@pytest.fixture
-def watcher(disk: fsstore.Store) -> Iterator[Recorder]:
-    """Somebody who watches it."""
-    recorder = Recorder(disk)
-    yield recorder
-    recorder.feed.detach(recorder)
-
-
-def once(monkeypatch: pytest.MonkeyPatch, where: Any, name: str, act: Callable[[], None]) -> None:
-    """Do something right after the next call of a function."""
-    original = getattr(where, name)
-    done: list[bool] = []
-
-    def acting(*args: Any, **named: Any) -> Any:
-        try:
-            return original(*args, **named)
-        finally:
-            if not done:
-                done.append(True)
-                act()
-
-    monkeypatch.setattr(where, name, acting)
+def disk(disk: fsstore.Store) -> fsstore.Store:
+    """With one key."""
+    disk.set("a", 1)
+    return disk
 
 
 def check_mended(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +40,7 @@ def check_mended(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch
         os.rename(root / "new", path)
 
     watcher.events()
-    once(monkeypatch, state, "_open", mend)
+    after_any(monkeypatch, state, "_open", mend)
     os.mkfifo(root / "pipe")
     os.rename(root / "pipe", path)
     found = [(event.kind, event.value) for event in [*watcher.events(), *watcher.events()]]
@@ -116,7 +92,7 @@ def check_back(disk: fsstore.Store, watcher: Recorder, root: Path, monkeypatch: 
             done.append(True)
             root.rename(away)
             if flags:  # a directory: whether it is there is asked twice
-                once(monkeypatch, state._tree, "stat", lambda: os.rename(away, root))
+                after_any(monkeypatch, state._tree, "stat", lambda: os.rename(away, root))
                 return opened(path, *flags)
             try:
                 return opened(path)

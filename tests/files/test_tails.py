@@ -157,6 +157,39 @@ def test_in_a_compacted_journal_nothing_is_read_again(tail: Tail, file: Path) ->
     assert times(tail) == [3.0, 4.0]
 
 
+def check_same_tick(tail: Tail, file: Path) -> None:
+    """Lines of one time of the clock, of which some came between two compactings that nobody has seen."""
+    add(file, line(2.0, "ns/a.json"))
+    assert times(tail) == [2.0]
+    compact(file, line(3.0, "ns/c.json") + line(2.0, "ns/a.json") + line(2.0, "ns/b.json"))  # whose order is another
+    add(file, line(3.0, "ns/d.json"))
+    assert [each["path"] for each in tail.lines()] == ["ns/c.json", "ns/b.json", "ns/d.json"]
+    compact(file, line(3.0, "ns/d.json") + line(2.0, "ns/b.json") + line(3.0, "ns/c.json") + line(3.0, "ns/e.json"))
+    assert [each["path"] for each in tail.lines()] == ["ns/e.json"]
+
+
+def test_of_lines_of_one_tick_each_is_read_once(tail: Tail, file: Path) -> None:
+    check_same_tick(tail, file)
+
+
+class Later(Tail):
+    """A flaw: only what is later than all that was read is new in a compacted journal."""
+
+    __slots__ = ()
+
+    def _add(self, line: tails.Line, after: float, found: list[tails.Line]) -> None:
+        if line["time"] != after:
+            super()._add(line, after, found)
+
+
+def test_a_flaw_that_takes_only_what_is_later_is_noticed(file: Path) -> None:
+    flawed = Later(Tree(str(file.parent)), NAME)
+    flawed.pass_over(1.0)
+    with pytest.raises(AssertionError):
+        check_same_tick(flawed, file)
+    flawed.close()
+
+
 def test_what_came_after_the_compacting_counts_though_the_clock_was_set_back(tail: Tail, file: Path) -> None:
     add(file, line(1000.0))
     assert times(tail) == [1000.0]

@@ -193,15 +193,19 @@ class Endings:
     def _listed(self, directory: str) -> tuple[set[str], set[str]]:
         """Names of the files in a directory that may be metadata, and of the directories in it."""
         files, below = set(), set()
-        with os.scandir(self._tree.absolute(directory)) as entries:
-            for entry in entries:
-                name = os.fsdecode(entry.name)
-                if name.startswith("."):
-                    continue
-                if name.endswith(".json"):
-                    files.add(name)
-                elif entry.is_dir(follow_symlinks=False):
-                    below.add(name)
+        fd = self._tree.open(directory, DIRECTORY)  # whose path may be longer than the kernel takes in one call
+        try:
+            with os.scandir(fd) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if name.startswith("."):
+                        continue
+                    if name.endswith(".json"):
+                        files.add(name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.add(name)
+        finally:
+            os.close(fd)
         return files, below
 
     def _read(self, path: str, known: bytes = b"") -> None:

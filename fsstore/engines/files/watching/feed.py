@@ -30,7 +30,7 @@ class FileFeed:
         """Tell a sink of every change from now on; first of all that differs. Raises `Closed`."""
         with self._mutex:
             if self._is_closed:
-                raise Closed(f"the store {self._watched.tree.root} was closed while somebody began to watch it.")
+                raise self._closed()
             if self._hub is not None and self._hub.has_ended:  # by a failure, which its watchers were told
                 _leave(self._watched.tree.root, self._hub)
                 self._hub, self._sinks = None, []
@@ -39,10 +39,20 @@ class FileFeed:
             self._sinks.append(sink)
             hub = self._hub
         try:
-            return hub.attach(sink, namespace, since, tell=tell)
+            told = hub.attach(sink, namespace, since, tell=tell)
         except BaseException:
             self.detach(sink)
             raise
+        with self._mutex:
+            is_left = sink in self._sinks
+        if not is_left:  # it was detached before it came: where others share the observer, it would be told for ever
+            hub.detach(sink)
+            if self._is_closed:
+                raise self._closed()
+        return told
+
+    def _closed(self) -> Closed:
+        return Closed(f"the store {self._watched.tree.root} was closed while somebody began to watch it.")
 
     def detach(self, sink: Sink) -> None:
         """Tell it nothing more; the last one of the process ends the thread."""

@@ -83,11 +83,8 @@ class Reconciler(Hinted):
             self._unreadable(directory, name, mask, error)
             return
         try:
-            if self.endings.ends and self.endings.has_ended(path):
-                self._tell_ended(directory, name, signature(os.fstat(fd)), self.endings.ends[path])
+            if (self.endings.ends or self.endings.over) and self._has_ended(directory, name, os.fstat(fd)):
                 return
-            if self.endings.over and (ended := self.endings.over.get(path)) is not None:  # and then it was set anew
-                self._tell_ended(directory, name, NO_SIGNATURE, ended)
             if not mask & hints.MOVED_TO or not self._read_written(fd, directory, name, path):
                 self._read(fd, directory, name, path, mask)
         except OSError as error:
@@ -237,6 +234,16 @@ class Reconciler(Hinted):
                 return
         self._tell_gone(directory, name, deleted)
 
+    def _has_ended(self, directory: Directory, name: str, status: os.stat_result) -> bool:
+        """Tell that the key of a file has ended, if it has; whether the file, which has this status, counts as none."""
+        path = directory.prefix + name
+        if self.endings.has_ended(path):
+            self._tell_ended(directory, name, signature(status), self.endings.ends[path])
+            return True
+        if (ended := self.endings.over.get(path)) is not None:  # and then it was set anew
+            self._tell_ended(directory, name, NO_SIGNATURE, ended)
+        return False
+
     def _tell_ended(self, directory: Directory, name: str, now: bytes, end: float) -> None:
         """The key has ended by itself; its file, of that signature, counts as none, whoever removes it."""
         path = directory.prefix + name
@@ -292,11 +299,12 @@ class Reconciler(Hinted):
             self.held.wait(path, mask, 100 * held.MILLISECOND)
             return
         try:
-            now = signature(self._tree.stat(path))
+            status = self._tree.stat(path)
         except OSError:
             self._absent(directory, name, mask)
             return
-        self._tell_invalid(directory, name, error, now + UNREADABLE)
+        if not self._has_ended(directory, name, status):
+            self._tell_invalid(directory, name, error, signature(status) + UNREADABLE)
 
     def _tell_invalid(self, directory: Directory, name: str, error: OSError | values.Malformed, mark: bytes) -> None:
         self.held.drop(directory.prefix + name)

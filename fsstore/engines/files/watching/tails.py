@@ -24,7 +24,7 @@ Line = dict[str, Any]
 class Tail:
     """How far one journal has been read. The file stays open, so that no other one can be taken for it."""
 
-    __slots__ = ("_after", "_at", "_fd", "_is_told", "_newest", "_path", "_repeated", "_tree")
+    __slots__ = ("_after", "_at", "_fd", "_is_told", "_known", "_newest", "_path", "_repeated", "_same", "_tree")
 
     def __init__(self, tree: Tree, path: str) -> None:
         self._tree, self._path = tree, path
@@ -32,13 +32,18 @@ class Tail:
         self._at = 0
         self._newest = 0.0
         """The time of the newest line that was read."""
-        self._repeated, self._after = 0, 0.0
-        """In the first bytes of a compacted file are lines that were read before; those are no newer than this."""
+        self._same: set[tuple[Any, ...]] = set()
+        """What was read of just that time: a clock may tell the same one twice."""
+        self._repeated, self._after, self._known = 0, 0.0, self._same
+        """In the first bytes of a compacted file are lines that were read before; those are no newer than this.
+
+        Of those of just that time, it is known which they are: in a compacted file they stand in another order.
+        """
         self._is_told = False
 
     def pass_over(self, newest: float) -> None:
         """Read from the end of what is there now; no line in it is newer than a time."""
-        self._newest = newest
+        self._newest = math.nextafter(newest, math.inf)  # nor is one of just that time new
         with self._telling():
             if self._is_open():
                 self._at = self._end()
@@ -58,7 +63,7 @@ class Tail:
         self.close()
         with self._telling():
             if self._is_open():
-                self._repeated, self._after = self._end(), self._newest
+                self._repeated = self._end()
 
     def lines(self, *, quick: bool = False) -> list[Line]:
         """What was added, in order, up to the last whole line. Nothing if it cannot be read; that is logged.
@@ -105,10 +110,16 @@ class Tail:
 
     def _add(self, line: Line, after: float, found: list[Line]) -> None:
         at = line["time"]
-        if at > after:
-            found.append(line)
+        if at < after:
+            return
+        which = line["path"], line.get("op"), line.get("revision"), line.get("agent"), line.get("run")
+        if at == after and which in self._known:
+            return
         if at > self._newest:
-            self._newest = at
+            self._newest, self._same = at, {which}
+        elif at == self._newest:
+            self._same.add(which)
+        found.append(line)
 
     def _end(self) -> int:
         """Where the last whole line ends; somebody may be writing another one."""
@@ -125,7 +136,8 @@ class Tail:
         except FileNotFoundError:
             return False
         is_known = self._is_told  # some of it was read before it went bad
-        self._at, self._repeated, self._after = 0, self._end() if is_known else compacted(self._fd), self._newest
+        self._at, self._repeated = 0, self._end() if is_known else compacted(self._fd)
+        self._after, self._known = self._newest, self._same
         return True
 
     @contextlib.contextmanager

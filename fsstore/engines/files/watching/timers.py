@@ -33,13 +33,12 @@ class Timers:
         old = self.ends.get(path)
         if old == end:
             return
-        now = time.time()
         if end is None:
             del self.ends[path]
         else:
             self.ends[path] = end
             heapq.heappush(self._soonest, (end, path))
-        if old is not None and old <= now:
+        if old is not None and old <= max(time.time(), self._now):
             self._changed.add(path)
             self.over[path] = old
 
