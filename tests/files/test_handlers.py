@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import fsstore
 from fsstore import Store
 from fsstore.engines.files import collector
 from fsstore.history import repository
@@ -113,3 +114,14 @@ def test_a_semaphore_is_entered_in_a_child_forked_while_another_thread_enters_it
     with within(60), semaphore:
         pass
     assert children == [0]
+
+
+def test_a_store_is_closed_while_its_own_thread_opens_a_kept_file(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its reading does, which finds that somebody has put another file in the place of one that is kept open."""
+    disk.set("k", 1)
+    file = disk._engine._gate._file  # type: ignore[attr-defined]
+    before(monkeypatch, os, "dup2", disk.close)
+    with within(30):
+        file.open()
+    with pytest.raises(fsstore.Closed):
+        disk.get("k")
