@@ -23,12 +23,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class Entered(Recipe, ABC, Generic[T]):
     """One object may be shared: each thread and each task leaves what it has entered itself, the last first."""
 
-    __slots__ = ("_inside", "_mutex")
+    __slots__ = ("_inside",)
 
     def __init__(self, space: Recipes, name: str) -> None:
         super().__init__(space, name)
-        self._inside: dict[object, list[T]] = {}
-        self._mutex = threading.Lock()
+        self._inside: dict[object, tuple[object, T]] = {}
+        """In order, with who has entered. No lock: a signal handler or a forked child could wait for it for ever."""
 
     @abstractmethod
     def _take(self) -> Steps[T]:
@@ -74,19 +74,18 @@ class Entered(Recipe, ABC, Generic[T]):
         return called  # type: ignore[return-value]
 
     def _entered(self, taken: T) -> T:
-        with self._mutex:
-            self._inside.setdefault(_caller(), []).append(taken)
+        self._inside[object()] = _caller(), taken
         return taken
 
     def _left(self) -> T:
-        with self._mutex:
-            caller = _caller()
-            if caller not in self._inside:  # left in another task than it was entered in
-                caller = next(reversed(self._inside))
-            taken = self._inside[caller].pop()
-            if not self._inside[caller]:
-                del self._inside[caller]
-        return taken
+        caller = _caller()
+        while True:
+            inside = list(self._inside.items())
+            own = [key for key, (who, _) in inside if who == caller]
+            key = own[-1] if own else inside[-1][0]  # left in another task than it was entered in
+            found = self._inside.pop(key, None)
+            if found is not None:  # else such another task has left it meanwhile
+                return found[1]
 
 
 def _caller() -> object:

@@ -31,7 +31,7 @@ class Waiters:
     def start_over(self) -> None:
         """Nobody waits: in a forked child those who do are in the parent."""
         self._waiting: dict[Name, list[Wake]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may close the store while its own thread is in it
         self._attaching = threading.Lock()
         self._count = 0
         self._process = os.getpid()
@@ -95,9 +95,13 @@ class Waiters:
     def add(self, name: Name, wake: Wake) -> None:
         """Wake this one at the next change of the key. Raises what ended the watching, if none will come."""
         with self._lock:
-            if self._ended is not None:
-                raise self._ended
-            self._waiting.setdefault(name, []).append(wake)
+            wakes = self._waiting.get(name, [])
+            wakes.append(wake)
+            self._waiting[name] = wakes
+            ended = self._ended  # looked at last: a handler in this thread may have ended it since, and woken the rest
+            if ended is not None:
+                self._waiting.pop(name, None)
+                raise ended
 
     def discard(self, name: Name, wake: Wake) -> None:
         """Whoever this would wake waits no more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -10,9 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from files.alarm import until
 from files.mounts import served_disk, small_disk
 
 import fsstore
@@ -96,43 +100,108 @@ def test_records_after_one_whose_sync_failed(scratch: Path, monkeypatch: pytest.
         assert "large" not in store
 
 
-def test_one_of_two_threads_is_told_of_a_failure(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both records were in the pages that could not be written; the system tells only the first who asks."""
-    sound = os.fdatasync
-    waiting, told = threading.Event(), threading.Event()
-    answers: dict[str, str] = {}
+class Watched:
+    """A lock that tells how many wait for it, or did."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.waiting = 0
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self.waiting += 1
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def during_a_sync(
+    store: fsstore.Store, patch: pytest.MonkeyPatch, others: list[str], then: Callable[[], bool], error: OSError | None
+) -> tuple[list[str], int]:
+    """What is acknowledged when others write while "first" is synced, and how many syncs there were.
+
+    The first sync ends, with this error, when ``then`` holds or the others are done; the system tells it alone.
+    """
+    sound, calls = os.fdatasync, []
 
     def fdatasync(fd: int) -> None:
-        if threading.current_thread().name == "first":
-            assert waiting.wait(10)
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-        if threading.current_thread().name == "second":
-            waiting.set()
-            assert told.wait(10)
+        calls.append(fd)
+        if len(calls) > 1:
+            sound(fd)
+            return
+        futures.extend(pool.submit(write, key) for key in others)
+        until(lambda: then() or all(future.done() for future in futures))
+        if error is not None:
+            raise error
         sound(fd)
 
+    def write(key: str) -> str:
+        with contextlib.suppress(fsstore.StoreError):
+            store.set(key, 1)
+            return key
+        return ""
+
+    futures: list[Future[str]] = []
+    with ThreadPoolExecutor(len(others)) as pool, patch.context() as patched:
+        patched.setattr(os, "fdatasync", fdatasync)
+        answers = [write("first"), *(future.result(60) for future in futures)]
+    return [key for key in answers if key], len(calls)
+
+
+def test_one_of_two_threads_is_told_of_a_failure(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both records were in the pages that could not be written; the system tells only the first who asks."""
     with fsstore.open(scratch / "store", durability="power") as store:
-
-        def write(key: str) -> None:
-            try:
-                store.set(key, 1)
-                answers[key] = "acknowledged"
-            except fsstore.StoreError:
-                answers[key] = "refused"
-            told.set()
-
         store.set("c", 1)
-        monkeypatch.setattr(os, "fdatasync", fdatasync)
-        threads = [
-            threading.Thread(target=write, args=(key,), name=name) for key, name in (("a", "first"), ("b", "second"))
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        monkeypatch.setattr(os, "fdatasync", sound)
-        assert answers == {"a": "refused", "b": "refused"}
+        store._engine._stripes.log._syncing = watched = Watched()  # type: ignore[attr-defined]
+        failure = OSError(errno.EIO, os.strerror(errno.EIO))
+        acknowledged, _ = during_a_sync(store, monkeypatch, ["b"], lambda: watched.waiting > 0, failure)
+        assert acknowledged == []
         store.set("b", 2)
+
+
+def test_who_syncs_before_the_failure_is_known_would_be_caught(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fsstore.open(scratch / "store", durability="power") as store:
+        store.set("c", 1)
+        store._engine._stripes.log._syncing = contextlib.nullcontext()  # type: ignore[attr-defined]
+        failure = OSError(errno.EIO, os.strerror(errno.EIO))
+        acknowledged, _ = during_a_sync(store, monkeypatch, ["b"], lambda: False, failure)
+        assert acknowledged == ["b"], "though the system did not write its record"
+
+
+def test_one_sync_serves_all_who_have_waited_for_it(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But not the one that was under way when their records were written."""
+    with fsstore.open(scratch / "store", durability="power") as store:
+        store.set("c", 1)
+        store._engine._stripes.log._syncing = watched = Watched()  # type: ignore[attr-defined]
+        acknowledged, syncs = during_a_sync(store, monkeypatch, ["a", "b"], lambda: watched.waiting == 2, None)
+        assert acknowledged == ["first", "a", "b"]
+        assert syncs == 2
+
+
+def test_a_sync_that_was_interrupted_serves_nobody(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def fdatasync(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    with fsstore.open(scratch / "store", durability="power") as store:
+        store.set("c", 1)
+        wal = store._engine._stripes.log  # type: ignore[attr-defined]
+
+        class Interrupted(Watched):
+            def __enter__(self) -> None:
+                super().__enter__()
+                if not calls:  # another thread's turn, while the one that waits here has its record in the log
+                    with pytest.raises(KeyboardInterrupt):
+                        wal._sync()
+
+        wal._syncing = Interrupted()
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        store.set("d", 1)
+        assert len(calls) == 2
 
 
 def test_where_mounts_have_no_numbers_no_file_is_taken_for_the_same(

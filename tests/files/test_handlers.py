@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 import time
 from typing import Any
 
 import pytest
 
+import fsstore
 from fsstore import Store
 from fsstore.engines.files import collector
 from fsstore.history import repository
-from fsstore.recipes import ulids
+from fsstore.recipes import entered, ulids
 
 from .alarm import within
-from .scripted import after, before
+from .scripted import after, before, elsewhere
 
 
 @pytest.mark.parametrize("step", ["isenabled", "disable", "enable"])
@@ -67,3 +70,58 @@ def test_the_history_is_read_while_it_is_opened(disk: Store, monkeypatch: pytest
     with within(30):
         assert len(list(disk.log())) == 2
     assert seen == [2]
+
+
+@pytest.mark.parametrize("step", ["before", "after"])
+def test_a_semaphore_is_entered_while_its_own_thread_enters_or_leaves_it(
+    disk: Store, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    semaphore = disk.semaphore("s", 3)
+    counts = []
+
+    def handle() -> None:
+        with semaphore:
+            counts.append(len(semaphore._inside))
+
+    put = before if step == "before" else after
+    with within(30):
+        put(monkeypatch, entered, "_caller", handle)
+        with semaphore:
+            put(monkeypatch, entered, "_caller", handle)
+    assert counts == [1, 2]
+    assert not semaphore._inside
+
+
+def test_a_semaphore_is_entered_in_a_child_forked_while_another_thread_enters_it(
+    disk: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    semaphore = disk.semaphore("s", 3)
+    children = []
+
+    def fork() -> None:
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(20)
+            try:
+                with semaphore:
+                    os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+    before(monkeypatch, entered, "_caller", elsewhere(fork))
+    with within(60), semaphore:
+        pass
+    assert children == [0]
+
+
+def test_a_store_is_closed_while_its_own_thread_opens_a_kept_file(disk: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As its reading does, which finds that somebody has put another file in the place of one that is kept open."""
+    disk.set("k", 1)
+    file = disk._engine._gate._file  # type: ignore[attr-defined]
+    before(monkeypatch, os, "dup2", disk.close)
+    with within(30):
+        file.open()
+    with pytest.raises(fsstore.Closed):
+        disk.get("k")

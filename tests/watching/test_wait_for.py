@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from files.alarm import within
 
 import fsstore
 from fsstore import BadValue, Closed, Event, Store, WaitTimeout
@@ -206,3 +207,35 @@ def test_who_is_woken_has_to_ask_again(store: Store) -> None:
     waiters.put(Event("created", *name))
     waiters.put(Event("updated", *name))
     assert woken == [name]
+
+
+@pytest.mark.parametrize("step", ["add", "discard"])
+def test_a_signal_handler_ends_the_waiting_while_its_own_thread_begins_or_ends_to_wait(step: str) -> None:
+    """Exactly in the middle of either: in what it asks the table of those who wait."""
+    waiters = Waiters(lambda: None)  # type: ignore[arg-type, return-value]
+    ended = Closed("just now")
+
+    class Interrupted(dict[Any, Any]):
+        def get(self, *args: Any) -> Any:
+            found = super().get(*args)
+            waiters.end(ended)
+            return found
+
+        def setdefault(self, *args: Any) -> Any:  # as `get`, for who uses that
+            found = super().setdefault(*args)
+            waiters.end(ended)
+            return found
+
+    def wake() -> None:
+        pass
+
+    with within(10):
+        if step == "discard":
+            waiters.add(("n", "k"), wake)
+            waiters._waiting = Interrupted(waiters._waiting)
+            waiters.discard(("n", "k"), wake)
+        else:
+            waiters._waiting = Interrupted()
+            with pytest.raises(Closed, match="just now"):
+                waiters.add(("n", "k"), wake)
+    assert not waiters._waiting

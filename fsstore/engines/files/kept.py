@@ -27,7 +27,7 @@ class KeptFile:
         self.fd = -1
         self._tree = tree
         self._path = path
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()  # a signal handler may close the store while its own thread opens this
         self.until = 0.0
         """When it is to be looked for again, on the monotonic clock."""
 
@@ -75,7 +75,7 @@ class KeptFile:
 
     def start_over(self) -> None:
         """In a forked child: the thread that held the mutex may not be here; the file itself is the parent's too."""
-        self._mutex = threading.Lock()
+        self._mutex = threading.RLock()
         self._close()
 
     def _close(self) -> None:

@@ -74,8 +74,10 @@ class Log:
         self._marked = -1
         """The epoch in which this process has told the gate that there are records."""
         self._end = _START
-        self._failures = self._doubtful = 0
-        """How often a sync has failed; records before this place may not be on the disk."""
+        self._syncing = threading.Lock()
+        self._begun = self._synced = self._failures = self._doubtful = 0
+        """The last sync's number, that of the last one that succeeded, and how many have failed; records before this
+        place may not be on the disk."""
 
     @property
     def is_due(self) -> bool:
@@ -104,19 +106,28 @@ class Log:
     def sync(self, at: int) -> None:
         """Make the record at this place durable, and all before it. A failure says nothing of them.
 
-        The system tells of a failure once, and only one of the threads that wait for their records.
+        The system tells of a failure once, and only one of the threads that wait for their records: so there is one
+        sync at a time, and the next begins when all can see how it went. It serves all who have waited for it.
         """
-        failures = self._failures
+        begun, failures = self._begun, self._failures
+        with self._syncing:
+            if self._failures == failures and at >= self._doubtful:
+                if self._synced <= begun:  # else another thread's was begun since the record was written
+                    self._sync()
+                return
+        raise OSError(errno.EIO, "another thread was told that the log could not be synced", self._path)
+
+    def _sync(self) -> None:
+        self._begun += 1
         try:
             os.fdatasync(self._file.fd)
+            self._synced = self._begun
         except OSError:
             with self._mutex:
                 self._failures += 1
                 self._doubtful = self._end
             self._file.open()  # a second sync of the same descriptor would succeed, and mean nothing
             raise
-        if failures != self._failures or at < self._doubtful:
-            raise OSError(errno.EIO, "another thread was told that the log could not be synced", self._path)
 
     def void(self, at: int) -> None:
         """Take a record back whose commit will not be."""
@@ -279,7 +290,7 @@ class Log:
 
     def start_over(self) -> None:
         """In a forked child: what the parent is to others is not for it to change. It joins when it writes."""
-        self._mutex = threading.Lock()
+        self._mutex, self._syncing = threading.Lock(), threading.Lock()
         self._file.start_over()
         self._leave()
 
