@@ -107,17 +107,18 @@ class MemoryEngine(MemoryReading, Claiming):
             try:
                 changes = [self._checked(op) for op in ops]
                 now = time.time()
-                self._commits += len(ops) > 1
                 names = [(op.namespace, op.key) for op in changes if isinstance(op, Put | Delete | Expire)]
-                if self._runs:
-                    self._runs.keep(author.run, [(name, self._cell(*name)) for name in names])
                 before = self._feed.before(names)
-                for op in changes:
-                    if isinstance(op, Put | Expire) and op.expires is not None:
-                        self._rules[op.namespace] = Rules(
-                            {**self._rules.get(op.namespace, NO_RULES).members, "expires": True}
-                        )
-                outcomes = [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
+                with _no_fork:
+                    self._commits += len(ops) > 1
+                    if self._runs:
+                        self._runs.keep(author.run, [(name, self._cell(*name)) for name in names])
+                    for op in changes:
+                        if isinstance(op, Put | Expire) and op.expires is not None:
+                            self._rules[op.namespace] = Rules(
+                                {**self._rules.get(op.namespace, NO_RULES).members, "expires": True}
+                            )
+                    outcomes = [Outcome.HELD if op is None else self._do(op, author, now) for op in changes]
                 self._feed.tell(before, author, now)
                 return outcomes
             finally:
@@ -176,11 +177,12 @@ class MemoryEngine(MemoryReading, Claiming):
         with self._lock:
             images, left = self._runs.images(run)
             before = self._feed.before(images)
-            for (namespace, key), cell in images.items():
-                if cell is None:
-                    self._cells.get(namespace, {}).pop(key, None)
-                else:
-                    self._cells.setdefault(namespace, {})[key] = cell
+            with _no_fork:
+                for (namespace, key), cell in images.items():
+                    if cell is None:
+                        self._cells.get(namespace, {}).pop(key, None)
+                    else:
+                        self._cells.setdefault(namespace, {})[key] = cell
             self._feed.tell(before, Author(run.agent, run.id, undoing=run.id), time.time())
             return Undone(list(images), left)
 
@@ -266,11 +268,26 @@ def _require_value(op: Put) -> None:
 
 
 _all: weakref.WeakSet[MemoryEngine] = weakref.WeakSet()
+_no_fork = threading.RLock()
+"""Held while a commit is carried out: a child that began in the middle of it would have half of it for ever.
+
+It is not a store's own lock, under which functions of callers run, which may wait for whoever forks.
+"""
+
+
+def _before_fork() -> None:
+    _no_fork.acquire()
+
+
+def _after_fork_in_parent() -> None:
+    _no_fork.release()
 
 
 def _after_fork_in_child() -> None:
+    global _no_fork
+    _no_fork = threading.RLock()
     for engine in list(_all):
         engine.start_over()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

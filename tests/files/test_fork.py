@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import fsstore
 from fsstore import LockTimeout, Store
+from fsstore.engines import memory
 from fsstore.engines.files import layout
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.gate import COUNT
@@ -17,6 +19,7 @@ from fsstore.engines.files.stripes import Stripes, release
 
 from .alarm import until, within
 from .children import fork, in_child, join
+from .scripted import after
 
 
 def test_both_sides_go_on(disk: Store) -> None:
@@ -127,3 +130,56 @@ def test_the_childs_locks_are_its_own(root: Path, disk: Store) -> None:
         join(pid)
         for fd in (*ready, *go):
             os.close(fd)
+
+
+class Counting:
+    """In the place of the lock that keeps forks away: it tells when one wants to begin; without a lock none waits."""
+
+    def __init__(self, lock: contextlib.AbstractContextManager[object]) -> None:
+        self._lock = lock
+        self.wanted = threading.Event()
+
+    def acquire(self) -> None:
+        self.wanted.set()
+        self._lock.__enter__()
+
+    def release(self) -> None:
+        self._lock.__exit__(None, None, None)
+
+    def __enter__(self) -> None:
+        self._lock.__enter__()
+
+    def __exit__(self, *exc: object) -> None:
+        self._lock.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_fork_in_the_middle_of_a_commit_of_a_store_in_memory(monkeypatch: pytest.MonkeyPatch, *, sound: bool) -> None:
+    """The child has all of it or nothing; where forks wait for nobody it would have half."""
+    counting = Counting(threading.RLock() if sound else contextlib.nullcontext())
+    monkeypatch.setattr(memory, "_no_fork", counting)
+    store, forked = fsstore.open(":memory:"), threading.Event()
+    store.set_many({"a": 0, "b": 0})
+    half = threading.Event()
+
+    def between() -> None:
+        half.set()
+        assert (counting.wanted if sound else forked).wait(20)
+
+    after(monkeypatch, memory.MemoryEngine, "_do", between)
+    thread = threading.Thread(target=store.set_many, args=({"a": 1, "b": 1},))
+    thread.start()
+    assert half.wait(20)
+
+    def child() -> None:
+        with within(20):
+            assert store.get_all() == ({"a": 1, "b": 1} if sound else {"a": 1, "b": 0})
+            store.set_many({"a": 2, "b": 2})
+            assert store.get_all() == {"a": 2, "b": 2}
+
+    pid = fork(child)
+    forked.set()
+    thread.join(20)
+    join(pid)
+    assert store.get_all() == {"a": 1, "b": 1}
+    store.close()
