@@ -16,13 +16,14 @@ import pytest
 
 import fsstore
 from fsstore import Store, leases
-from fsstore.engines.files import layout, rules
+from fsstore.engines.files import layout, rules, sidecars
 from fsstore.engines.files.atomic import Tree
 from fsstore.engines.files.intents import Intents
 from fsstore.engines.files.places import Places
 from fsstore.engines.files.placing import Placing
 from fsstore.engines.files.preparing import Preparing
 from fsstore.engines.files.rules import SETTLED, NamespaceRules
+from fsstore.engines.files.sidecars import Sidecars
 from fsstore.opening import configure
 
 from .children import finish, start
@@ -105,6 +106,48 @@ def test_who_looks_twice_until_when_rules_are_believed_would_be_caught(
 
     monkeypatch.setattr(NamespaceRules, "may_expire", may_expire)
     assert keeps_the_old_end(disk, other, monkeypatch)
+
+
+def comes_back_to_life(disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether a new key has the metadata of one whose file a person has removed.
+
+    It came from another thread, right after this one saw, for another key, that there is none in the namespace.
+    """
+    monkeypatch.setattr(sidecars, "_bare", {})
+    monkeypatch.setattr(sidecars, "_BELIEVED", 1000.0)
+    seen = []
+
+    def written() -> None:
+        seen.append(disk.set("k", 1, {"old": True}))
+
+    meta = os.fsencode(root / "default" / ".meta")
+    after(monkeypatch, Tree, "exists", elsewhere(written), lambda _, path: path == meta)
+    disk.set("first", 1)
+    assert seen
+    (root / "default" / "k.json").unlink()
+    disk.set("k", 2)
+    return bool(disk.info("k").metadata)
+
+
+def test_metadata_comes_while_another_thread_sees_that_there_is_none(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not comes_back_to_life(disk, root, monkeypatch)
+
+
+def test_who_notes_only_after_the_look_that_there_is_none_would_be_caught(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def may_exist(self: Sidecars, place: Any) -> bool:
+        if place.directory in sidecars._bare:
+            return False
+        there = self._tree.exists(place.metadata)
+        if not there:
+            sidecars._bare[place.directory] = [time.monotonic() + 1000]
+        return there
+
+    monkeypatch.setattr(Sidecars, "may_exist", may_exist)
+    assert comes_back_to_life(disk, root, monkeypatch)
 
 
 # -- directories that go when they are empty -------------------------------------------------------

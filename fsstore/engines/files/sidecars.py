@@ -8,7 +8,7 @@ import stat
 import time
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from fsstore import values
 from fsstore.engines.files import failures, layout
@@ -19,13 +19,14 @@ from fsstore.errors import BadValue
 from fsstore.ops import too_large
 from fsstore.records import seconds_of, timestamp
 
+_T = TypeVar("_T")
 _BELIEVED = 0.05  # seconds
 _NONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _NAMESPACES = 10_000
 _TOGETHER = 1.0  # seconds: more than lie between the two files of one write
 # Namespaces' directories seen without any sidecar, and until when that is believed; for the whole process,
 # so that what one handle writes the others see at once.
-_bare: dict[bytes, float] = {}
+_bare: dict[bytes, list[float]] = {}
 _furnished: dict[bytes, float] = {}
 """Those seen with some. To believe it for too long costs a look for a sidecar that is not there."""
 _RULES = f"/{os.path.basename(layout.RULES)}".encode()
@@ -57,16 +58,18 @@ class Sidecars:
     def may_exist(self, place: Place) -> bool:
         """Whether any key of the namespace may have a sidecar. What other processes begin is seen within 50 ms."""
         now = time.monotonic()
-        if _bare.get(place.directory, 0.0) > now:
+        if (known := _bare.get(place.directory)) is not None and known[0] > now:
             return False
         if _furnished.get(place.directory, 0.0) > now:
             return True
-        there = self._tree.exists(place.metadata) and not self._has_rules_alone(place)
-        found = _furnished if there else _bare
-        if len(found) >= _NAMESPACES:
-            found.clear()
-        found[place.directory] = now + _BELIEVED
-        return there
+        until = [0.0]  # it is in its place before the look: who writes a sidecar meanwhile takes it away
+        _note(_bare, place.directory, until)
+        if self._tree.exists(place.metadata) and not self._has_rules_alone(place):
+            _bare.pop(place.directory, None)
+            _note(_furnished, place.directory, now + _BELIEVED)
+            return True
+        until[0] = now + _BELIEVED
+        return False
 
     def _has_rules_alone(self, place: Place) -> bool:
         """Whether the rules of the namespace are all that lies where sidecars would."""
@@ -197,6 +200,12 @@ class Sidecars:
             raise failures.reading(
                 error, place.namespace, place.key, path, self._limit, failures.MEND_SIDECAR
             ) from None
+
+
+def _note(known: dict[bytes, _T], directory: bytes, what: _T) -> None:
+    if len(known) >= _NAMESPACES:
+        known.clear()
+    known[directory] = what
 
 
 def parse(raw: bytes) -> dict[str, Any]:
