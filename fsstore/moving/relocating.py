@@ -115,10 +115,11 @@ class Relocation:
 
         Whether the two have the same rules: then values come as they are, also those that an edit has made unfit.
         """
-        rules = engine.rules(self._source).members
-        if rules and not engine.rules(self._target).members and not engine.keys(self._target):
+        rules, there = engine.rules(self._source).members, engine.rules(self._target).members
+        is_ours = not there or there == self._given  # an earlier attempt has handed over what was changed since
+        if is_ours and there != rules and not engine.keys(self._target):
             self._given = rules
-            engine.set_rules(self._target, rules, author)
+            engine.set_rules(self._target, {**dict.fromkeys(there), **rules}, author)
         return engine.rules(self._target).members == rules
 
     def _take_back_rules(self, engine: Engine, author: Author) -> None:

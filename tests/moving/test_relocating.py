@@ -181,6 +181,37 @@ def test_metadata_that_others_write_is_not_lost(store: Store, monkeypatch: pytes
     assert store.use_namespace("t").info("b").metadata == {"m": 1, "n": 2}
 
 
+@pytest.mark.parametrize("changed", [{"mine": 2, "new": 3}, {"mine": None, "new": 3}, {"mine": None}])
+def test_rules_that_others_change_together_with_keys_go_along(
+    store: Store, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
+    """It begins anew; what its first attempt has handed over is no rule that the target had."""
+    engine = store._engine
+    store.use_namespace("s").set("a", 1)
+    engine.set_rules("s", {"mine": 1}, store._writer)
+
+    def act(source: Any) -> None:
+        assert engine.rules("t").members == {"mine": 1}
+        engine.set_rules("s", changed, store._writer)
+        source.set("c", 3)
+
+    assert move_while(store, monkeypatch, act) == {"a": 1, "b": 2, "c": 3}
+    assert engine.rules("t").members == {name: value for name, value in changed.items() if value is not None}
+
+
+def test_rules_that_others_give_the_target_meanwhile_stay(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = store._engine
+    engine.set_rules("s", {"mine": 1}, store._writer)
+
+    def act(source: Any) -> None:
+        engine.set_rules("t", {"theirs": 1}, store._writer)
+        engine.set_rules("s", {"mine": 2}, store._writer)
+        source.set("c", 3)
+
+    move_while(store, monkeypatch, act)
+    assert engine.rules("t").members == {"mine": 1, "theirs": 1}
+
+
 def test_a_move_that_does_not_look_for_new_keys_is_seen(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     sound = Relocation._ops
 
