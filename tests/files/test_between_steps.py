@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -269,6 +270,24 @@ def test_a_new_value_goes_right_before_its_rename(
     before(monkeypatch, Placing, "put", lambda: shutil.rmtree(root / gone))
     disk.set(key, 2)
     assert disk.get(key) == 2
+    assert os.listdir(root / layout.TMP) == []
+
+
+def test_what_is_staged_again_resembles_the_file_before(
+    disk: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one key, and of several, where it goes after the commit point."""
+    disk.set_many({"a": 1, "b": 1})
+    for key in "ab":
+        (root / f"default/{key}.json").chmod(0o640)
+    with monkeypatch.context() as patch:
+        before(patch, Placing, "put", lambda: shutil.rmtree(root / layout.TMP))
+        disk.set("a", 2)
+    after(monkeypatch, Intents, "publish", lambda: shutil.rmtree(root / layout.TMP))
+    disk.set_many({"b": 2, "c": 2}, metadata={"by": "hand"})
+    assert disk.get_all() == {"a": 2, "b": 2, "c": 2}
+    assert disk.info("b").metadata == {"by": "hand"}
+    assert [stat.S_IMODE((root / f"default/{key}.json").stat().st_mode) for key in "ab"] == [0o640, 0o640]
     assert os.listdir(root / layout.TMP) == []
 
 

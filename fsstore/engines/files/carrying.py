@@ -17,7 +17,7 @@ from fsstore.engines.files.atomic import Tree, discard
 from fsstore.engines.files.directories import Directories
 from fsstore.engines.files.durable import sync_all
 from fsstore.engines.files.gate import Gate
-from fsstore.engines.files.intents import Entry, Intents
+from fsstore.engines.files.intents import Intents
 from fsstore.engines.files.log import Log
 from fsstore.engines.files.places import Place
 from fsstore.engines.files.placing import Placing
@@ -91,7 +91,7 @@ class Carrier:
                 try:
                     self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
                 except FileNotFoundError:  # a person removed `.fsstore`: what is to be there is still in memory
-                    self._stage_again(work)
+                    self._stage_again(work, work.staged)
                     self._placing.put(self._placing.temporary(work.staged), place.parent, place.name, directories)
                 if work.sidecar is not None:
                     self._apply_sidecar(work, directories)
@@ -104,12 +104,13 @@ class Carrier:
         except OSError as error:
             raise self._failure(error, place) from error
 
-    def _stage_again(self, work: Work) -> None:
-        """Write the staged file of a value again, if it is gone."""
-        path = self._placing.temporary(work.staged)
+    def _stage_again(self, work: Work, name: str) -> None:
+        """Write a staged file again, if somebody removed it, perhaps with the directory that it lay in."""
+        path = self._placing.temporary(name)
         if not self._tree.exists(path):
             os.close(self._tree.make_directories(layout.TMP))
-            self._tree.stage(path, work.raw or b"", work.status)
+            raw, like = (work.raw, work.status) if name == work.staged else (work.sidecar, None)
+            self._tree.stage(path, raw or b"", like)
 
     def _apply_sidecar(self, work: Work, directories: Directories) -> None:
         place = work.place
@@ -222,19 +223,14 @@ class Carrier:
                 try:
                     self._placing.apply(entry, directories)
                 except FileNotFoundError:  # a person removed `.fsstore`: what is to be there is still in memory
-                    self._restage(entry, plan.works)
+                    os.close(self._tree.make_directories(layout.TMP))  # what is there is to be kept until the end
+                    for work in plan.works:
+                        if entry.staged is not None and entry.staged in (work.staged, work.staged_sidecar):
+                            self._stage_again(work, entry.staged)
                     self._placing.apply(entry, directories)
             except OSError as error:
                 raise self._failure(error, places.get(entry.path)) from error
         self._follow(plan.works, directories)
-
-    def _restage(self, entry: Entry, works: list[Work]) -> None:
-        """Write a staged file again that somebody removed, perhaps with the directory that it lay in."""
-        os.close(self._tree.make_directories(layout.TMP))
-        for work in works:
-            if entry.staged is not None and entry.staged in (work.staged, work.staged_sidecar):
-                raw = work.raw if entry.staged == work.staged else work.sidecar
-                self._tree.stage(self._placing.temporary(entry.staged), raw or b"", None)
 
     def _conclude(self, plan: Plan) -> None:
         for work in plan.works:
