@@ -111,23 +111,25 @@ class Tree:
 
         Whoever removes the last file of a directory removes it too, at any time: then all begins again.
         """
-        for left in reversed(range(_ATTEMPTS)):
-            at = os.open(self.root, HANDLE)
-            try:
-                for name in path.split("/"):
-                    try:
-                        at = _step(at, name)
-                    except FileNotFoundError:
-                        with contextlib.suppress(FileExistsError):  # somebody else was faster
-                            os.mkdir(name, dir_fd=at)
-                        at = _step(at, name)
-            except BaseException as error:
-                os.close(at)
-                if not left or not isinstance(error, FileNotFoundError):
-                    raise
-            else:
-                return at
-        raise AssertionError("unreachable")
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(FileNotFoundError):
+                return self._made(path)
+        return self._made(path)
+
+    def _made(self, path: str) -> int:
+        at = os.open(self.root, HANDLE)
+        try:
+            for name in path.split("/"):
+                try:
+                    at = _step(at, name)
+                except FileNotFoundError:
+                    with contextlib.suppress(FileExistsError):  # somebody else was faster
+                        os.mkdir(name, dir_fd=at)
+                    at = _step(at, name)
+        except BaseException:
+            os.close(at)
+            raise
+        return at
 
     @staticmethod
     def new_name(stripe: int) -> str:
