@@ -32,13 +32,14 @@ class Tail:
         self._at = 0
         self._newest = 0.0
         """The time of the newest line that was read."""
-        self._same: set[tuple[Any, ...]] = set()
-        """What was read of just that time: a clock may tell the same one twice."""
-        self._repeated, self._after, self._known = 0, 0.0, self._same
+        self._same: list[Line] = []
+        """The lines of just that time: a clock may tell the same one twice."""
+        self._repeated, self._after = 0, 0.0
         """In the first bytes of a compacted file are lines that were read before; those are no newer than this.
 
         Of those of just that time, it is known which they are: in a compacted file they stand in another order.
         """
+        self._known: set[tuple[Any, ...]] = set()
         self._is_told = False
 
     def pass_over(self, newest: float) -> None:
@@ -112,13 +113,12 @@ class Tail:
         at = line["time"]
         if at < after:
             return
-        which = line["path"], line.get("op"), line.get("revision"), line.get("agent"), line.get("run")
-        if at == after and which in self._known:
+        if at == after and _which(line) in self._known:
             return
         if at > self._newest:
-            self._newest, self._same = at, {which}
+            self._newest, self._same = at, [line]
         elif at == self._newest:
-            self._same.add(which)
+            self._same.append(line)
         found.append(line)
 
     def _end(self) -> int:
@@ -137,7 +137,7 @@ class Tail:
             return False
         is_known = self._is_told  # some of it was read before it went bad
         self._at, self._repeated = 0, self._end() if is_known else compacted(self._fd)
-        self._after, self._known = self._newest, self._same
+        self._after, self._known = self._newest, set(map(_which, self._same))
         return True
 
     @contextlib.contextmanager
@@ -166,3 +166,8 @@ def _parsed(text: bytes) -> Line | None:
         return line if line["path"] and line["time"] else None
     except (ValueError, TypeError, KeyError):
         return None
+
+
+def _which(line: Line) -> tuple[Any, ...]:
+    """What tells a line from another one of the same time."""
+    return line["path"], line.get("op"), line.get("revision"), line.get("agent"), line.get("run")
